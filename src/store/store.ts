@@ -1,0 +1,232 @@
+/**
+ * What the vault keeps, in the vault's words. Two drivers implement it, SQLite and PostgreSQL, and one suite
+ * (test/unit/store) runs over both. Every write that resolved is durable: it survives `kill -9`.
+ *
+ * Times are `Date`, ids are UUID strings made by the caller, JSON columns are plain values.
+ */
+export interface Store {
+  readonly kind: 'sqlite' | 'postgres';
+  teams: TeamStore;
+  apiKeys: ApiKeyStore;
+  secrets: SecretStore;
+  sandboxes: SandboxStore;
+  bindings: BindingStore;
+  events: EventStore;
+  settings: SettingStore;
+  changes: ChangeFeed;
+  /** Throws when the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TeamRecord {
+  id: string;
+  name: string;
+  createdAt: Date;
+}
+export interface TeamStore {
+  insert(team: TeamRecord): Promise<void>;
+  byName(name: string): Promise<TeamRecord | null>;
+  count(): Promise<number>;
+}
+
+export interface ApiKeyRecord {
+  id: string;
+  teamId: string;
+  name: string;
+  /** SHA-256 of the key, hex. The key itself is never stored. */
+  hash: string;
+  /** The first characters, to tell keys apart in a list. */
+  hint: string;
+  /** May use what reaches the server's own machine: mounts of host directories. */
+  operator: boolean;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+  revokedAt: Date | null;
+}
+export interface ApiKeyStore {
+  insert(key: ApiKeyRecord): Promise<void>;
+  /** The live key with that hash. */
+  byHash(hash: string): Promise<ApiKeyRecord | null>;
+  list(teamId: string): Promise<ApiKeyRecord[]>;
+  /** False where the team has no such live key. */
+  revoke(teamId: string, id: string, at: Date): Promise<boolean>;
+  touch(id: string, at: Date): Promise<void>;
+}
+
+export interface SecretRecord {
+  id: string;
+  teamId: string;
+  name: string;
+  authType: string;
+  authConfig: unknown;
+  hosts: string[];
+  providerShortcut: string | null;
+  /** Version of the value that is current; rises by one with each rotation. */
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+  lastUsedAt: Date | null;
+  deletedAt: Date | null;
+}
+/** A value, sealed under a data key of its own. See crypto/envelope.ts. */
+export interface SealedValue {
+  ciphertext: Uint8Array;
+  wrappedKey: Uint8Array;
+  keyId: string;
+}
+export interface SecretStore {
+  /** Writes the secret and its first version together. 'conflict' where a live secret of the team has the name. */
+  insert(secret: SecretRecord, sealed: SealedValue): Promise<'inserted' | 'conflict'>;
+  byName(teamId: string, name: string): Promise<SecretRecord | null>;
+  /** Live or deleted, by id, of any team. */
+  byId(id: string): Promise<SecretRecord | null>;
+  /** Live secrets of the team, newest first. */
+  list(teamId: string): Promise<SecretRecord[]>;
+  /**
+   * Adds version `next` and makes it current, if the secret is live and its version is `next - 1`; older versions are
+   * erased in the same transaction. Null where it is gone or somebody else was first.
+   */
+  rotate(id: string, next: number, sealed: SealedValue, at: Date): Promise<SecretRecord | null>;
+  /** Marks it deleted and erases its sealed values. False where it was not live. */
+  remove(id: string, at: Date): Promise<boolean>;
+  sealed(id: string, version: number): Promise<SealedValue | null>;
+  /** True where any sealed value exists, whoever's: a missing key file is then fatal. */
+  anySealed(): Promise<boolean>;
+  /** Moves `last_used_at` forward, never back. */
+  touch(uses: { id: string; at: Date }[]): Promise<void>;
+}
+
+export type SandboxStatus = 'active' | 'paused' | 'resuming' | 'failed';
+export interface SandboxRecord {
+  id: string;
+  teamId: string;
+  name: string;
+  status: SandboxStatus;
+  driver: string;
+  envVars: Record<string, string>;
+  metadata: Record<string, string>;
+  network: { allow_out?: string[]; deny_out?: string[] };
+  timeoutSeconds: number | null;
+  autoDeleteSeconds: number | null;
+  vcpuCount: number;
+  memoryMib: number;
+  /** SHA-256 of the proxy token, hex. */
+  proxyTokenHash: string;
+  /** Rises with each rotation of the access token. */
+  accessGeneration: number;
+  createdAt: Date;
+  deletedAt: Date | null;
+}
+export interface SandboxFilter {
+  status?: SandboxStatus;
+  metadata?: Record<string, string>;
+  limit: number;
+  offset: number;
+}
+export interface SandboxStore {
+  /** Writes the sandbox with all its bindings, or nothing. */
+  insert(sandbox: SandboxRecord, bindings: BindingRecord[]): Promise<void>;
+  /** Live sandboxes only. */
+  byId(id: string): Promise<SandboxRecord | null>;
+  list(teamId: string, filter: SandboxFilter): Promise<SandboxRecord[]>;
+  /** Every live sandbox of a driver, of all teams: what a starting server looks for. */
+  byDriver(driver: string): Promise<SandboxRecord[]>;
+  update(
+    id: string,
+    change: Partial<
+      Pick<
+        SandboxRecord,
+        | 'status'
+        | 'metadata'
+        | 'network'
+        | 'timeoutSeconds'
+        | 'autoDeleteSeconds'
+        | 'proxyTokenHash'
+        | 'accessGeneration'
+      >
+    >,
+  ): Promise<SandboxRecord | null>;
+  /** Marks it deleted and detaches its bindings. False where it was not live. */
+  remove(id: string, at: Date): Promise<boolean>;
+}
+
+export interface BindingRecord {
+  id: string;
+  teamId: string;
+  sandboxId: string;
+  envKey: string;
+  secretId: string;
+  /** The worthless token that the sandbox holds. */
+  standIn: string;
+  /** `coreFingerprint` of its core. */
+  fingerprint: string;
+  createdAt: Date;
+}
+export interface BindingStore {
+  /** 'conflict' where the sandbox has that env key bound already. */
+  insert(binding: BindingRecord): Promise<'inserted' | 'conflict'>;
+  /** Live bindings of a live sandbox with their secrets, deleted secrets too (they are shown as revoked). */
+  bySandbox(sandboxId: string): Promise<{ binding: BindingRecord; secret: SecretRecord }[]>;
+  /** The same for many sandboxes in one query, keyed by sandbox id. */
+  bySandboxes(sandboxIds: string[]): Promise<Map<string, { binding: BindingRecord; secret: SecretRecord }[]>>;
+  /** Live bindings of a secret with their live sandboxes. */
+  bySecret(secretId: string): Promise<{ binding: BindingRecord; sandbox: SandboxRecord }[]>;
+  /** Any binding, live or not, with that fingerprint. */
+  byFingerprint(fingerprint: string): Promise<BindingRecord | null>;
+  detach(sandboxId: string, envKey: string, at: Date): Promise<boolean>;
+}
+
+/** One thing the egress proxy did: a request (judged by itself) or a connection. */
+export interface EventRecord {
+  kind: 'request' | 'connection';
+  ts: Date;
+  teamId: string;
+  sandboxId: string;
+  /** Null for a request without a stand-in. A request with two secrets has a row for each. */
+  secretId: string | null;
+  host: string;
+  // requests
+  method: string | null;
+  /** Without the query. */
+  path: string | null;
+  status: number | null;
+  upstreamStatus: number | null;
+  latencyMs: number | null;
+  errorCode: string | null;
+  // connections
+  dstIp: string | null;
+  dstPort: number | null;
+  verdict: 'allowed' | 'blocked' | 'failed' | null;
+  matchRule: string | null;
+  bytesSent: number | null;
+  bytesRecv: number | null;
+}
+export interface StoredEvent extends EventRecord {
+  /** Rising integer, the cursor. */
+  id: number;
+  /** Null once the sandbox is deleted. */
+  sandboxName: string | null;
+}
+export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
+export interface EventStore {
+  /** All or nothing; durable when resolved. */
+  append(events: EventRecord[]): Promise<void>;
+  /** Request rows of a secret, newest first; `before` is exclusive. `errors` is status >= 400 or an error code. */
+  bySecret(secretId: string, page: { limit: number; before?: number; status?: StatusClass }): Promise<StoredEvent[]>;
+  /** Both kinds of row of a sandbox, newest first. */
+  bySandbox(sandboxId: string, page: { limit: number; before?: number }): Promise<StoredEvent[]>;
+}
+
+export interface SettingStore {
+  get(name: string): Promise<Uint8Array | null>;
+  /** Writes only where the name is not there yet; answers what is there afterwards, so that two starts agree. */
+  putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array>;
+}
+
+export interface ChangeFeed {
+  /** Tells every process on this database, this one included, that these sandboxes must be read anew. */
+  publish(sandboxIds: string[]): Promise<void>;
+  /** `null` stands for "something may have been missed: drop everything you hold". Returns the way to stop. */
+  subscribe(listener: (sandboxIds: string[] | null) => void): () => void;
+}

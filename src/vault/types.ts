@@ -1,0 +1,169 @@
+import type { Secret } from '../crypto/secret.ts';
+import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
+import type { SandboxStatus, StatusClass } from '../store/store.ts';
+
+/**
+ * The vault as its callers see it: what an API handler, or a test, may ask of the domain. Inputs have passed the
+ * contract's shape checks; every rule beyond shape (hosts, overlap, names taken, ...) is judged here and refused with a
+ * `StandinError` that names the field.
+ */
+export interface Vault {
+  access: AccessService;
+  secrets: SecretService;
+  sandboxes: SandboxService;
+  providers: () => ProviderView[];
+}
+
+/** Who is calling: one API key of one team. */
+export interface Caller {
+  teamId: string;
+  keyId: string;
+  /** May use what reaches the server's own machine (mounts). */
+  operator: boolean;
+}
+
+export interface AccessService {
+  /** The caller behind an API key, or null. Compares hashes in constant time. */
+  authenticate(apiKey: string): Promise<Caller | null>;
+  createKey(caller: Caller, input: { name: string; operator?: boolean }): Promise<{ key: string; view: ApiKeyView }>;
+  listKeys(caller: Caller): Promise<ApiKeyView[]>;
+  revokeKey(caller: Caller, id: string): Promise<void>;
+}
+export interface ApiKeyView {
+  id: string;
+  name: string;
+  hint: string;
+  operator: boolean;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+}
+
+export type AuthRule =
+  | { type: 'bearer' }
+  | { type: 'basic'; username?: string | undefined }
+  | { type: 'api-key'; header: string; prefix?: string | undefined }
+  | { type: 'custom'; headers: Record<string, string> };
+export type AuthInput = AuthRule | { per_host: ({ hosts: string[] } & AuthRule)[] };
+export type AuthType = AuthRule['type'] | 'per_host';
+
+export interface CreateSecretInput {
+  name: string;
+  value: Secret;
+  provider?: string | undefined;
+  auth?: AuthInput | undefined;
+  hosts?: string[] | undefined;
+}
+export interface SecretView {
+  id: string;
+  name: string;
+  authType: AuthType;
+  /** The resolved rule: `{type, ...}` without hosts, or `{per_host: [{hosts, type, ...}]}`. */
+  authConfig: Record<string, unknown>;
+  hosts: string[];
+  providerShortcut: string | null;
+  createdAt: Date;
+  updatedAt: Date;
+  lastUsedAt: Date | null;
+}
+export interface SecretService {
+  create(caller: Caller, input: CreateSecretInput): Promise<SecretView>;
+  list(caller: Caller): Promise<SecretView[]>;
+  get(caller: Caller, name: string): Promise<SecretView>;
+  rotate(caller: Caller, name: string, value: Secret): Promise<SecretView>;
+  remove(caller: Caller, name: string): Promise<void>;
+  audit(
+    caller: Caller,
+    name: string,
+    page: { limit: number; before?: number | undefined; status?: StatusClass | undefined },
+  ): Promise<AuditEventView[]>;
+  bindings(caller: Caller, name: string): Promise<SecretBindingView[]>;
+}
+export interface AuditEventView {
+  id: number;
+  ts: Date;
+  sandboxId: string;
+  sandboxName: string | null;
+  secretId: string | null;
+  method: string | null;
+  host: string;
+  path: string | null;
+  status: number | null;
+  upstreamStatus: number | null;
+  latencyMs: number | null;
+  errorCode: string | null;
+}
+export interface SecretBindingView {
+  sandboxId: string;
+  sandboxName: string;
+  envKey: string;
+  status: SandboxStatus;
+}
+
+export interface ProviderView {
+  name: string;
+  display: string;
+  authType: AuthType;
+  authConfig: Record<string, unknown>;
+  hosts: string[];
+  tokenShape: string;
+}
+
+export interface CreateSandboxInput {
+  name: string;
+  driver?: string | undefined;
+  secrets?: Record<string, string> | undefined;
+  envVars?: Record<string, string> | undefined;
+  metadata?: Record<string, string> | undefined;
+  network?: { allow_out?: string[] | undefined; deny_out?: string[] | undefined } | undefined;
+  timeoutSeconds?: number | undefined;
+  autoDeleteSeconds?: number | undefined;
+  /** Operator keys only. */
+  mounts?: Mount[] | undefined;
+}
+export interface SandboxView {
+  id: string;
+  name: string;
+  status: SandboxStatus;
+  driver: string;
+  vcpuCount: number;
+  memoryMib: number;
+  createdAt: Date;
+  timeoutSeconds: number | null;
+  autoDeleteSeconds: number | null;
+  network: { allow_out?: string[]; deny_out?: string[] } | null;
+  metadata: Record<string, string>;
+  secrets: { envKey: string; secretName: string; revoked: boolean }[];
+}
+/** How a sandbox run elsewhere reaches the proxy. `proxyUrl` carries the token only where it was just made. */
+export interface EgressView {
+  proxyUrl: string;
+  caPem: string;
+  /** Every variable to set: the sandbox's own, stand-ins, proxy and trust. */
+  env: Record<string, string>;
+}
+export interface SandboxWithAccess {
+  sandbox: SandboxView;
+  accessToken: string;
+  egress: EgressView;
+}
+export interface SandboxService {
+  create(caller: Caller, input: CreateSandboxInput): Promise<SandboxWithAccess>;
+  list(
+    caller: Caller,
+    filter: {
+      status?: SandboxStatus | undefined;
+      metadata?: Record<string, string> | undefined;
+      limit: number;
+      offset: number;
+    },
+  ): Promise<SandboxView[]>;
+  get(caller: Caller, id: string): Promise<SandboxWithAccess>;
+  remove(caller: Caller, id: string): Promise<void>;
+  attach(caller: Caller, id: string, input: { envKey: string; secretName: string }): Promise<void>;
+  detach(caller: Caller, id: string, envKey: string): Promise<void>;
+  rotateEgressToken(caller: Caller, id: string): Promise<EgressView>;
+  /** The data plane: by the sandbox's own access token, no API key. 401 where it is wrong or stale. */
+  exec(sandboxId: string, accessToken: string, request: ExecInput): Promise<ExecSession>;
+}
+/** `env` adds to, and wins over, the sandbox's own variables. */
+export type ExecInput = Omit<ExecRequest, 'env'> & { env?: Record<string, string> };
