@@ -26,8 +26,9 @@ export const hexCoreLength = 40;
 
 const base62 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const hexDigits = '0123456789abcdef';
-const textCores = /standin([A-Za-z0-9]{22})([A-Za-z0-9]{3})/g;
-const hexCores = /7374616e[0-9a-f]{32}/g;
+// Only the marker is consumed: a false start right before a core must not hide it.
+const textCores = /standin(?=([A-Za-z0-9]{22})([A-Za-z0-9]{3}))/g;
+const hexCores = /7374616e(?=([0-9a-f]{32}))/g;
 
 /** `length` characters drawn uniformly from `alphabet` by the system's random source. */
 export function randomCharacters(length: number, alphabet: string): string {
@@ -47,9 +48,13 @@ export function makeCore(kind: 'text' | 'hex'): string {
 export function findCores(text: string): StandInCore[] {
   const found: StandInCore[] = [];
   for (const match of text.matchAll(textCores)) {
-    if (checkCharacters(match[1] ?? '') === match[2]) found.push({ core: match[0], index: match.index });
+    const [marker, random = '', check = ''] = match;
+    if (checkCharacters(random) === check) found.push({ core: marker + random + check, index: match.index });
   }
-  for (const match of text.matchAll(hexCores)) found.push({ core: match[0], index: match.index });
+  for (const match of text.matchAll(hexCores)) {
+    const [marker, random = ''] = match;
+    found.push({ core: marker + random, index: match.index });
+  }
   return found.toSorted((a, b) => a.index - b.index);
 }
 

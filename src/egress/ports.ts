@@ -9,6 +9,8 @@ import type { Secret } from '../crypto/secret.ts';
 export interface SandboxSnapshot {
   id: string;
   teamId: string;
+  /** The sandbox was deleted: whoever knows its token gets 403 `sandbox_revoked`. It has no rules and no bindings. */
+  deleted?: true;
   /** SHA-256 of the proxy token, hex. */
   proxyTokenHash: string;
   network: NetworkRules;

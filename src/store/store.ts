@@ -48,6 +48,7 @@ export interface ApiKeyStore {
   insert(key: ApiKeyRecord): Promise<void>;
   /** The live key with that hash. */
   byHash(hash: string): Promise<ApiKeyRecord | null>;
+  /** Live keys of the team, newest first. */
   list(teamId: string): Promise<ApiKeyRecord[]>;
   /** False where the team has no such live key. */
   revoke(teamId: string, id: string, at: Date): Promise<boolean>;
@@ -129,6 +130,8 @@ export interface SandboxStore {
   insert(sandbox: SandboxRecord, bindings: BindingRecord[]): Promise<void>;
   /** Live sandboxes only. */
   byId(id: string): Promise<SandboxRecord | null>;
+  /** Live or deleted: a deleted sandbox is refused in other words than one that never was. */
+  byIdEver(id: string): Promise<SandboxRecord | null>;
   list(teamId: string, filter: SandboxFilter): Promise<SandboxRecord[]>;
   /** Every live sandbox of a driver, of all teams: what a starting server looks for. */
   byDriver(driver: string): Promise<SandboxRecord[]>;

@@ -1,6 +1,9 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
 import type { SandboxStatus, StatusClass } from '../store/store.ts';
+import type { ObservedEvent } from './audit.ts';
+import type { ValueAsk } from './open-secret.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * The vault as its callers see it: what an API handler, or a test, may ask of the domain. Inputs have passed the
@@ -12,6 +15,25 @@ export interface Vault {
   secrets: SecretService;
   sandboxes: SandboxService;
   providers: () => ProviderView[];
+}
+
+/** The vault as the composition root sees it: also what starts it, and what the egress proxy asks. */
+export interface VaultSystem extends Vault {
+  /**
+   * The first start: makes the team `default` and its operator key (`apiKey`, or a fresh one). Answers the key, to be
+   * shown once; null where the team has a live key.
+   */
+  bootstrap(apiKey: string | null): Promise<{ apiKey: string } | null>;
+  /** Marks the sandboxes of a server that is gone as failed. Before anything is served. */
+  recover(): Promise<void>;
+  egress: EgressService;
+}
+
+/** The control plane's answers to the egress proxy; its `ControlPlane`, in structure. */
+export interface EgressService {
+  snapshot(sandboxId: string): Promise<Snapshot | null>;
+  openSecret(ask: ValueAsk): Promise<Secret | null>;
+  record(events: readonly ObservedEvent[]): Promise<void>;
 }
 
 /** Who is calling: one API key of one team. */
@@ -43,7 +65,8 @@ export type AuthRule =
   | { type: 'basic'; username?: string | undefined }
   | { type: 'api-key'; header: string; prefix?: string | undefined }
   | { type: 'custom'; headers: Record<string, string> };
-export type AuthInput = AuthRule | { per_host: ({ hosts: string[] } & AuthRule)[] };
+export type HostsRule = { hosts: string[] } & AuthRule;
+export type AuthInput = AuthRule | { per_host: HostsRule[] };
 export type AuthType = AuthRule['type'] | 'per_host';
 
 export interface CreateSecretInput {
@@ -134,11 +157,18 @@ export interface SandboxView {
   metadata: Record<string, string>;
   secrets: { envKey: string; secretName: string; revoked: boolean }[];
 }
-/** How a sandbox run elsewhere reaches the proxy. `proxyUrl` carries the token only where it was just made. */
+/**
+ * How a sandbox run elsewhere reaches the proxy. `proxyUrl` carries the token only where it was just made; elsewhere
+ * the sandbox's id alone.
+ */
 export interface EgressView {
   proxyUrl: string;
+  /** Our CA, to be kept in the file that `env.STANDIN_CA_FILE` names: /etc/standin/ca.pem. */
   caPem: string;
-  /** Every variable to set: the sandbox's own, stand-ins, proxy and trust. */
+  /**
+   * Every variable to set: the sandbox's own, stand-ins, proxy and trust. To keep the CA elsewhere, put the other path
+   * into every variable whose value is `STANDIN_CA_FILE`'s.
+   */
   env: Record<string, string>;
 }
 export interface SandboxWithAccess {
@@ -162,6 +192,8 @@ export interface SandboxService {
   attach(caller: Caller, id: string, input: { envKey: string; secretName: string }): Promise<void>;
   detach(caller: Caller, id: string, envKey: string): Promise<void>;
   rotateEgressToken(caller: Caller, id: string): Promise<EgressView>;
+  /** Refuses (`unauthorized`) a wrong or stale access token, and an id that no sandbox has, with the same words. */
+  authorize(sandboxId: string, accessToken: string): Promise<void>;
   /** The data plane: by the sandbox's own access token, no API key. 401 where it is wrong or stale. */
   exec(sandboxId: string, accessToken: string, request: ExecInput): Promise<ExecSession>;
 }

@@ -1,0 +1,71 @@
+import type { Lane } from './lane.ts';
+
+/** How requests are put on lanes: until `signal` aborts, when it resolves. Rejects with the first failure. */
+interface LoopOptions {
+  signal: AbortSignal;
+  /** Called with the milliseconds that each request took. */
+  answered: (milliseconds: number) => void;
+}
+
+/** Every lane asks again as soon as it was answered: what the proxy can do for this many clients. */
+export async function closedLoop(lanes: readonly Lane[], { signal, answered }: LoopOptions): Promise<void> {
+  await Promise.all(
+    lanes.map(async (lane) => {
+      while (!signal.aborted) {
+        const start = performance.now();
+        await untilAborted(lane.ask(), signal);
+        answered(performance.now() - start);
+      }
+    }),
+  );
+}
+
+/**
+ * `rate` requests fall due each second, whether or not those before were answered; one that finds no idle lane waits,
+ * and its wait counts. Without that a proxy that stalls would be asked less and look better ("coordinated omission").
+ */
+export async function openLoop(
+  lanes: readonly Lane[],
+  { signal, answered, rate }: LoopOptions & { rate: number },
+): Promise<void> {
+  const idle = [...lanes];
+  const due: number[] = [];
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  const ask = async (lane: Lane, start: number) => {
+    await untilAborted(lane.ask(), signal);
+    answered(performance.now() - start);
+    idle.push(lane);
+    dispatch();
+  };
+  const dispatch = () => {
+    while (due.length > 0 && !signal.aborted) {
+      const lane = idle.pop();
+      if (lane === undefined) return;
+      ask(lane, due.shift() ?? 0).catch(reject);
+    }
+  };
+  const begin = performance.now();
+  let issued = 0;
+  // A timer fires at most once a millisecond, so requests fall due in batches: each is timed from its batch on, for the
+  // generator's own lateness is not the proxy's.
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const target = Math.floor(((now - begin) / 1000) * rate); issued < target; issued++) due.push(now);
+    dispatch();
+  }, 1);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  try {
+    await ended;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** A request that is cut off by the end of the run is no failure. */
+async function untilAborted(asked: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { tokenOf } from '../contract/exec-wire.ts';
+import { StandinError } from '../errors.ts';
+import type { Caller, Vault } from '../vault/types.ts';
+import { FailureLimit } from './failure-limit.ts';
+
+export interface SandboxAccess {
+  sandboxId: string;
+  accessToken: string;
+}
+
+export interface Authenticator {
+  /** Throws `unauthorized`, in the same words whatever was wrong, or `rate_limited`. */
+  caller(request: IncomingMessage): Promise<Caller>;
+  sandbox(request: IncomingMessage, sandboxId: string | undefined): Promise<SandboxAccess>;
+}
+
+const failures = { burst: 20, perSecond: 0.5, capacity: 10_000 };
+const provenCapacity = 4096;
+const longestCredential = 1024;
+
+/**
+ * Failed attempts are limited for each source address. A credential that was right before is judged all the same while
+ * its address is held back, so that nobody is locked out by what a neighbour gets wrong.
+ */
+export function createAuthenticator(vault: Vault, now: () => number = Date.now): Authenticator {
+  const limit = new FailureLimit({ ...failures, now });
+  // Hashes of credentials that were right; never a reason to accept one.
+  const proven = new Set<string>();
+
+  async function judge<Found>(
+    attempt: { source: string; credential: string; refusal: string },
+    ask: () => Promise<Found | null>,
+  ): Promise<Found> {
+    const { source, credential, refusal } = attempt;
+    const digest = createHash('sha256').update(credential).digest('base64');
+    const excused = proven.has(digest);
+    const wait = excused ? 0 : limit.charge(source);
+    if (wait > 0) {
+      throw new StandinError('rate_limited', 'too many failed attempts from this address', { retryAfter: wait });
+    }
+    let found: Found | null;
+    try {
+      found = await ask();
+    } catch (error) {
+      if (!excused) limit.refund(source);
+      throw error;
+    }
+    if (found === null) {
+      if (proven.delete(digest)) limit.charge(source);
+      throw new StandinError('unauthorized', refusal);
+    }
+    if (!excused) {
+      limit.refund(source);
+      if (proven.size >= provenCapacity) proven.clear();
+      proven.add(digest);
+    }
+    return found;
+  }
+
+  return {
+    caller(request) {
+      const key = credentialOf(request.headers['x-api-key']);
+      const refusal = 'X-API-Key: is missing, or no key of this server';
+      return judge({ source: sourceOf(request), credential: `key ${key ?? ''}`, refusal }, async () =>
+        key === undefined ? null : await vault.access.authenticate(key),
+      );
+    },
+
+    sandbox(request, sandboxId) {
+      const token = credentialOf(request.headers['x-access-token']) ?? subprotocolToken(request);
+      const refusal =
+        'X-Access-Token: is missing, stale or not that of the sandbox which the host name or X-Superserve-Sandbox-Id names';
+      const credential = `token ${sandboxId ?? ''} ${token ?? ''}`;
+      return judge({ source: sourceOf(request), credential, refusal }, async () => {
+        if (token === undefined || sandboxId === undefined) return null;
+        const right = await authorized(vault, sandboxId, token);
+        return right ? { sandboxId, accessToken: token } : null;
+      });
+    },
+  };
+}
+
+async function authorized(vault: Vault, sandboxId: string, token: string): Promise<boolean> {
+  try {
+    await vault.sandboxes.authorize(sandboxId, token);
+    return true;
+  } catch (error) {
+    if (error instanceof StandinError && error.code === 'unauthorized') return false;
+    throw error;
+  }
+}
+
+function credentialOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && header !== '' && header.length <= longestCredential ? header : undefined;
+}
+
+function subprotocolToken(request: IncomingMessage): string | undefined {
+  return credentialOf(tokenOf(request.headers['sec-websocket-protocol'] ?? ''));
+}
+
+function sourceOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? '';
+}

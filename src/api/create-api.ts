@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { fastify } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { StandinError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Vault } from '../vault/types.ts';
+import { addressingOf } from './addressing.ts';
+import { createAuthenticator } from './authentication.ts';
+import { apiKeyHandlers } from './handlers/api-keys.ts';
+import { execHandlers } from './handlers/exec.ts';
+import { sandboxHandlers } from './handlers/sandboxes.ts';
+import { secretHandlers } from './handlers/secrets.ts';
+import { systemHandlers } from './handlers/system.ts';
+import type { SystemFacts } from './handlers/system.ts';
+import { problemOf } from './problems.ts';
+import type { Problem } from './problems.ts';
+import { writeRefusal } from './raw-refusal.ts';
+import { addRoutes, methodsOf, operationOf } from './routes.ts';
+import { parseStrictJson } from './strict-json.ts';
+import { Upgrades } from './upgrades.ts';
+
+export interface ApiOptions extends SystemFacts {
+  vault: Vault;
+  logger: Logger;
+  /** `boxd-<sandbox id>.<this>` is a sandbox's data plane. */
+  dataplaneDomain: string;
+  /** Names beside the loopback ones by which a listener on a loopback address may be called. */
+  hosts?: readonly string[];
+}
+
+const bodyLimit = 64 * 1024;
+
+/** How long a client may take to send its head, and the whole request. */
+const headersTimeout = 10_000;
+const requestTimeout = 30_000;
+
+/**
+ * The HTTP server of the control plane, and of the data plane by header; the caller lets it listen. For another
+ * listener (the data plane's own, with TLS) hand `app.routing` and `app.upgrades.listen(server)` to that server.
+ *
+ * It logs one line a request, with the operation's name: no body, header, path or query.
+ */
+export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Upgrades } {
+  const { vault, logger } = options;
+  const upgrades = new Upgrades();
+  const stopping = new AbortController();
+  const app = fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout,
+    http: { headersTimeout, shouldUpgradeCallback: (request) => upgrades.wanted(request) },
+    genReqId: () => randomUUID(),
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, request, reply) => {
+      harden(reply, request.id);
+      refuse(reply, problemOf(error, request.id));
+    },
+    clientErrorHandler: (_error, socket) => {
+      writeRefusal(socket, 'bad_request', 'this is no HTTP request, or its head is too long or too slow');
+    },
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+    try {
+      done(null, body.length === 0 ? undefined : parseStrictJson(body));
+    } catch (error) {
+      done(error instanceof Error ? error : new Error('the body was not parsed', { cause: error }));
+    }
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    harden(reply, request.id);
+    addressingOf(request.raw, addressing);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const line = {
+      requestId: request.id,
+      operation: operationOf(request),
+      status: reply.statusCode,
+      ms: reply.elapsedTime,
+    };
+    logger[line.operation === 'getHealth' ? 'debug' : 'info'](line, 'request');
+  });
+  app.addHook('preClose', async () => {
+    stopping.abort();
+    upgrades.close();
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const answer = problemOf(error, request.id);
+    if (answer.status >= 500 && answer.status !== 501) {
+      logger.error({ err: error, requestId: request.id, operation: operationOf(request) }, 'request failed');
+    }
+    refuse(reply, answer);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url);
+    if (methods.length > 0) reply.header('allow', methods.join(', '));
+    const hint = methods.length > 0 ? `this path takes ${methods.join(', ')}` : 'GET /openapi.json lists what there is';
+    refuse(reply, problemOf(new StandinError('not_found', `there is no such operation: ${hint}`), request.id));
+  });
+
+  const addressing = { dataplaneDomain: options.dataplaneDomain, hosts: options.hosts ?? [] };
+  addRoutes(app, {
+    handlers: {
+      ...systemHandlers(options),
+      ...secretHandlers(vault),
+      ...sandboxHandlers(vault),
+      ...apiKeyHandlers(vault),
+      ...execHandlers(vault),
+    },
+    authenticator: createAuthenticator(vault),
+    addressing,
+    stopping: stopping.signal,
+    upgrades,
+    vault,
+    logger,
+  });
+  upgrades.listen(app.server, app);
+  return Object.assign(app, { upgrades });
+}
+
+function harden(reply: FastifyReply, requestId: string): void {
+  reply.headers({
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+  });
+}
+
+function refuse(reply: FastifyReply, { status, headers, body }: Problem): void {
+  void reply.code(status).headers(headers).send(body);
+}

@@ -1,0 +1,34 @@
+import type { Answer, Body, OperationId, Operations, Params, Query } from '../contract/operations.ts';
+import type { Caller } from '../vault/types.ts';
+import type { SandboxAccess } from './authentication.ts';
+
+/** Who is calling, by the operation's kind of authentication. */
+type Identity<Id extends OperationId> = Operations[Id]['auth'] extends 'api-key'
+  ? { caller: Caller }
+  : Operations[Id]['auth'] extends 'access-token'
+    ? { access: SandboxAccess }
+    : unknown;
+
+/** What a handler is given: checked input, a proven caller, and a signal for when nobody waits for the answer. */
+export type HandlerInput<Id extends OperationId> = Identity<Id> & {
+  params: Params<Id>;
+  query: Query<Id>;
+  body: Body<Id>;
+  signal: AbortSignal;
+};
+
+export type Handler<Id extends OperationId> = (input: HandlerInput<Id>) => Promise<Answer<Id>>;
+
+/** Operations that are answered by a handler: implemented, and over before the connection is. */
+type HandledId = {
+  [Id in OperationId]: Operations[Id]['implemented'] extends true
+    ? Operations[Id] extends { webSocket: true }
+      ? never
+      : Id
+    : never;
+}[OperationId];
+
+export type HandlersOf<Id extends OperationId> = { [Each in Id]: Handler<Each> };
+
+/** One handler for each implemented operation: the compiler refuses a table that lacks one. */
+export type Handlers = HandlersOf<HandledId>;

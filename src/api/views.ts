@@ -1,0 +1,108 @@
+import type { Answer } from '../contract/operations.ts';
+import type {
+  ApiKeyView,
+  AuditEventView,
+  EgressView,
+  ProviderView,
+  SandboxView,
+  SandboxWithAccess,
+  SecretBindingView,
+  SecretView,
+} from '../vault/types.ts';
+
+/** The vault's views as the wire has them: snake_case, RFC 3339. */
+export function secretAnswer(view: SecretView): Answer<'getSecret'> {
+  return {
+    id: view.id,
+    name: view.name,
+    auth_type: view.authType,
+    auth_config: view.authConfig,
+    hosts: view.hosts,
+    created_at: view.createdAt.toISOString(),
+    updated_at: view.updatedAt.toISOString(),
+    provider_shortcut: view.providerShortcut,
+    last_used_at: time(view.lastUsedAt),
+  };
+}
+
+export function auditAnswer(view: AuditEventView): Answer<'getSecretAudit'>[number] {
+  return {
+    id: view.id,
+    ts: view.ts.toISOString(),
+    sandbox_id: view.sandboxId,
+    sandbox_name: view.sandboxName,
+    secret_id: view.secretId,
+    method: view.method,
+    host: view.host,
+    path: view.path,
+    status: view.status,
+    upstream_status: view.upstreamStatus,
+    latency_ms: view.latencyMs,
+    error_code: view.errorCode,
+  };
+}
+
+export function bindingAnswer(view: SecretBindingView): Answer<'getSecretSandboxes'>[number] {
+  return {
+    sandbox_id: view.sandboxId,
+    sandbox_name: view.sandboxName,
+    env_key: view.envKey,
+    status: view.status,
+  };
+}
+
+export function providerAnswer(view: ProviderView): Answer<'listProviders'>[number] {
+  return {
+    name: view.name,
+    display: view.display,
+    auth_type: view.authType,
+    auth_config: view.authConfig,
+    hosts: view.hosts,
+    token_shape: view.tokenShape,
+  };
+}
+
+export function sandboxAnswer(view: SandboxView): Answer<'listSandboxes'>[number] {
+  return {
+    id: view.id,
+    name: view.name,
+    status: view.status,
+    driver: view.driver,
+    vcpu_count: view.vcpuCount,
+    memory_mib: view.memoryMib,
+    created_at: view.createdAt.toISOString(),
+    ...(view.timeoutSeconds === null ? {} : { timeout_seconds: view.timeoutSeconds }),
+    ...(view.autoDeleteSeconds === null ? {} : { auto_delete_seconds: view.autoDeleteSeconds }),
+    ...(view.network === null ? {} : { network: view.network }),
+    metadata: view.metadata,
+    preview_access: 'private',
+    secrets: view.secrets.map(({ envKey, secretName, revoked }) => ({
+      env_key: envKey,
+      secret_name: secretName,
+      revoked,
+    })),
+  };
+}
+
+export function accessAnswer({ sandbox, accessToken, egress }: SandboxWithAccess): Answer<'getSandbox'> {
+  return { ...sandboxAnswer(sandbox), access_token: accessToken, egress: egressAnswer(egress) };
+}
+
+export function egressAnswer(view: EgressView): Answer<'rotateEgressToken'> {
+  return { proxy_url: view.proxyUrl, ca_pem: view.caPem, env: view.env };
+}
+
+export function apiKeyAnswer(view: ApiKeyView): Answer<'listApiKeys'>[number] {
+  return {
+    id: view.id,
+    name: view.name,
+    hint: view.hint,
+    operator: view.operator,
+    created_at: view.createdAt.toISOString(),
+    last_used_at: time(view.lastUsedAt),
+  };
+}
+
+function time(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
+}

@@ -1,0 +1,92 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Client } from '../client/client.ts';
+import type { Config } from '../config.ts';
+import type { Io } from './io.ts';
+import type { Output } from './output.ts';
+
+/** What the command line cannot do by itself: it may import neither the server nor the sandbox drivers. */
+export interface CliDeps {
+  version: string;
+  /** Runs the server until it is told to stop. */
+  serve(options: ServeOptions): Promise<void>;
+  /** What keeps sandboxes from running on this machine, and what to do about it. Empty: they can. */
+  preflight(): Promise<{ what: string; fix: string }[]>;
+}
+
+/** `flags` as they were typed, by setting; `file` is `--config`. Both are for `loadConfig`. */
+export interface ServeOptions {
+  flags: Partial<Record<keyof Config, string>>;
+  file?: string;
+}
+
+/** What a command works with. */
+export interface Cli {
+  io: Io;
+  deps: CliDeps;
+  /** The program and first arguments that start this same program again. */
+  self: readonly [string, ...string[]];
+  /** The server that the environment or the first start names. */
+  connect(): Client;
+  output(options: { json?: boolean }): Output;
+  /** What the process exits with, where it is not 0. */
+  exitWith(code: number): void;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  json?: boolean;
+}
+
+/** A command as `--help` shows it. */
+export interface CommandHelp {
+  /** Name and arguments, as commander writes them: `get <name>`. */
+  usage: string;
+  summary: string;
+  /** What is typed, and what that does. */
+  examples: readonly (readonly [string, string])[];
+}
+
+/** Adds a command that does something: with `--json` and examples in its help. */
+export function addCommand(parent: Command, help: CommandHelp): Command {
+  const width = Math.max(...help.examples.map(([typed]) => typed.length));
+  const lines = help.examples.map(([typed, meaning]) => `  $ ${typed.padEnd(width)}  # ${meaning}`);
+  return parent
+    .command(help.usage)
+    .summary(help.summary)
+    .description(help.summary)
+    .option('--json', 'print JSON, for programs')
+    .addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}
+
+/** Adds a command that only holds others. */
+export function addGroup(parent: Command, name: string, summary: string): Command {
+  return parent.command(name).summary(summary).description(summary);
+}
+
+/** An option that may be given again: its values come as a list. */
+export function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`).argParser(
+    (value: string, before: string[] | undefined) => [...(before ?? []), value],
+  );
+}
+
+/** Parses a whole number from `least` to `most` for commander. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}`);
+    return value;
+  };
+}
+
+/** `NAME=value` pairs as a record. Throws commander's error, which names the flag, where one has no name or value. */
+export function pairs(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`).argParser(
+    (text: string, before: Record<string, string> | undefined) => {
+      const equals = text.indexOf('=');
+      if (equals < 1) throw new InvalidArgumentError('must be NAME=VALUE');
+      return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+    },
+  );
+}

@@ -1,0 +1,266 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { addCommand, addGroup, pairs, repeatable, wholeNumber } from '../command.ts';
+import type { Cli, CommonOptions } from '../command.ts';
+import { CliFailure, wrongUsage } from '../failure.ts';
+import { shortTime } from '../output.ts';
+import { parseMount } from '../run/mounts.ts';
+import { runRemotely } from '../run/remote-command.ts';
+import { relaySignals } from '../run/signals.ts';
+
+interface CreateOptions extends CommonOptions {
+  secret?: Record<string, string>;
+  env?: Record<string, string>;
+  allowOut?: string[];
+  denyOut?: string[];
+  mount?: string[];
+  driver?: string;
+  metadata?: Record<string, string>;
+  showEnv?: boolean;
+}
+
+/** `standin sandbox …` */
+export function addSandboxCommands(program: Command, cli: Cli): void {
+  const sandbox = addGroup(program, 'sandbox', 'where code runs that holds stand-ins');
+  addCreate(sandbox, cli);
+  addList(sandbox, cli);
+  addGet(sandbox, cli);
+  addExec(sandbox, cli);
+  addShell(sandbox, cli);
+  addAttach(sandbox, cli);
+  addDetach(sandbox, cli);
+  addDelete(sandbox, cli);
+}
+
+function addCreate(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'create <name>',
+    summary: 'make a sandbox that stays until it is deleted',
+    examples: [
+      ['standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod', 'with a stand-in in a variable'],
+      ['standin sandbox create agent --allow-out api.anthropic.com', 'may reach that host alone'],
+      [
+        'eval "$(standin sandbox create ci --driver external -s GH=bot --show-env)"',
+        'variables for a shell of your own',
+      ],
+    ],
+  })
+    .addOption(pairs('-s, --secret <KEY=secret>', 'a variable with a stand-in for that secret'))
+    .addOption(pairs('-e, --env <KEY=value>', 'an ordinary variable'))
+    .addOption(repeatable('--allow-out <host>', 'a CIDR, domain or *.domain it may reach'))
+    .addOption(repeatable('--deny-out <cidr>', 'a CIDR it may not reach'))
+    .addOption(repeatable('--mount <source[:target][:ro]>', "a directory of the server's machine (operator keys)"))
+    .addOption(pairs('--metadata <KEY=value>', 'kept with the sandbox'))
+    .option('--driver <name>', "bubblewrap or external; without it the server's own choice")
+    .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token')
+    .action(async (name: string, options: CreateOptions) => {
+      const output = cli.output(options);
+      const created = await cli.connect().sandboxes.create({
+        name,
+        network: { allow_out: options.allowOut, deny_out: options.denyOut },
+        secrets: options.secret,
+        env_vars: options.env,
+        mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
+        metadata: options.metadata,
+        driver: options.driver,
+      });
+      output.result(created, () => {
+        if (options.showEnv === true) {
+          for (const [key, value] of Object.entries(created.egress.env))
+            output.line(`export ${key}=${shellWord(value)}`);
+          return;
+        }
+        output.line(created.id);
+        output.note(
+          `sandbox ${created.name} runs (${created.driver}); remove it with \`standin sandbox delete ${created.id}\``,
+        );
+      });
+    });
+}
+
+function addList(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'list',
+    summary: 'list the sandboxes',
+    examples: [
+      ['standin sandbox list', 'newest first'],
+      ['standin sandbox list --metadata team=web', 'those with that entry'],
+    ],
+  })
+    .alias('ls')
+    .addOption(new Option('--status <status>', 'only these').choices(['active', 'paused', 'resuming', 'failed']))
+    .addOption(pairs('--metadata <KEY=value>', 'only those with it'))
+    .action(async (options: CommonOptions & { status?: 'active'; metadata?: Record<string, string> }) => {
+      const output = cli.output(options);
+      const sandboxes = await cli.connect().sandboxes.list({ status: options.status, metadata: options.metadata });
+      output.result(sandboxes, () =>
+        output.table(
+          sandboxes,
+          [
+            { title: 'ID', of: (row) => row.id },
+            { title: 'NAME', of: (row) => row.name },
+            { title: 'STATUS', of: (row) => row.status },
+            { title: 'DRIVER', of: (row) => row.driver },
+            {
+              title: 'SECRETS',
+              of: (row) => row.secrets.map((each) => `${each.env_key}=${each.secret_name}`).join(' '),
+            },
+            { title: 'CREATED', of: (row) => shortTime(row.created_at) },
+          ],
+          { empty: 'no sandboxes' },
+        ),
+      );
+    });
+}
+
+function addGet(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'get <id>',
+    summary: 'print one sandbox; its access token only with --json',
+    examples: [['standin sandbox get 7b0c4f8e-…', 'status, secrets and network rules']],
+  }).action(async (id: string, options: CommonOptions) => {
+    const output = cli.output(options);
+    const found = await cli.connect().sandboxes.get(id);
+    output.result(found, () =>
+      output.fields([
+        ['id', found.id],
+        ['name', found.name],
+        ['status', found.status],
+        ['driver', found.driver],
+        ['size', `${found.vcpu_count} CPU, ${found.memory_mib} MiB`],
+        ['created', shortTime(found.created_at)],
+        [
+          'secrets',
+          found.secrets
+            .map((each) => `${each.env_key}=${each.secret_name}${each.revoked ? ' (revoked)' : ''}`)
+            .join(', '),
+        ],
+        ['may reach', found.network?.allow_out?.join(', ') ?? 'any public address'],
+        ['may not', found.network?.deny_out?.join(', ')],
+        [
+          'metadata',
+          Object.entries(found.metadata)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(', '),
+        ],
+      ]),
+    );
+  });
+}
+
+interface ExecOptions extends CommonOptions {
+  env?: Record<string, string>;
+  workingDir?: string;
+  timeout?: number;
+}
+
+function addExec(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'exec <id> <command...>',
+    summary: "run a command in a sandbox; exits with the command's own code",
+    examples: [
+      ['standin sandbox exec 7b0c4f8e-… -- ls -l', 'a program with arguments'],
+      ["standin sandbox exec 7b0c4f8e-… -- sh -c 'env | sort'", 'a line for a shell'],
+    ],
+  })
+    .passThroughOptions()
+    .addOption(pairs('-e, --env <KEY=value>', 'a variable for this command'))
+    .option('-w, --working-dir <path>', 'where it starts')
+    .addOption(new Option('--timeout <seconds>', 'end it then; exit code 124').argParser(wholeNumber(1, 86_400)))
+    .action(async (id: string, [command = '', ...args]: string[], options: ExecOptions) => {
+      const client = cli.connect();
+      const found = await client.sandboxes.get(id);
+      const request = {
+        command,
+        args,
+        env: options.env,
+        working_dir: options.workingDir,
+        timeout_s: options.timeout,
+      };
+      if (options.json === true) {
+        const result = await client.exec(found, request);
+        cli.output(options).result(result, () => undefined);
+        cli.exitWith(result.exit_code);
+        return;
+      }
+      const signals = relaySignals();
+      try {
+        cli.exitWith(await runRemotely(cli.io, { client, sandbox: found, request, signals }));
+      } finally {
+        signals.stop();
+      }
+    });
+}
+
+function addShell(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'shell <id>',
+    summary: 'open a shell in a sandbox',
+    examples: [['standin sandbox shell 7b0c4f8e-…', 'leave it with exit']],
+  }).action(async (id: string, options: CommonOptions) => {
+    if (options.json === true)
+      throw wrongUsage('a shell has no JSON', 'use `standin sandbox exec ID --json -- COMMAND`');
+    if (!cli.io.stdin.isTTY || !cli.io.stdout.isTTY) {
+      throw new CliFailure('a shell needs a terminal', { fix: 'use `standin sandbox exec ID -- COMMAND`' });
+    }
+    const client = cli.connect();
+    const found = await client.sandboxes.get(id);
+    const signals = relaySignals();
+    try {
+      const request = { command: 'exec "$(command -v bash || command -v sh)" -i' };
+      cli.exitWith(await runRemotely(cli.io, { client, sandbox: found, request, signals }));
+    } finally {
+      signals.stop();
+    }
+  });
+}
+
+function addAttach(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'attach <id> <KEY=secret>',
+    summary: 'bind a secret; commands started from now on see its stand-in',
+    examples: [['standin sandbox attach 7b0c4f8e-… GITHUB_TOKEN=github-bot', 'while it runs']],
+  }).action(async (id: string, binding: string, options: CommonOptions) => {
+    const output = cli.output(options);
+    const equals = binding.indexOf('=');
+    if (equals < 1 || equals === binding.length - 1) throw wrongUsage(`${binding} is not KEY=secret`);
+    const body = { env_key: binding.slice(0, equals), secret_name: binding.slice(equals + 1) };
+    await cli.connect().sandboxes.attach(id, body);
+    output.result(body, () => output.line(`attached ${body.secret_name} as ${body.env_key}`));
+  });
+}
+
+function addDetach(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'detach <id> <key>',
+    summary: 'unbind a variable; its stand-in stops working at once',
+    examples: [['standin sandbox detach 7b0c4f8e-… GITHUB_TOKEN', 'also for commands that run']],
+  }).action(async (id: string, envKey: string, options: CommonOptions) => {
+    const output = cli.output(options);
+    await cli.connect().sandboxes.detach(id, envKey);
+    output.result({ env_key: envKey, detached: true }, () => output.line(`detached ${envKey}`));
+  });
+}
+
+function addDelete(sandbox: Command, cli: Cli): void {
+  addCommand(sandbox, {
+    usage: 'delete <id...>',
+    summary: 'end sandboxes; their stand-ins and tokens stop working',
+    examples: [['standin sandbox delete 7b0c4f8e-…', 'everything in it is gone']],
+  })
+    .alias('rm')
+    .action(async (ids: string[], options: CommonOptions) => {
+      const output = cli.output(options);
+      const client = cli.connect();
+      for (const id of ids) await client.sandboxes.remove(id);
+      output.result(
+        ids.map((id) => ({ id, deleted: true })),
+        () => ids.forEach((id) => output.line(`deleted ${id}`)),
+      );
+    });
+}
+
+/** POSIX shell quoting: everything between single quotes stands for itself. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,302 @@
+import { readFileSync } from 'node:fs';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Answer, RequestBody } from '../../contract/operations.ts';
+import { createSecretRequest } from '../../contract/schemas/secrets.ts';
+import { addCommand, addGroup, repeatable, wholeNumber } from '../command.ts';
+import type { Cli, CommonOptions } from '../command.ts';
+import { messageOf, wrongUsage } from '../failure.ts';
+import { shortTime } from '../output.ts';
+import type { Output } from '../output.ts';
+import { readValue, refuseArgument } from '../read-value.ts';
+
+type SecretAnswer = Answer<'getSecret'>;
+type Auth = NonNullable<RequestBody<'createSecret'>['auth']>;
+
+interface ValueOptions extends CommonOptions {
+  fromStdin?: boolean;
+  fromEnv?: string;
+  value?: string | true;
+}
+
+interface CreateOptions extends ValueOptions {
+  provider?: string;
+  host?: string[];
+  auth?: 'bearer' | 'basic' | 'api-key' | 'custom';
+  username?: string;
+  header?: string[];
+  prefix?: string;
+  authFile?: string;
+}
+
+/** `standin secret …` */
+export function addSecretCommands(program: Command, cli: Cli): void {
+  const secret = addGroup(program, 'secret', 'the credentials that the vault keeps');
+  addCreate(secret, cli);
+  addList(secret, cli);
+  addGet(secret, cli);
+  addRotate(secret, cli);
+  addDelete(secret, cli);
+  addAudit(secret, cli);
+  addSandboxes(secret, cli);
+}
+
+function addCreate(secret: Command, cli: Cli): void {
+  const command = addCommand(secret, {
+    usage: 'create <name> [value...]',
+    summary: 'store a credential; its value is asked for, never an argument',
+    examples: [
+      ['standin secret create anthropic-prod --provider anthropic', 'asks for the value'],
+      ['pass show gh | standin secret create github-bot --provider github --from-stdin', 'from a pipe'],
+      ['standin secret create crm --host crm.example.com --auth api-key --header X-Api-Key', 'a host of your own'],
+      ["standin secret create sig --host a.example.com --auth custom --header 'X-Sig: v1 {{ value }}'", 'a template'],
+    ],
+  })
+    .option('--provider <name>', 'a shortcut of the catalogue (`standin provider list`)')
+    .addOption(repeatable('--host <name>', 'a host it may be sent to, or *.suffix'))
+    .addOption(new Option('--auth <type>', 'how it is sent').choices(['bearer', 'basic', 'api-key', 'custom']))
+    .option('--username <name>', 'for basic: the user name; without it the client keeps its own')
+    .addOption(repeatable('--header <name>', "for api-key: the header; for custom: 'Name: template with {{ value }}'"))
+    .option('--prefix <text>', 'for api-key: what stands before the value, kept to the byte')
+    .option('--auth-file <file>', 'the rule as JSON, for {"per_host": [...]}');
+  valueOptions(command).action(async (name: string, value: string[], options: CreateOptions) => {
+    const output = cli.output(options);
+    const fromStdin = judgeValueArguments(value, options);
+    const auth = readAuth(options);
+    if (options.provider !== undefined && (auth !== undefined || options.host !== undefined)) {
+      throw wrongUsage('--provider says by itself where and how', 'leave out --auth, --auth-file and --host');
+    }
+    if (options.provider === undefined && (auth === undefined || options.host === undefined)) {
+      throw wrongUsage('it is not said where the value may go and how', 'give --provider, or --host with --auth');
+    }
+    const client = cli.connect();
+    const created = await client.secrets.create({
+      name,
+      value: await readValue(cli.io, { ...options, fromStdin, prompt: `Value of ${name}` }),
+      provider: options.provider,
+      auth,
+      hosts: options.host,
+    });
+    output.result(created, () => {
+      output.line(`stored ${created.name} for ${created.hosts.join(', ')}`);
+      output.note(`use it: standin run -s ENV_KEY=${created.name} -- COMMAND`);
+    });
+  });
+}
+
+function addList(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'list',
+    summary: 'list the stored credentials, never their values',
+    examples: [['standin secret list', 'newest first']],
+  })
+    .alias('ls')
+    .action(async (options: CommonOptions) => {
+      const output = cli.output(options);
+      const secrets = await cli.connect().secrets.list();
+      output.result(secrets, () =>
+        output.table(
+          secrets,
+          [
+            { title: 'NAME', of: (row) => row.name },
+            { title: 'SENT AS', of: (row) => row.provider_shortcut ?? row.auth_type },
+            { title: 'HOSTS', of: (row) => row.hosts.join(', ') },
+            { title: 'UPDATED', of: (row) => shortTime(row.updated_at) },
+            { title: 'LAST USED', of: (row) => shortTime(row.last_used_at) },
+          ],
+          { empty: 'no secrets; store one with `standin secret create NAME --provider PROVIDER`' },
+        ),
+      );
+    });
+}
+
+function addGet(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'get <name>',
+    summary: 'print where and how a credential is sent',
+    examples: [['standin secret get github-bot', 'hosts and rule']],
+  }).action(async (name: string, options: CommonOptions) => {
+    const found = await cli.connect().secrets.get(name);
+    showSecret(cli.output(options), found);
+  });
+}
+
+function addRotate(secret: Command, cli: Cli): void {
+  const command = addCommand(secret, {
+    usage: 'rotate <name> [value...]',
+    summary: 'replace the value; running sandboxes use it from their next request on',
+    examples: [
+      ['standin secret rotate github-bot', 'asks for the new value'],
+      ['standin secret rotate github-bot --from-env NEW_TOKEN', 'from a variable'],
+    ],
+  });
+  valueOptions(command).action(async (name: string, value: string[], options: ValueOptions) => {
+    const output = cli.output(options);
+    const fromStdin = judgeValueArguments(value, options);
+    const client = cli.connect();
+    const rotated = await client.secrets.rotate(
+      name,
+      await readValue(cli.io, { ...options, fromStdin, prompt: `New value of ${name}` }),
+    );
+    output.result(rotated, () => output.line(`rotated ${rotated.name}`));
+  });
+}
+
+function addDelete(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'delete <name>',
+    summary: 'revoke a credential everywhere at once; its audit trail stays',
+    examples: [['standin secret delete github-bot', 'the name is free again']],
+  })
+    .alias('rm')
+    .action(async (name: string, options: CommonOptions) => {
+      const output = cli.output(options);
+      await cli.connect().secrets.remove(name);
+      output.result({ name, deleted: true }, () => output.line(`deleted ${name}`));
+    });
+}
+
+function addAudit(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'audit <name>',
+    summary: 'print what a credential was used for, newest first',
+    examples: [
+      ['standin secret audit github-bot', 'the last 50'],
+      ['standin secret audit github-bot --status errors', 'what failed or was refused'],
+    ],
+  })
+    .addOption(new Option('--limit <number>', '1 to 200').default(50).argParser(wholeNumber(1, 200)))
+    .addOption(new Option('--before <id>', 'older than this event').argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)))
+    .addOption(new Option('--status <class>', 'only these').choices(['2xx', '3xx', '4xx', '5xx', 'errors']))
+    .action(async (name: string, options: CommonOptions & AuditOptions) => {
+      const output = cli.output(options);
+      const { limit, before, status } = options;
+      const events = await cli.connect().secrets.audit(name, { limit, before, status });
+      output.result(events, () => showAudit(output, events));
+    });
+}
+
+interface AuditOptions {
+  limit: number;
+  before?: number;
+  status?: '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
+}
+
+function addSandboxes(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'sandboxes <name>',
+    summary: 'list the sandboxes that hold a stand-in for a credential',
+    examples: [['standin secret sandboxes github-bot', 'before it is deleted']],
+  }).action(async (name: string, options: CommonOptions) => {
+    const output = cli.output(options);
+    const bindings = await cli.connect().secrets.sandboxes(name);
+    output.result(bindings, () =>
+      output.table(
+        bindings,
+        [
+          { title: 'SANDBOX', of: (row) => row.sandbox_id },
+          { title: 'NAME', of: (row) => row.sandbox_name },
+          { title: 'VARIABLE', of: (row) => row.env_key },
+          { title: 'STATUS', of: (row) => row.status },
+        ],
+        { empty: 'bound in no sandbox' },
+      ),
+    );
+  });
+}
+
+/** The audit rows as a table. */
+export function showAudit(output: Output, events: Answer<'getSecretAudit'>): void {
+  output.table(
+    events,
+    [
+      { title: 'ID', of: (row) => row.id, align: 'right' },
+      { title: 'TIME', of: (row) => shortTime(row.ts) },
+      { title: 'SANDBOX', of: (row) => row.sandbox_name ?? row.sandbox_id },
+      {
+        title: 'REQUEST',
+        of: (row) => [row.method, row.host + (row.path ?? '')].filter((part) => part !== null).join(' '),
+      },
+      { title: 'STATUS', of: (row) => row.status, align: 'right' },
+      { title: 'UPSTREAM', of: (row) => row.upstream_status, align: 'right' },
+      { title: 'MS', of: (row) => (row.latency_ms === null ? null : Math.round(row.latency_ms)), align: 'right' },
+      { title: 'REFUSED AS', of: (row) => row.error_code },
+    ],
+    { empty: 'not used yet' },
+  );
+}
+
+function valueOptions(command: Command): Command {
+  return command
+    .option('--from-stdin', 'read the value from stdin (as does `-` after the name)')
+    .option('--from-env <variable>', 'read the value from a variable of your environment')
+    .addOption(new Option('--value [value]').hideHelp());
+}
+
+/** True where the value comes from stdin; refuses one that was typed. */
+function judgeValueArguments(value: string[], options: ValueOptions): boolean {
+  if (value.length === 1 && value[0] === '-') return true;
+  refuseArgument(value[0] ?? options.value);
+  return options.fromStdin === true;
+}
+
+function readAuth(options: CreateOptions): Auth | undefined {
+  const { auth, authFile, username, prefix, header = [] } = options;
+  if (authFile !== undefined) {
+    if (auth !== undefined) throw wrongUsage('--auth and --auth-file say the same', 'give one of them');
+    return readAuthFile(authFile);
+  }
+  if (username !== undefined && auth !== 'basic') throw wrongUsage('--username is for --auth basic');
+  if (prefix !== undefined && auth !== 'api-key') throw wrongUsage('--prefix is for --auth api-key');
+  if (header.length > 0 && auth !== 'api-key' && auth !== 'custom') {
+    throw wrongUsage('--header is for --auth api-key and --auth custom');
+  }
+  if (auth === undefined) return undefined;
+  switch (auth) {
+    case 'bearer':
+      return { type: 'bearer' };
+    case 'basic':
+      return { type: 'basic', username };
+    case 'api-key': {
+      const [name, ...more] = header;
+      if (name === undefined || more.length > 0) throw wrongUsage('--auth api-key takes one --header NAME');
+      return { type: 'api-key', header: name, prefix };
+    }
+    case 'custom':
+      return { type: 'custom', headers: Object.fromEntries(header.map((text) => splitHeader(text))) };
+  }
+}
+
+function readAuthFile(path: string): Auth {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw wrongUsage(`--auth-file ${path} is not a JSON file that can be read (${messageOf(error)})`);
+  }
+  const { success, data, error } = createSecretRequest.shape.auth.unwrap().safeParse(content);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw wrongUsage(`--auth-file ${path}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+}
+
+function splitHeader(text: string): [string, string] {
+  const colon = text.indexOf(':');
+  if (colon < 1) throw wrongUsage(`--header ${text} has no template`, "write it as 'Name: text with {{ value }}'");
+  return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
+}
+
+function showSecret(output: Output, secret: SecretAnswer): void {
+  output.result(secret, () =>
+    output.fields([
+      ['name', secret.name],
+      ['id', secret.id],
+      ['provider', secret.provider_shortcut],
+      ['hosts', secret.hosts.join(', ')],
+      ['rule', JSON.stringify(secret.auth_config)],
+      ['created', shortTime(secret.created_at)],
+      ['updated', shortTime(secret.updated_at)],
+      ['last used', shortTime(secret.last_used_at)],
+    ]),
+  );
+}

@@ -1,0 +1,22 @@
+import type { ReadStream, WriteStream } from 'node:tty';
+
+/** What the command line has of its process; a test gives its own. */
+export interface Io {
+  /** Of the person who typed the command: TERM, `--from-env`, STANDIN_URL. Settings are read by `config.ts`. */
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  stdin: ReadStream;
+  stdout: WriteStream;
+  stderr: WriteStream;
+}
+
+/** The process's own. */
+export function processIo(): Io {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Answer, ExecConnectRequest, Query, RequestBody } from '../contract/operations.ts';
+import { openExecConnection } from './exec-connection.ts';
+import type { ExecConnection } from './exec-connection.ts';
+import { createCall } from './transport.ts';
+import type { ClientOptions } from './transport.ts';
+
+export type SecretResponse = Answer<'getSecret'>;
+export type AuditEvent = Answer<'getSecretAudit'>[number];
+export type SecretBinding = Answer<'getSecretSandboxes'>[number];
+export type Provider = Answer<'listProviders'>[number];
+export type Sandbox = Answer<'listSandboxes'>[number];
+export type SandboxWithAccess = Answer<'createSandbox'>;
+export type Egress = Answer<'rotateEgressToken'>;
+export type ApiKey = Answer<'listApiKeys'>[number];
+export type CreatedApiKey = Answer<'createApiKey'>;
+export type ExecResult = Answer<'exec'>;
+
+/** What the data plane wants to know of a sandbox: what create and get answer has it. */
+export type SandboxAccess = Pick<SandboxWithAccess, 'id' | 'access_token'>;
+
+/**
+ * The API in the words of the contract: what is sent and what comes back are its JSON objects as they are. Every
+ * method throws ApiError where the server refuses, ConnectionError where none answers.
+ */
+export interface Client {
+  readonly baseUrl: string;
+  health(): Promise<Answer<'getHealth'>>;
+  secrets: {
+    create(body: RequestBody<'createSecret'>): Promise<SecretResponse>;
+    list(): Promise<SecretResponse[]>;
+    get(name: string): Promise<SecretResponse>;
+    rotate(name: string, value: string): Promise<SecretResponse>;
+    remove(name: string): Promise<void>;
+    audit(name: string, page?: Partial<Query<'getSecretAudit'>>): Promise<AuditEvent[]>;
+    sandboxes(name: string): Promise<SecretBinding[]>;
+  };
+  sandboxes: {
+    create(body: RequestBody<'createSandbox'>): Promise<SandboxWithAccess>;
+    list(filter?: Partial<Query<'listSandboxes'>>): Promise<Sandbox[]>;
+    get(id: string): Promise<SandboxWithAccess>;
+    remove(id: string): Promise<void>;
+    attach(id: string, binding: RequestBody<'attachSecret'>): Promise<void>;
+    detach(id: string, envKey: string): Promise<void>;
+    rotateEgressToken(id: string): Promise<Egress>;
+  };
+  providers: { list(): Promise<Provider[]> };
+  keys: {
+    create(body: RequestBody<'createApiKey'>): Promise<CreatedApiKey>;
+    list(): Promise<ApiKey[]>;
+    revoke(id: string): Promise<void>;
+  };
+  /** Runs a command to its end and answers its output; for one that takes minutes, or a terminal, use `execConnect`. */
+  exec(sandbox: SandboxAccess, request: RequestBody<'exec'>, options?: { signal?: AbortSignal }): Promise<ExecResult>;
+  /** Starts a command and resolves once the server has it. */
+  execConnect(sandbox: SandboxAccess, request: ExecConnectRequest): Promise<ExecConnection>;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const call = createCall(options);
+  return {
+    baseUrl: options.baseUrl,
+    health: () => call('getHealth'),
+    secrets: {
+      create: (body) => call('createSecret', { body }),
+      list: () => call('listSecrets'),
+      get: (name) => call('getSecret', { params: { name } }),
+      rotate: (name, value) => call('rotateSecret', { params: { name }, body: { value } }),
+      remove: (name) => call('deleteSecret', { params: { name } }),
+      audit: (name, page = {}) => call('getSecretAudit', { params: { name }, query: page }),
+      sandboxes: (name) => call('getSecretSandboxes', { params: { name } }),
+    },
+    sandboxes: {
+      create: (body) => call('createSandbox', { body }),
+      list: (filter = {}) => call('listSandboxes', { query: filter }),
+      get: (id) => call('getSandbox', { params: { id } }),
+      remove: (id) => call('deleteSandbox', { params: { id } }),
+      attach: async (id, body) => void (await call('attachSecret', { params: { id }, body })),
+      detach: (id, envKey) => call('detachSecret', { params: { id, env_key: envKey } }),
+      rotateEgressToken: (id) => call('rotateEgressToken', { params: { id } }),
+    },
+    providers: { list: () => call('listProviders') },
+    keys: {
+      create: (body) => call('createApiKey', { body }),
+      list: () => call('listApiKeys'),
+      revoke: (id) => call('revokeApiKey', { params: { id } }),
+    },
+    exec: (sandbox, body, { signal } = {}) =>
+      call('exec', {
+        body,
+        signal,
+        headers: { 'x-access-token': sandbox.access_token, 'x-superserve-sandbox-id': sandbox.id },
+      }),
+    execConnect: (sandbox, request) => openExecConnection({ baseUrl: options.baseUrl, sandbox, request }),
+  };
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
+import { errorsOf } from './operation.ts';
+import type { Operation } from './operation.ts';
+import { operationList } from './operations.ts';
+import { errorEnvelope } from './schemas/system.ts';
+
+export interface OpenApiDocument {
+  openapi: string;
+  [section: string]: unknown;
+}
+
+/**
+ * The contract as an OpenAPI 3.1 document. Which status a code is answered with is the server's to say, so it is handed
+ * in.
+ */
+export function createOpenApi(options: { version: string; statusOf: Record<ErrorCode, number> }): OpenApiDocument {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const [id, operation] of operationList) {
+    const path = (paths[operation.path] ??= {});
+    path[operation.method.toLowerCase()] = describe(id, operation, options.statusOf);
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Standin',
+      version: options.version,
+      summary: 'Lets code that nobody trusts use credentials that it never holds',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: { Error: schemaOf(errorEnvelope) },
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        accessToken: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Access-Token',
+          description:
+            'Of one sandbox, which `boxd-<sandbox id>.<domain>` as host, or the header X-Superserve-Sandbox-Id, names.',
+        },
+      },
+    },
+  };
+}
+
+const schemes = { 'api-key': [{ apiKey: [] }], 'access-token': [{ accessToken: [] }], none: [] } as const;
+
+function describe(id: string, operation: Operation, statusOf: Record<ErrorCode, number>) {
+  const parameters = [
+    ...parametersOf('path', operation.params),
+    ...parametersOf('query', operation.query),
+    ...(operation.auth === 'access-token' ? [routingHeader] : []),
+  ];
+  return {
+    operationId: id,
+    summary: operation.summary,
+    security: schemes[operation.auth],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(operation.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(operation.body) } } } }),
+    responses: { [operation.success.status]: successOf(operation), ...refusalsOf(operation, statusOf) },
+  };
+}
+
+const routingHeader = {
+  name: 'X-Superserve-Sandbox-Id',
+  in: 'header',
+  required: false,
+  description: 'The sandbox, where the host name does not say it.',
+  schema: { type: 'string', format: 'uuid' },
+};
+
+function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = schemaOf(schema);
+  return Object.entries(properties).map(([name, property]) => {
+    const parameter = { name, in: place, required: place === 'path' || required.includes(name), schema: property };
+    const isMap = typeof property === 'object' && property.type === 'object';
+    // OpenAPI has no style that joins by a dot, so the description says it.
+    return isMap
+      ? Object.assign(parameter, { description: `Sent as \`${name}.<key>=<value>\`, once a key.` })
+      : parameter;
+  });
+}
+
+function successOf({ success, webSocket }: Operation) {
+  if (webSocket === true) return { description: 'The connection is a WebSocket from here on' };
+  if (success.schema === null && success.mediaType === undefined) return { description: 'Done' };
+  const schema = success.schema === null ? {} : schemaOf(success.schema);
+  return { description: 'Done', content: { [success.mediaType ?? 'application/json']: { schema } } };
+}
+
+function refusalsOf(operation: Operation, statusOf: Record<ErrorCode, number>) {
+  const byStatus = Map.groupBy(errorsOf(operation), (code) => statusOf[code]);
+  const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
+  const sorted = [...byStatus].toSorted(([a], [b]) => a - b);
+  return Object.fromEntries(
+    sorted.map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `\`${code}\``).join(', '),
+        ...(status === 429
+          ? { headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' } } }
+          : {}),
+        content,
+      },
+    ]),
+  );
+}
+
+function schemaOf(schema: z.ZodType) {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
+  return rest;
+}

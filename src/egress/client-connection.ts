@@ -1,0 +1,373 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { parseAuthority } from '../net/hostname.ts';
+import type { Authority } from '../net/hostname.ts';
+import type { EgressContext, TrackedConnection } from './context.ts';
+import { Exchange } from './exchange.ts';
+import { recordConnection } from './recorder.ts';
+import type { SandboxEntry } from './registry.ts';
+import { refusal, refusalResponse } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import { resolveDestination } from './target.ts';
+import type { Destination, Refused } from './target.ts';
+import { openTunnel } from './tunnel.ts';
+import { findHeadEnd } from './wire/head-end.ts';
+import type { RequestHead } from './wire/head.ts';
+import { parseRequestHead } from './wire/http1-request.ts';
+import { knownHeader } from './wire/known-headers.ts';
+import { WireError } from './wire/wire-error.ts';
+
+/** What is known of a connection before its first request. */
+export interface ConnectionOrigin {
+  /** `proxy`: requests name their host themselves. `origin`: the connection is to one host. */
+  readonly mode: 'proxy' | 'origin';
+  /** Null: each request says who it is by `Proxy-Authorization`. */
+  readonly sandboxId: string | null;
+  readonly connect: Authority | null;
+  readonly dialled: { readonly address: string; readonly port: number; readonly name: string | null } | null;
+  readonly tls: { readonly serverName: string | null } | null;
+}
+
+const idleLimitMs = 120_000;
+const headLimitMs = 30_000;
+/** Bytes of following requests that are held while one is under way. */
+const maxHeld = 64 * 1024;
+/** After the last answer the client's remaining bytes are read and thrown away this long, so that it can read ours. */
+const lingerMs = 2_000;
+
+/** One client's HTTP/1.1 connection: reads heads, and has one exchange after the other. */
+export class ClientConnection implements TrackedConnection {
+  readonly context: EgressContext;
+  readonly socket: Socket;
+  readonly origin: ConnectionOrigin;
+  /** Null for a connection to the proxy itself. */
+  readonly destination: Destination | null;
+  readonly misdirected: Refused | null;
+  deadline = Date.now() + headLimitMs;
+  /** The upstream address of the last exchange, for the connection's row. */
+  dialledAddress: string | null = null;
+  #held: Buffer | null = null;
+  #exchange: Exchange | null = null;
+  /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
+  #consuming = false;
+  #closing = false;
+  #halfClosed = false;
+  #served = 0;
+
+  constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
+    this.context = context;
+    this.socket = socket;
+    this.origin = origin;
+    const arrival = arrivalOf(origin);
+    const destination = arrival === null ? null : resolveDestination(arrival);
+    this.destination = destination === null || 'refused' in destination ? null : destination;
+    this.misdirected = destination !== null && 'refused' in destination ? destination : null;
+    context.connections.add(this);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    socket.on('drain', this.#onDrain);
+    socket.resume();
+  }
+
+  get sandboxId(): string | null {
+    return this.origin.sandboxId;
+  }
+
+  #onData = (chunk: Buffer): void => {
+    if (this.#closing) return;
+    this.#consume(this.#held === null ? chunk : Buffer.concat([this.#held, chunk]));
+  };
+
+  #consume(bytes: Buffer): void {
+    this.#held = null;
+    this.#consuming = true;
+    let at = 0;
+    while (at < bytes.length && !this.#closing) {
+      const exchange = this.#exchange;
+      if (exchange !== null) {
+        if (exchange.switched) {
+          exchange.takeSwitched(at === 0 ? bytes : bytes.subarray(at));
+          at = bytes.length;
+          break;
+        }
+        if (!exchange.wantsBody) break;
+        at = exchange.takeBody(bytes, at);
+        continue;
+      }
+      const end = findHeadEnd(bytes, at, bytes.length);
+      if (end instanceof WireError) {
+        this.#refuseUnread(end);
+        break;
+      }
+      if (end === -1) {
+        if (at === 0 && this.#held === null) this.deadline = Math.min(this.deadline, Date.now() + headLimitMs);
+        break;
+      }
+      const head = parseRequestHead(bytes, at, end);
+      if (head instanceof WireError) {
+        this.#refuseUnread(head);
+        break;
+      }
+      if (head.targetForm === 'authority' && this.origin.mode === 'proxy') {
+        this.#openTunnel(head, bytes.subarray(end));
+        return;
+      }
+      at = this.#begin(head, bytes, end);
+    }
+    this.#consuming = false;
+    if (at < bytes.length && !this.#closing) this.#hold(at === 0 ? bytes : bytes.subarray(at));
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = rest;
+    if (rest.length > maxHeld && this.#exchange !== null) this.socket.pause();
+  }
+
+  #begin(head: RequestHead, bytes: Buffer, bodyStart: number): number {
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.#served += 1;
+    const exchange = new Exchange(this, head);
+    this.#exchange = exchange;
+    return exchange.begin(bytes, bodyStart);
+  }
+
+  /** Called by the exchange when its answer is written: the next request's turn, or the end. */
+  finish(exchange: Exchange, options: { keepAlive: boolean }): void {
+    if (this.#exchange !== exchange) return;
+    this.#exchange = null;
+    if (!options.keepAlive || this.#halfClosed || this.context.connections.draining) {
+      this.close();
+      return;
+    }
+    this.deadline = Date.now() + idleLimitMs;
+    if (this.#consuming) return;
+    this.socket.resume();
+    if (this.#held !== null) this.#consume(this.#held);
+  }
+
+  /** The protocol was switched: what the client has sent since its request belongs to the new one. */
+  passHeld(): void {
+    this.socket.resume();
+    if (this.#held !== null && !this.#consuming) this.#consume(this.#held);
+  }
+
+  /** Writes to the client. `lent`: the bytes may be overwritten when the call returns. False: wait for `onDrain`. */
+  write(chunk: Buffer, options: { lent: boolean }): boolean {
+    if (this.socket.destroyed) return true;
+    // TLS encrypts at once when nothing is queued; everything else keeps a reference to what it was given.
+    const kept = options.lent && (this.origin.tls === null || this.socket.writableLength > 0);
+    return this.socket.write(kept ? Buffer.from(chunk) : chunk);
+  }
+
+  /** Everything is said: ends our side, then reads on for a moment, lest a reset takes the answer away. */
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#held = null;
+    this.deadline = Date.now() + lingerMs;
+    this.socket.end();
+    this.socket.resume();
+  }
+
+  #refuseUnread(error: WireError): void {
+    const code =
+      error.status === 431
+        ? 'head_too_large'
+        : error.status === 405
+          ? 'method_not_allowed'
+          : error.status === 505
+            ? 'http_version_not_supported'
+            : error.status === 417
+              ? 'expectation_failed'
+              : 'bad_request';
+    this.#answer(refusal(code, error.reason, error.status));
+  }
+
+  #answer(refused: Refusal): void {
+    this.#consuming = false;
+    this.socket.write(refusalResponse(refused, { keepAlive: false }));
+    this.close();
+  }
+
+  #openTunnel(head: RequestHead, rest: Buffer): void {
+    this.#consuming = false;
+    this.socket.pause();
+    this.deadline = Number.POSITIVE_INFINITY;
+    const authority = parseAuthority(head.target, 0);
+    if (authority === null || authority.port === 0) {
+      this.#answer(refusal('bad_request', 'CONNECT takes host:port (RFC 9110 section 9.3.6)'));
+      return;
+    }
+    const host = head.host === null ? authority : parseAuthority(head.host, authority.port);
+    if (host === null || host.host !== authority.host || host.port !== authority.port) {
+      this.#answer(
+        refusal('misdirected_request', `Host does not name ${authority.host}:${authority.port}, as CONNECT does`),
+      );
+      return;
+    }
+    this.identify(head, (sandboxId, entry) => {
+      if (this.socket.destroyed) return;
+      if (typeof sandboxId !== 'string') {
+        this.#answer(sandboxId);
+        return;
+      }
+      const { verdict, rule } = entry.rules.network.judgeHost(authority.host);
+      const outside = authority.isAddress && verdict !== 'deny' && !this.context.guard(authority.host);
+      if (verdict === 'deny' || outside) {
+        recordConnection(this.context, entry.snapshot, {
+          host: authority.host,
+          dstIp: authority.isAddress ? authority.host : null,
+          dstPort: authority.port,
+          verdict: 'blocked',
+          matchRule: outside ? 'address guard' : rule,
+        });
+        this.#answer(refusal('host_denied', `${authority.host} is not allowed by this sandbox's network rules`));
+        return;
+      }
+      this.#detach();
+      this.socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      if (rest.length > 0) this.socket.unshift(rest);
+      openTunnel(this.context, this.socket, { sandboxId, connect: authority, dialled: null });
+    });
+  }
+
+  /**
+   * Who sends this request: the sandbox of the listener, or the one whose token `Proxy-Authorization` carries. Calls
+   * back with its id and rules, at once where they are held.
+   */
+  identify(head: RequestHead, then: (sandboxId: string | Refusal, entry: SandboxEntry) => void): void {
+    const fail = then as (refused: Refusal) => void;
+    const { sandboxId } = this.origin;
+    if (sandboxId !== null) {
+      this.#withEntry(sandboxId, fail, (entry) => then(sandboxId, entry));
+      return;
+    }
+    const credentials = proxyCredentials(head);
+    const now = Date.now();
+    const throttleKey = `${this.socket.remoteAddress ?? ''}|${credentials?.id ?? ''}`;
+    if (this.context.failures.blocked(throttleKey, now)) {
+      fail(refusal('rate_limited', 'too many wrong proxy credentials; wait ten seconds'));
+      return;
+    }
+    const refuse = () => {
+      if (credentials !== null) this.context.failures.fail(throttleKey, now);
+      fail(
+        refusal('proxy_auth_required', 'Proxy-Authorization: Basic with the sandbox id and its proxy token is needed'),
+      );
+    };
+    if (credentials === null || !uuid.test(credentials.id)) {
+      refuse();
+      return;
+    }
+    this.#withEntry(
+      credentials.id,
+      (refused) => (refused.code === 'proxy_auth_required' ? refuse() : fail(refused)),
+      (entry) => {
+        const given = createHash('sha256').update(credentials.token).digest();
+        const wanted = Buffer.from(entry.snapshot.proxyTokenHash, 'hex');
+        if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) refuse();
+        else if (entry.snapshot.deleted === true) fail(sandboxGone());
+        else then(credentials.id, entry);
+      },
+    );
+  }
+
+  #withEntry(id: string, fail: (refused: Refusal) => void, then: (entry: SandboxEntry) => void): void {
+    const use = (entry: SandboxEntry | null) => {
+      if (entry === null) fail(refusal('proxy_auth_required', 'no such sandbox'));
+      else if (entry.snapshot.deleted === true && this.origin.sandboxId !== null) fail(sandboxGone());
+      else then(entry);
+    };
+    const held = this.context.registry.get(id);
+    if (held !== undefined) {
+      use(held);
+      return;
+    }
+    this.context.registry
+      .load(id)
+      .then(use, () => fail(refusal('vault_unavailable', 'the control plane does not answer')));
+  }
+
+  #onEnd = (): void => {
+    this.#halfClosed = true;
+    if (this.#exchange === null) this.close();
+    else this.#exchange.clientEnded();
+  };
+
+  #onError = (): void => {
+    this.socket.destroy();
+  };
+
+  #onDrain = (): void => {
+    this.#exchange?.clientDrained();
+  };
+
+  #onClose = (): void => {
+    this.#closing = true;
+    this.context.connections.delete(this);
+    this.#exchange?.clientClosed();
+    this.#exchange = null;
+    const entry = this.origin.sandboxId === null ? undefined : this.context.registry.get(this.origin.sandboxId);
+    if (this.destination === null || this.dialledAddress === null || entry === undefined || this.#served === 0) return;
+    recordConnection(this.context, entry.snapshot, {
+      host: this.destination.host,
+      dstIp: this.dialledAddress,
+      dstPort: this.destination.port,
+      verdict: 'allowed',
+      matchRule: entry.rules.network.judgeHost(this.destination.host).rule,
+      bytesSent: this.socket.bytesRead,
+      bytesRecv: this.socket.bytesWritten,
+    });
+  };
+
+  #detach(): void {
+    this.context.connections.delete(this);
+    this.socket.off('data', this.#onData);
+    this.socket.off('end', this.#onEnd);
+    this.socket.off('error', this.#onError);
+    this.socket.off('close', this.#onClose);
+    this.socket.off('drain', this.#onDrain);
+  }
+
+  expire(): void {
+    if (this.#exchange !== null) this.#exchange.expire();
+    else this.socket.destroy();
+  }
+
+  drain(): void {
+    if (this.#exchange === null) this.socket.destroy();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const basicCredentials = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+
+function proxyCredentials(head: RequestHead): { id: string; token: string } | null {
+  for (let line = 0; line < head.lines.count; line++) {
+    if (head.lines.kinds[line] !== knownHeader.proxyAuthorization) continue;
+    const [, encoded] = basicCredentials.exec(head.lines.value(line)) ?? [];
+    if (encoded === undefined) return null;
+    const decoded = Buffer.from(encoded, 'base64').toString('latin1');
+    const colon = decoded.indexOf(':');
+    return colon === -1 ? null : { id: decoded.slice(0, colon), token: decoded.slice(colon + 1) };
+  }
+  return null;
+}
+
+function sandboxGone(): Refusal {
+  return refusal('sandbox_revoked', 'this sandbox has been deleted');
+}
+
+function arrivalOf(origin: ConnectionOrigin): Parameters<typeof resolveDestination>[0] | null {
+  if (origin.mode === 'proxy') return null;
+  const tls = { tls: origin.tls !== null, sni: origin.tls?.serverName ?? null };
+  if (origin.connect !== null) return { kind: 'connect', authority: origin.connect, ...tls };
+  if (origin.dialled !== null) return { kind: 'namespace', ...origin.dialled, ...tls };
+  return null;
+}

@@ -1,0 +1,116 @@
+import { Secret } from '../crypto/secret.ts';
+import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
+import type { ControlPort, EgressEvent, LeafCertificate, SandboxSnapshot } from './ports.ts';
+
+const batchSize = 128;
+const flushIntervalMs = 25;
+const retryMs = 250;
+const askTimeoutMs = 10_000;
+/** Events that may wait for the control plane; past that, requests are refused rather than go unrecorded. */
+const maxBacklog = 20_000;
+
+/** Sends one message to the main process. */
+export type Post = (message: FromWorker) => void;
+
+/**
+ * The worker's end of the IPC: asks and waits for answers, and sends events in batches, each batch kept until the main
+ * process says that it is durable.
+ */
+export class ControlLink implements ControlPort {
+  readonly #post: Post;
+  readonly #asks = new Map<number, (answer: (ToWorker & { type: 'answer' }) | null) => void>();
+  #queue: EgressEvent[] = [];
+  #flushTimer: NodeJS.Timeout | null = null;
+  #inFlight = 0;
+  #nextId = 1;
+  #lost = false;
+
+  constructor(post: Post) {
+    this.#post = post;
+  }
+
+  /** False: the control plane is gone or behind, and nothing more may be let through. */
+  get accepting(): boolean {
+    return !this.#lost && this.#queue.length + this.#inFlight < maxBacklog;
+  }
+
+  async sandbox(id: string): Promise<SandboxSnapshot | null> {
+    return (await this.#ask({ what: 'sandbox', sandboxId: id })) as SandboxSnapshot | null;
+  }
+
+  async value(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null> {
+    const bytes = (await this.#ask({ what: 'value', ...ask })) as Uint8Array | null;
+    if (bytes === null) return null;
+    const secret = new Secret(bytes);
+    bytes.fill(0);
+    return secret;
+  }
+
+  async leaf(host: string): Promise<LeafCertificate> {
+    return (await this.#ask({ what: 'leaf', host })) as LeafCertificate;
+  }
+
+  record(event: EgressEvent): void {
+    this.#queue.push(event);
+    if (this.#queue.length >= batchSize) this.#flush();
+    else this.#flushTimer ??= setTimeout(() => this.#flush(), flushIntervalMs);
+  }
+
+  /** Resolves when every event is durable, or the control plane is gone. */
+  async settle(): Promise<void> {
+    while (!this.#lost && (this.#queue.length > 0 || this.#inFlight > 0)) {
+      this.#flush();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** An answer from the main process. */
+  receive(answer: ToWorker & { type: 'answer' }): void {
+    const waiting = this.#asks.get(answer.id);
+    this.#asks.delete(answer.id);
+    waiting?.(answer);
+  }
+
+  /** The main process is gone: everything asked fails, now and later. */
+  lose(): void {
+    this.#lost = true;
+    for (const waiting of this.#asks.values()) waiting(null);
+    this.#asks.clear();
+  }
+
+  #flush(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#flushTimer = null;
+    while (this.#queue.length > 0) this.#deliver(this.#queue.splice(0, batchSize));
+  }
+
+  #deliver(events: EgressEvent[]): void {
+    const id = this.#nextId++;
+    this.#inFlight += events.length;
+    this.#asks.set(id, (answer) => {
+      this.#inFlight -= events.length;
+      if (answer?.ok === true || this.#lost) return;
+      // Not durable: the same events go again, in their place before what came since.
+      this.#queue.unshift(...events);
+      this.#flushTimer ??= setTimeout(() => this.#flush(), retryMs);
+    });
+    this.#post({ type: 'events', id, events });
+  }
+
+  #ask(ask: Ask): Promise<Answer> {
+    if (this.#lost) return Promise.reject(new Error('the control plane is gone'));
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const timer = setTimeout(() => {
+      this.#asks.delete(id);
+      reject(new Error('the control plane did not answer'));
+    }, askTimeoutMs);
+    this.#asks.set(id, (answer) => {
+      clearTimeout(timer);
+      if (answer?.ok === true) resolve(answer.result);
+      else reject(new Error('the control plane could not answer'));
+    });
+    this.#post({ type: 'ask', id, ask });
+    return promise;
+  }
+}

@@ -1,0 +1,74 @@
+import { hostMatches } from '../net/hostname.ts';
+import { findCores } from '../stand-in.ts';
+import type { BindingSnapshot, SandboxSnapshot, Slot } from './ports.ts';
+import { compileNetwork } from './policy.ts';
+import type { CompiledNetwork } from './policy.ts';
+
+/** A snapshot made ready for judging requests; made once, replaced whole when anything changes. */
+export interface CompiledSandbox {
+  readonly snapshot: SandboxSnapshot;
+  readonly network: CompiledNetwork;
+  /** The binding behind each stand-in's core, revoked ones included. */
+  readonly bindings: ReadonlyMap<string, BindingSnapshot>;
+  /** What may be swapped at a host: live bindings, in the order in which they were bound. */
+  openings(host: string): readonly Opening[];
+}
+
+/** One slot that a live binding has at a host. */
+export interface Opening {
+  readonly binding: BindingSnapshot;
+  readonly slot: Slot;
+  /** Lower-case names of the headers that the slot owns; none for a query slot. */
+  readonly owned: readonly string[];
+}
+
+/** Hosts whose openings are kept; an agent talks to few, and who walks through a wildcard's names only costs time. */
+const maxHosts = 256;
+
+/** Throws TypeError on a rule or stand-in that the vault should not have let in. */
+export function compileSandbox(snapshot: SandboxSnapshot): CompiledSandbox {
+  const bindings = new Map<string, BindingSnapshot>();
+  for (const binding of snapshot.bindings) {
+    const core = findCores(binding.standIn)[0]?.core;
+    if (core === undefined) throw new TypeError(`the stand-in of ${binding.envKey} has no core`);
+    bindings.set(core, binding);
+  }
+  const byHost = new Map<string, readonly Opening[]>();
+  return {
+    snapshot,
+    network: compileNetwork(snapshot.network),
+    bindings,
+    openings(host) {
+      let found = byHost.get(host);
+      if (found === undefined) {
+        if (byHost.size === maxHosts) byHost.clear();
+        found = snapshot.bindings.flatMap((binding) => openingsOf(binding, host));
+        byHost.set(host, found);
+      }
+      return found;
+    },
+  };
+}
+
+/** Names of headers are compared so: servers that hand them to programs as CGI does cannot tell `_` from `-`. */
+export function foldHeaderName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
+function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
+  if (binding.state !== 'live') return [];
+  return binding.rules
+    .filter((rule) => rule.hosts.some((pattern) => hostMatches(pattern, host)))
+    .flatMap((rule) => rule.slots.map((slot) => ({ binding, slot, owned: ownedHeaders(slot) })));
+}
+
+function ownedHeaders(slot: Slot): string[] {
+  switch (slot.kind) {
+    case 'header':
+      return [slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName);
+    case 'basic':
+      return ['authorization'];
+    case 'query':
+      return [];
+  }
+}

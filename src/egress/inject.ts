@@ -1,0 +1,171 @@
+import { coreFingerprint } from '../stand-in.ts';
+import { hiddenCores, suspectOffsets } from './inject-scan.ts';
+import { matchHeaderLine, matchQuery } from './inject-slots.ts';
+import type { Swap } from './inject-slots.ts';
+import { foldHeaderName } from './inject-plan.ts';
+import type { CompiledSandbox, Opening } from './inject-plan.ts';
+import type { BindingSnapshot, Slot } from './ports.ts';
+import { refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import type { Target } from './target.ts';
+import type { RequestHead } from './wire/head.ts';
+
+export type Judgement = { kind: 'pass' } | { kind: 'inject'; swaps: readonly Swap[] } | CredentialRefusal;
+
+export interface CredentialRefusal {
+  kind: 'refuse';
+  refused: Refusal;
+  /** This sandbox's own bindings whose stand-ins were carried. */
+  bindings: BindingSnapshot[];
+  /** Fingerprints of stand-ins that are not this sandbox's. */
+  foreign: string[];
+}
+
+const pass: Judgement = { kind: 'pass' };
+
+/**
+ * Which stand-ins a request carries, and whether each stands in a slot of a live binding's rule for exactly this host.
+ * Then they are to be swapped; a request without any passes as it is; one stand-in out of place refuses the request.
+ */
+export function judgeCredentials(
+  sandbox: CompiledSandbox,
+  { head, target, cleartextAllowed }: { head: RequestHead; target: Target; cleartextAllowed: boolean },
+): Judgement {
+  const { lines } = head;
+  const suspects = suspectOffsets(lines.text);
+  if (suspects.length === 0) return pass;
+  const openings = sandbox.openings(target.host);
+  const swaps: Swap[] = [];
+  const stray = new Set<string>();
+  let line = -2;
+  for (const offset of suspects) {
+    if (line !== -2 && offset < lines.lineEnd(line)) continue;
+    line = lines.lineAt(offset);
+    let unaccounted: string;
+    if (line === -1) {
+      const found = matchQuery(openings, target.path);
+      swaps.push(...found);
+      unaccounted = lines.text.slice(0, lines.lineStart(0));
+      for (const { binding } of found) unaccounted = unaccounted.replace(binding.standIn, '');
+    } else {
+      const found = matchHeaderLine(openings, lines, line);
+      if (found !== null) {
+        swaps.push(found);
+        continue;
+      }
+      unaccounted = lines.text.slice(lines.lineStart(line), lines.lineEnd(line));
+    }
+    for (const core of hiddenCores(unaccounted)) stray.add(core);
+  }
+  const carried = swaps.map(({ binding }) => binding);
+  if (stray.size > 0) return refuseStray(sandbox, { cores: stray, carried, host: target.host });
+  if (swaps.length === 0) return pass;
+  const refuse = (refused: Refusal): CredentialRefusal => ({
+    kind: 'refuse',
+    refused,
+    bindings: unique(carried),
+    foreign: [],
+  });
+  if (target.scheme === 'http' && !cleartextAllowed) {
+    const keys = carried.map(({ envKey }) => envKey).join(', ');
+    return refuse(
+      refusal(
+        'credential_host_mismatch',
+        `${keys}: credentials never go over cleartext HTTP; use https://${target.host}`,
+      ),
+    );
+  }
+  const chosen: Swap[] = [];
+  for (const swap of swaps) {
+    const other = chosen.find((each) => each.binding === swap.binding || sharesHeader(each, swap));
+    if (other === undefined) {
+      chosen.push(swap);
+    } else if (!isOwnedBy(other, swap)) {
+      return refuse(
+        refusal(
+          'credential_host_mismatch',
+          `${other.binding.envKey} and ${swap.binding.envKey} stand in the same request in places that exclude each other; send each stand-in once`,
+        ),
+      );
+    }
+  }
+  const named = chosen
+    .flatMap(({ owned }) => owned)
+    .find((name) => head.connectionTokens.some((token) => foldHeaderName(token) === name));
+  if (named !== undefined) {
+    return refuse(refusal('bad_request', `Connection names ${named}, a header that carries a credential`));
+  }
+  return { kind: 'inject', swaps: chosen };
+}
+
+/** The trailer section of a request: no rule has a slot there, so any stand-in in it refuses the request. */
+export function scanTrailers(
+  sandbox: CompiledSandbox,
+  { trailers, host }: { trailers: Buffer; host: string },
+): CredentialRefusal | null {
+  const text = trailers.toString('latin1');
+  const cores = suspectOffsets(text).length === 0 ? [] : hiddenCores(text);
+  return cores.length === 0 ? null : refuseStray(sandbox, { cores, carried: [], host });
+}
+
+/** Why stand-ins outside every slot are refused: the worst of them decides. */
+function refuseStray(
+  sandbox: CompiledSandbox,
+  { cores, carried, host }: { cores: Iterable<string>; carried: BindingSnapshot[]; host: string },
+): CredentialRefusal {
+  const bindings: BindingSnapshot[] = [...carried];
+  const foreign: string[] = [];
+  const own: BindingSnapshot[] = [];
+  for (const core of cores) {
+    const binding = sandbox.bindings.get(core);
+    if (binding === undefined) foreign.push(coreFingerprint(core));
+    else own.push(binding);
+  }
+  bindings.push(...own);
+  const [first] = own;
+  const revoked = own.find(({ state }) => state === 'revoked');
+  let refused: Refusal;
+  if (foreign.length > 0 || first === undefined) {
+    refused = refusal('credential_not_bound', 'the request carries a stand-in that is not bound to this sandbox');
+  } else if (revoked !== undefined) {
+    refused = refusal('credential_revoked', `${revoked.envKey}: its secret was deleted`);
+  } else {
+    refused = refusal('credential_host_mismatch', explainMismatch(first, sandbox.openings(host), host));
+  }
+  return { kind: 'refuse', refused, bindings: unique(bindings), foreign };
+}
+
+function explainMismatch(binding: BindingSnapshot, openings: readonly Opening[], host: string): string {
+  const slots = openings.filter((each) => each.binding === binding).map(({ slot }) => describeSlot(slot));
+  if (slots.length === 0) return `${binding.envKey} is not for ${host}; nothing was sent`;
+  return `${binding.envKey} is out of place; at ${host} it goes, once and alone, into ${slots.join(' or ')}; nothing was sent`;
+}
+
+function describeSlot(slot: Slot): string {
+  switch (slot.kind) {
+    case 'header':
+      return `the header "${slot.name}: ${slot.before}<stand-in>${slot.after}"`;
+    case 'basic':
+      return `the ${slot.place} of Basic credentials`;
+    case 'query':
+      return `the query parameter ${slot.name}`;
+  }
+}
+
+function sharesHeader(a: Swap, b: Swap): boolean {
+  return a.owned.some((name) => b.owned.includes(name));
+}
+
+/** Whether `swap` is another header of the same rule, which the first one writes anyway. */
+function isOwnedBy(first: Swap, swap: Swap): boolean {
+  if (first.binding !== swap.binding || first.slot.kind !== 'header' || swap.slot.kind !== 'header') return false;
+  const { name, before, after } = swap.slot;
+  return (
+    first.slot.name !== name &&
+    first.slot.set.some((each) => each.name === name && each.before === before && each.after === after)
+  );
+}
+
+function unique<T>(items: readonly T[]): T[] {
+  return [...new Set(items)];
+}

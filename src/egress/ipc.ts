@@ -1,0 +1,32 @@
+import type { EgressEvent, EgressSettings, LeafCertificate, SandboxSnapshot } from './ports.ts';
+
+/**
+ * What the main process and an egress worker say to each other, over the worker's IPC channel (a socket pair: nothing
+ * on disk, nothing in an argument or the environment).
+ */
+export type ToWorker =
+  | { type: 'start'; settings: EgressSettings }
+  /** `value` answers carry the bytes of one secret: the only place where one crosses processes. */
+  | { type: 'answer'; id: number; ok: true; result: Answer }
+  | { type: 'answer'; id: number; ok: false }
+  /** Forget what you hold of these sandboxes (null: of all); acknowledged by `forgotten`. */
+  | { type: 'forget'; id: number; sandboxIds: string[] | null }
+  /** Comes with a handle. */
+  | { type: 'listen'; sandboxId: string; kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp'; port: number }
+  | { type: 'unlisten'; sandboxId: string }
+  | { type: 'drain' };
+
+export type FromWorker =
+  | { type: 'listening'; port: number }
+  | { type: 'failed'; message: string }
+  | { type: 'ask'; id: number; ask: Ask }
+  | { type: 'forgotten'; id: number }
+  /** Acknowledged by an `answer` once durable. */
+  | { type: 'events'; id: number; events: EgressEvent[] };
+
+export type Ask =
+  | { what: 'sandbox'; sandboxId: string }
+  | { what: 'value'; sandboxId: string; secretId: string; version: number }
+  | { what: 'leaf'; host: string };
+
+export type Answer = SandboxSnapshot | LeafCertificate | Uint8Array | null;

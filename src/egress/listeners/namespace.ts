@@ -1,0 +1,72 @@
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { Socket as UdpSocket } from 'node:dgram';
+import { ClientConnection } from '../client-connection.ts';
+import type { EgressContext } from '../context.ts';
+import { openTunnel } from '../tunnel.ts';
+import { serveDnsOverTcp, serveDnsOverUdp } from './dns.ts';
+import { SyntheticDns } from './synthetic-dns.ts';
+
+type Kind = 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp';
+
+/**
+ * Accepts on the listening sockets of sandboxes' network namespaces. The listener says which sandbox is calling, the
+ * socket's local address says which address was dialled, and the sandbox's own resolver says under which name.
+ */
+export class NamespaceListeners {
+  readonly #context: EgressContext;
+  readonly #sandboxes = new Map<string, { dns: SyntheticDns; servers: Server[]; udp: UdpSocket[] }>();
+
+  constructor(context: EgressContext) {
+    this.#context = context;
+  }
+
+  listen(sandboxId: string, listener: { kind: Kind; port: number; handle: unknown }): void {
+    const sandbox = this.#sandboxes.get(sandboxId) ?? { dns: new SyntheticDns(), servers: [], udp: [] };
+    this.#sandboxes.set(sandboxId, sandbox);
+    if (listener.kind === 'dns-udp') {
+      const socket = listener.handle as UdpSocket;
+      sandbox.udp.push(socket);
+      serveDnsOverUdp(socket, sandbox.dns);
+      return;
+    }
+    const { kind, port } = listener;
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) =>
+      this.#accept(sandboxId, { kind, port, socket, dns: sandbox.dns }),
+    );
+    server.on('error', (error) => this.#context.log.error({ err: error, sandboxId }, 'a namespace listener failed'));
+    server.listen(listener.handle as never);
+    sandbox.servers.push(server);
+  }
+
+  #accept(sandboxId: string, call: { kind: Kind; port: number; socket: Socket; dns: SyntheticDns }): void {
+    const { socket } = call;
+    if (call.kind === 'dns-tcp') {
+      serveDnsOverTcp(socket, call.dns);
+    } else if (call.kind === 'proxy') {
+      new ClientConnection(this.#context, socket, {
+        mode: 'proxy',
+        sandboxId,
+        tls: null,
+        connect: null,
+        dialled: null,
+      });
+    } else {
+      const address = socket.localAddress ?? '';
+      const dialled = { address, port: call.port, name: call.dns.nameOf(address) };
+      openTunnel(this.#context, socket, { sandboxId, connect: null, dialled });
+    }
+  }
+
+  close(sandboxId: string): void {
+    const sandbox = this.#sandboxes.get(sandboxId);
+    if (sandbox === undefined) return;
+    this.#sandboxes.delete(sandboxId);
+    for (const server of sandbox.servers) server.close();
+    for (const socket of sandbox.udp) socket.close();
+  }
+
+  closeAll(): void {
+    for (const sandboxId of [...this.#sandboxes.keys()]) this.close(sandboxId);
+  }
+}

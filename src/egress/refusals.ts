@@ -1,0 +1,73 @@
+/**
+ * Every way in which the proxy itself answers, with the status it gives. The code travels in `X-Standin-Error`, in the
+ * JSON error envelope and in the audit row.
+ */
+export const refusals = {
+  bad_request: 400,
+  proxy_auth_required: 407,
+  rate_limited: 429,
+  sandbox_revoked: 403,
+  host_denied: 403,
+  credential_host_mismatch: 403,
+  credential_not_bound: 403,
+  credential_revoked: 503,
+  method_not_allowed: 405,
+  misdirected_request: 421,
+  head_too_large: 431,
+  expectation_failed: 417,
+  http_version_not_supported: 505,
+  vault_unavailable: 502,
+  audit_unavailable: 503,
+  shutting_down: 503,
+  upstream_unreachable: 502,
+  upstream_tls_failed: 502,
+  upstream_protocol_error: 502,
+  upstream_timeout: 504,
+} as const;
+
+export type RefusalCode = keyof typeof refusals;
+
+export interface Refusal {
+  code: RefusalCode;
+  status: number;
+  /** For the client: what is wrong and what would be right. Never a value. */
+  message: string;
+}
+
+export function refusal(code: RefusalCode, message: string, status: number = refusals[code]): Refusal {
+  return { code, status, message };
+}
+
+const reasons: Record<number, string> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  405: 'Method Not Allowed',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+};
+
+/** The whole response to a refused request, ready to write. */
+export function refusalResponse(refused: Refusal, options: { keepAlive: boolean; head?: boolean }): Buffer {
+  const body = JSON.stringify({ error: { code: refused.code, message: refused.message } });
+  const lines = [
+    `HTTP/1.1 ${refused.status} ${reasons[refused.status] ?? 'Refused'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Standin-Error: ${refused.code}`,
+    'Cache-Control: no-store',
+  ];
+  if (refused.code === 'proxy_auth_required') lines.push('Proxy-Authenticate: Basic realm="standin"');
+  if (refused.code === 'rate_limited') lines.push('Retry-After: 10');
+  lines.push(options.keepAlive ? 'Connection: keep-alive' : 'Connection: close');
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${options.head === true ? '' : body}`, 'utf8');
+}

@@ -1,0 +1,123 @@
+import { wipeSecret } from '../crypto/secret.ts';
+import type { Secret } from '../crypto/secret.ts';
+import { compileSandbox } from './inject-plan.ts';
+import type { CompiledSandbox } from './inject-plan.ts';
+import type { BindingSnapshot, ControlPort, SandboxSnapshot } from './ports.ts';
+
+/** What this worker holds of one sandbox: its compiled rules, and the values that it has used of late. */
+export interface SandboxEntry {
+  readonly snapshot: SandboxSnapshot;
+  readonly rules: CompiledSandbox;
+  readonly until: number;
+  readonly values: Map<string, { secret: Secret; until: number }>;
+}
+
+/** A revocation is told to every worker; this is the net under it, should one be missed. */
+const entryLifetimeMs = 30_000;
+
+/** The sandboxes that this worker serves, asked for at first contact and forgotten when told so. */
+export class SandboxRegistry {
+  readonly #control: ControlPort;
+  readonly #valueTtlMs: number;
+  readonly #entries = new Map<string, SandboxEntry>();
+  readonly #loads = new Map<string, { entry: Promise<SandboxEntry | null>; stale: boolean }>();
+
+  constructor(control: ControlPort, options: { valueTtlMs: number }) {
+    this.#control = control;
+    this.#valueTtlMs = options.valueTtlMs;
+  }
+
+  /** What is held and fresh, without waiting. */
+  get(id: string): SandboxEntry | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.until > Date.now()) return entry;
+    this.#drop(entry);
+    return undefined;
+  }
+
+  /** Asks the control plane. Null: no such sandbox. Rejects where it does not answer. */
+  load(id: string): Promise<SandboxEntry | null> {
+    const known = this.#loads.get(id);
+    if (known !== undefined && !known.stale) return known.entry;
+    const load = { entry: Promise.resolve<SandboxEntry | null>(null), stale: false };
+    load.entry = this.#load(id, load);
+    this.#loads.set(id, load);
+    return load.entry;
+  }
+
+  async #load(id: string, load: { stale: boolean }): Promise<SandboxEntry | null> {
+    try {
+      for (;;) {
+        load.stale = false;
+        const snapshot = await this.#control.sandbox(id);
+        // Told to forget while the answer was under way: it may be of before the change.
+        if (load.stale) continue;
+        if (snapshot === null) return null;
+        const entry: SandboxEntry = {
+          snapshot,
+          rules: compileSandbox(snapshot),
+          until: Date.now() + entryLifetimeMs,
+          values: new Map(),
+        };
+        this.#entries.set(id, entry);
+        return entry;
+      }
+    } finally {
+      this.#loads.delete(id);
+    }
+  }
+
+  /** The value of a binding where it is held and within its time to live. */
+  value(entry: SandboxEntry, binding: BindingSnapshot): Secret | undefined {
+    const held = entry.values.get(binding.secretId);
+    if (held === undefined) return undefined;
+    if (held.until > Date.now()) return held.secret;
+    wipeSecret(held.secret);
+    entry.values.delete(binding.secretId);
+    return undefined;
+  }
+
+  /** Asks the control plane for a value. Null: revoked or rotated since. Rejects where it does not answer. */
+  async loadValue(entry: SandboxEntry, binding: BindingSnapshot): Promise<Secret | null> {
+    const { id } = entry.snapshot;
+    const secret = await this.#control.value({ sandboxId: id, secretId: binding.secretId, version: binding.version });
+    if (secret !== null && this.#entries.get(id) === entry) {
+      const previous = entry.values.get(binding.secretId);
+      if (previous !== undefined) wipeSecret(previous.secret);
+      entry.values.set(binding.secretId, { secret, until: Date.now() + this.#valueTtlMs });
+    }
+    return secret;
+  }
+
+  /** Drops rules and values; null: of every sandbox. */
+  forget(ids: string[] | null): void {
+    for (const id of ids ?? [...this.#loads.keys()]) {
+      const load = this.#loads.get(id);
+      if (load !== undefined) load.stale = true;
+    }
+    for (const id of ids ?? [...this.#entries.keys()]) {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) this.#drop(entry);
+    }
+  }
+
+  /** Wipes what has outlived its time; called once a second. */
+  sweep(now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.until <= now) this.#drop(entry);
+      else {
+        for (const [secretId, held] of entry.values) {
+          if (held.until > now) continue;
+          wipeSecret(held.secret);
+          entry.values.delete(secretId);
+        }
+      }
+    }
+  }
+
+  #drop(entry: SandboxEntry): void {
+    if (this.#entries.get(entry.snapshot.id) === entry) this.#entries.delete(entry.snapshot.id);
+    for (const held of entry.values.values()) wipeSecret(held.secret);
+    entry.values.clear();
+  }
+}

@@ -1,0 +1,220 @@
+import cluster from 'node:cluster';
+import type { Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { exposeSecret } from '../crypto/secret.ts';
+import { StartupError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
+import type { ControlPlane, EgressSettings } from './ports.ts';
+import type { Authority } from './tls/authority.ts';
+
+const listenerKinds = ['http', 'https', 'proxy', 'dns-udp', 'dns-tcp'] as const;
+
+/** A listening socket out of a sandbox's network namespace, as Node's IPC carries it. */
+export interface NamespaceHandle {
+  kind: (typeof listenerKinds)[number];
+  port: number;
+  handle: unknown;
+}
+
+interface WorkerState {
+  worker: Worker;
+  ready: boolean;
+  sandboxes: Set<string>;
+  forgetting: Map<number, () => void>;
+}
+
+const restartDelayMs = 100;
+const drainLimitMs = 30_000;
+/** A worker that takes longer to forget is not trusted to have done it: it is replaced. */
+const forgetLimitMs = 2_000;
+
+/**
+ * The main process's side of the egress proxy: keeps the workers running, answers what they ask, hands them the
+ * listeners of sandboxes, and tells them what to forget. A worker that dies is replaced, and its sandboxes' listeners
+ * go to the replacement; until then connections wait or are refused, never passed.
+ */
+export class EgressSupervisor {
+  readonly #settings: EgressSettings;
+  readonly #plane: ControlPlane;
+  readonly #authority: Authority;
+  readonly #log: Logger;
+  readonly #workers = new Set<WorkerState>();
+  readonly #namespaces = new Map<string, NamespaceHandle[]>();
+  #stopping = false;
+  #nextForget = 1;
+
+  constructor(parts: { settings: EgressSettings; plane: ControlPlane; authority: Authority; log: Logger }) {
+    this.#settings = parts.settings;
+    this.#plane = parts.plane;
+    this.#authority = parts.authority;
+    this.#log = parts.log;
+  }
+
+  /** Starts `count` workers; resolves with the proxy's port when all listen. StartupError where one cannot. */
+  async start(count: number): Promise<number> {
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({
+      exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
+      args: [],
+      execArgv: [],
+      serialization: 'advanced',
+    });
+    const ports = await Promise.all(Array.from({ length: count }, () => this.#spawn()));
+    return ports[0] ?? 0;
+  }
+
+  #spawn(): Promise<number> {
+    const worker = cluster.fork();
+    const state: WorkerState = { worker, ready: false, sandboxes: new Set(), forgetting: new Map() };
+    this.#workers.add(state);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    worker.on('message', (message: FromWorker) => {
+      switch (message.type) {
+        case 'listening':
+          state.ready = true;
+          this.#adopt();
+          resolve(message.port);
+          break;
+        case 'failed':
+          reject(new StartupError(message.message));
+          break;
+        case 'ask':
+          void this.#answer(state, message.id, () => this.#look(message.ask));
+          break;
+        case 'events':
+          void this.#answer(state, message.id, async () => {
+            await this.#plane.record(message.events);
+            return null;
+          });
+          break;
+        case 'forgotten':
+          state.forgetting.get(message.id)?.();
+          break;
+      }
+    });
+    worker.on('error', (error) => this.#log.error({ err: error }, 'an egress worker failed'));
+    worker.on('exit', (code, signal) => {
+      this.#workers.delete(state);
+      for (const done of state.forgetting.values()) done();
+      reject(new StartupError(`an egress worker ended at its start (${signal ?? code})`));
+      if (this.#stopping) return;
+      this.#log.error({ pid: worker.process.pid, code, signal }, 'an egress worker ended; starting another');
+      setTimeout(
+        () => {
+          if (this.#stopping) return;
+          this.#spawn().catch((error: unknown) =>
+            this.#log.error({ err: error }, 'an egress worker could not be started'),
+          );
+        },
+        state.ready ? 0 : restartDelayMs * 10,
+      );
+    });
+    this.#send(state, { type: 'start', settings: this.#settings });
+    return promise;
+  }
+
+  async #look(ask: Ask): Promise<Answer> {
+    if (ask.what === 'leaf') return this.#authority.leaf(ask.host);
+    if (ask.what === 'sandbox') return this.#plane.snapshot(ask.sandboxId);
+    const secret = await this.#plane.openSecret(ask);
+    return secret === null ? null : exposeSecret(secret);
+  }
+
+  async #answer(state: WorkerState, id: number, work: () => Promise<Answer>): Promise<void> {
+    try {
+      this.#send(state, { type: 'answer', id, ok: true, result: await work() });
+    } catch (error) {
+      this.#log.error({ err: error }, 'the egress proxy asked for something that could not be answered');
+      this.#send(state, { type: 'answer', id, ok: false });
+    }
+  }
+
+  #send(state: WorkerState, message: ToWorker): void {
+    if (state.worker.isConnected()) state.worker.send(message, (error) => this.#noteSendFailure(error));
+  }
+
+  #noteSendFailure(error: Error | null): void {
+    if (error !== null && !this.#stopping) this.#log.warn({ err: error }, 'a message to an egress worker was lost');
+  }
+
+  /**
+   * Makes every worker forget what it holds of these sandboxes (null: of all), so that their next request sees the
+   * store as it is now. Resolves when each has done so; one that does not answer is ended.
+   */
+  async forget(sandboxIds: string[] | null): Promise<void> {
+    if (sandboxIds?.length === 0) return;
+    await Promise.all([...this.#workers].map((state) => this.#forgetIn(state, sandboxIds)));
+  }
+
+  #forgetIn(state: WorkerState, sandboxIds: string[] | null): Promise<void> {
+    if (!state.worker.isConnected()) return Promise.resolve();
+    const id = this.#nextForget++;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      this.#log.error({ pid: state.worker.process.pid }, 'an egress worker does not answer; ending it');
+      state.worker.process.kill('SIGKILL');
+    }, forgetLimitMs);
+    state.forgetting.set(id, () => {
+      clearTimeout(timer);
+      state.forgetting.delete(id);
+      resolve();
+    });
+    this.#send(state, { type: 'forget', id, sandboxIds });
+    return promise;
+  }
+
+  /** Takes the listeners of a sandbox's namespace and has a worker accept on them. */
+  open(sandboxId: string, listeners: NamespaceHandle[]): Promise<void> {
+    this.#namespaces.set(sandboxId, listeners);
+    this.#adopt();
+    return Promise.resolve();
+  }
+
+  /** Ends the listeners and connections of a sandbox. */
+  async close(sandboxId: string): Promise<void> {
+    this.#namespaces.delete(sandboxId);
+    for (const state of this.#workers) {
+      if (state.sandboxes.delete(sandboxId)) this.#send(state, { type: 'unlisten', sandboxId });
+    }
+    await this.forget([sandboxId]);
+  }
+
+  /** Hands each sandbox that no worker serves to the worker that serves the fewest. */
+  #adopt(): void {
+    const ready = [...this.#workers].filter((each) => each.ready && each.worker.isConnected());
+    for (const [sandboxId, listeners] of this.#namespaces) {
+      if (ready.some((each) => each.sandboxes.has(sandboxId))) continue;
+      const state = ready.toSorted((a, b) => a.sandboxes.size - b.sandboxes.size)[0];
+      if (state === undefined) return;
+      state.sandboxes.add(sandboxId);
+      for (const { kind, port, handle } of listeners) {
+        const message: ToWorker = { type: 'listen', sandboxId, kind, port };
+        state.worker.send(message, handle as never, { keepOpen: true }, (error) => this.#noteSendFailure(error));
+      }
+    }
+  }
+
+  /** Process ids of the workers, for operators and benchmarks. */
+  get pids(): number[] {
+    return [...this.#workers].flatMap((each) => each.worker.process.pid ?? []);
+  }
+
+  /** Lets each worker finish what is in flight and hand over its last events, then ends it. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      [...this.#workers].map((state) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        if (state.worker.isDead()) return Promise.resolve();
+        const timer = setTimeout(() => state.worker.process.kill('SIGKILL'), drainLimitMs);
+        state.worker.once('exit', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        this.#send(state, { type: 'drain' });
+        return promise;
+      }),
+    );
+  }
+}

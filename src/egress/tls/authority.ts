@@ -1,0 +1,236 @@
+// @peculiar/x509 resolves its parts through decorators and wants this polyfill before it.
+import 'reflect-metadata';
+import { createHash, createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname, join } from 'node:path';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { StartupError } from '../../errors.ts';
+import type { LeafCertificate } from '../ports.ts';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const hour = 3_600_000;
+const day = 24 * hour;
+const caLifetime = 3650 * day;
+/** Short, so that a leaked leaf key is soon worth nothing; long enough for a week's offline clock. */
+const leafLifetime = 7 * day;
+/** A client whose clock is behind must still find the leaf valid. */
+const clockSkew = day;
+const maxLeaves = 10_000;
+
+/**
+ * The certificate authority that sandboxes trust: made at the first start, kept in the data directory, the same after a
+ * restart. It lives in the main process alone; workers are handed leaves.
+ */
+export class Authority {
+  readonly pem: string;
+  readonly fingerprint: string;
+  readonly #certificate: X509Certificate;
+  readonly #key: webcrypto.CryptoKey;
+  readonly #leafKeys: webcrypto.CryptoKeyPair;
+  readonly #leafKeyPem: string;
+  readonly #leaves = new Map<string, { leaf: Promise<LeafCertificate>; renewAt: number }>();
+
+  private constructor(parts: {
+    certificate: X509Certificate;
+    key: webcrypto.CryptoKey;
+    leafKeys: webcrypto.CryptoKeyPair;
+    leafKeyPem: string;
+  }) {
+    this.#certificate = parts.certificate;
+    this.#key = parts.key;
+    this.#leafKeys = parts.leafKeys;
+    this.#leafKeyPem = parts.leafKeyPem;
+    this.pem = `${parts.certificate.toString('pem').trim()}\n`;
+    this.fingerprint = createHash('sha256').update(Buffer.from(parts.certificate.rawData)).digest('hex');
+  }
+
+  /**
+   * Opens `ca.pem` and `ca-key.pem` in `directory`. Makes them where both are missing and `mayCreate`; otherwise a
+   * missing, unreadable or mismatched file is a StartupError, since a new authority would break every sandbox that
+   * trusts the old one.
+   */
+  static async open(directory: string, options: { mayCreate: boolean }): Promise<Authority> {
+    const certificatePath = join(directory, 'ca.pem');
+    const keyPath = join(directory, 'ca-key.pem');
+    const present = [certificatePath, keyPath].filter((path) => existsSync(path));
+    if (present.length === 0 && options.mayCreate) await makeAuthority(certificatePath, keyPath);
+    const missing = [certificatePath, keyPath].find((path) => !existsSync(path));
+    if (missing !== undefined) {
+      throw new StartupError(
+        `${missing} is missing, but this server has had a certificate authority: restore the file from a backup, or remove ca.pem and ca-key.pem and start once with STANDIN_NEW_CA=1 so that sandboxes are given a new one`,
+      );
+    }
+    if ((statSync(keyPath).mode & 0o077) !== 0) {
+      throw new StartupError(`${keyPath} can be read by others: run chmod 600 ${keyPath}`);
+    }
+    try {
+      const certificate = new X509Certificate(readFileSync(certificatePath, 'utf8'));
+      const key = await importKey(readFileSync(keyPath, 'utf8'));
+      const probe = await certificateFor({ certificate, key, host: 'probe.invalid', publicKey: certificate.publicKey });
+      if (!(await probe.verify({ publicKey: certificate.publicKey, signatureOnly: true }))) {
+        throw new Error('the key does not belong to the certificate');
+      }
+      if (certificate.notAfter.getTime() < Date.now()) throw new Error('the certificate has expired');
+      const leafKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      return new Authority({ certificate, key, leafKeys, leafKeyPem: await exportKey(leafKeys.privateKey) });
+    } catch (error) {
+      throw new StartupError(
+        `the certificate authority in ${directory} cannot be used (${error instanceof Error ? error.message : 'unknown'}): restore ca.pem and ca-key.pem from a backup`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * A certificate for one name or address: exactly that, no wildcard. Cached, and renewed when a third of its lifetime
+   * is left.
+   */
+  leaf(host: string): Promise<LeafCertificate> {
+    const now = Date.now();
+    const cached = this.#leaves.get(host);
+    if (cached !== undefined && cached.renewAt > now) return cached.leaf;
+    const leaf = this.#mint(host);
+    if (this.#leaves.size >= maxLeaves) {
+      const oldest = this.#leaves.keys().next();
+      if (oldest.done !== true) this.#leaves.delete(oldest.value);
+    }
+    this.#leaves.set(host, { leaf, renewAt: now + (leafLifetime * 2) / 3 });
+    leaf.catch(() => this.#leaves.delete(host));
+    return leaf;
+  }
+
+  async #mint(host: string): Promise<LeafCertificate> {
+    const certificate = await certificateFor({
+      certificate: this.#certificate,
+      key: this.#key,
+      host,
+      publicKey: this.#leafKeys.publicKey,
+    });
+    return {
+      cert: `${certificate.toString('pem').trim()}\n${this.pem}`,
+      key: this.#leafKeyPem,
+      notAfter: certificate.notAfter.getTime(),
+    };
+  }
+}
+
+async function certificateFor(input: {
+  certificate: X509Certificate;
+  key: webcrypto.CryptoKey;
+  host: string;
+  publicKey: webcrypto.CryptoKey | X509Certificate['publicKey'];
+}): Promise<X509Certificate> {
+  const now = Date.now();
+  const name = { type: isIP(input.host) === 0 ? ('dns' as const) : ('ip' as const), value: input.host };
+  const publicKey = 'export' in input.publicKey ? await input.publicKey.export(algorithm, ['verify']) : input.publicKey;
+  return X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    // RFC 5280 4.2.1.6: with an empty subject the alternative name must be critical. A CN would be cut at 64 bytes.
+    subject: '',
+    issuer: input.certificate.subjectName,
+    notBefore: wholeSeconds(Math.max(now - clockSkew, input.certificate.notBefore.getTime())),
+    notAfter: wholeSeconds(Math.min(now + leafLifetime, input.certificate.notAfter.getTime())),
+    signingAlgorithm: algorithm,
+    signingKey: input.key,
+    publicKey,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth], false),
+      new SubjectAlternativeNameExtension([name], true),
+      await SubjectKeyIdentifierExtension.create(publicKey),
+      await AuthorityKeyIdentifierExtension.create(input.certificate.publicKey),
+    ],
+  });
+}
+
+async function makeAuthority(certificatePath: string, keyPath: string): Promise<void> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const now = Date.now();
+  // The suffix keeps two installations on one machine apart in a trust store.
+  const name = `O=Standin,CN=Standin CA ${randomBytes(4).toString('hex')}`;
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: name,
+    issuer: name,
+    notBefore: wholeSeconds(now - clockSkew),
+    notAfter: wholeSeconds(now + caLifetime),
+    signingAlgorithm: algorithm,
+    signingKey: keys.privateKey,
+    publicKey: keys.publicKey,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  // The key first: a certificate without a key would be an authority that is lost from its first day.
+  writeOnce(keyPath, await exportKey(keys.privateKey), 0o600);
+  writeOnce(certificatePath, `${certificate.toString('pem').trim()}\n`, 0o644);
+}
+
+/** RFC 5280 4.1.2.2: positive, at most 20 octets, unique; minimal DER wants the first bit clear and a first octet ≠ 0. */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
+
+/** Certificates carry whole seconds; a fraction would round differently in `notAfter` and in the renewal. */
+function wholeSeconds(ms: number): Date {
+  return new Date(Math.floor(ms / 1000) * 1000);
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    .export({ format: 'pem', type: 'pkcs8' })
+    .toString();
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
+  return webcrypto.subtle.importKey('pkcs8', new Uint8Array(der), algorithm, false, ['sign']);
+}
+
+/** Whole or not at all: written aside, synced, then linked to its name, which fails where another start was first. */
+function writeOnce(path: string, text: string, mode: number): void {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  const file = openSync(aside, 'wx', mode);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  try {
+    linkSync(aside, path);
+  } finally {
+    unlinkSync(aside);
+  }
+  const directory = openSync(dirname(path), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}

@@ -1,0 +1,27 @@
+import type { ResponseHead } from './head.ts';
+import { rewriteHead } from './head-writer.ts';
+import { isHopByHop, knownHeader } from './known-headers.ts';
+
+/**
+ * An upstream's response head as it goes on to the client: in HTTP/1.1 (RFC 9112 section 2.3), without the fields of the upstream connection (RFC 9110
+ * section 7.6.1) and without Alt-Svc, which names ways past this proxy. `lines` are added at the end, without CRLF.
+ * A switch of protocols keeps its Upgrade.
+ */
+export function buildResponseHead(
+  { lines, minorVersion, status, reason, upgrade, connectionTokens }: ResponseHead,
+  options: { lines?: readonly string[]; body?: Buffer } = {},
+): Buffer {
+  const switches = status === 101 && upgrade !== null;
+  const added = [...(switches ? ['Connection: Upgrade'] : []), ...(options.lines ?? [])].map((line) => `${line}\r\n`);
+  return rewriteHead(lines, {
+    ...(minorVersion === 0 ? { startLine: [`HTTP/1.1 ${status} ${reason}`] } : {}),
+    drop: (line) => {
+      const kind = lines.kinds[line] ?? knownHeader.other;
+      if (kind === knownHeader.upgrade) return !switches;
+      if (kind !== knownHeader.other) return isHopByHop(kind) || kind === knownHeader.altSvc;
+      return connectionTokens.length > 0 && connectionTokens.includes(lines.name(line).toLowerCase());
+    },
+    insert: new Map([[lines.count, added]]),
+    ...(options.body === undefined ? {} : { body: options.body }),
+  });
+}

@@ -1,0 +1,80 @@
+import { characterClass, fieldBit } from './characters.ts';
+import { listItems, readFields } from './framing.ts';
+import type { MessageFields } from './framing.ts';
+import { HeaderLines } from './head.ts';
+import type { ResponseFraming, ResponseHead } from './head.ts';
+import { badLineEnd, scanHeaderLines } from './header-lines.ts';
+import { WireError } from './wire-error.ts';
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+/** `HTTP/1.1 200`, before the space and the reason. */
+const statusLine = /^HTTP\/1\.([01]) ([1-9][0-9]{2})$/;
+
+/**
+ * The head of an upstream's response to a request of `method`, in `buffer[start, end)`, `end` being where
+ * {@link findHeadEnd} says it ends. The result holds no part of `buffer`. A WireError has status 502.
+ */
+export function parseResponseHead(
+  buffer: Buffer,
+  start: number,
+  { end, method }: { end: number; method: string },
+): ResponseHead | WireError {
+  const text = buffer.toString('latin1', start, end);
+  const match = statusLine.exec(text.slice(0, 12));
+  if (match === null) return badResponse('no status line of HTTP/1.x (RFC 9112 section 4)');
+  // RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. Servers that have no reason
+  // leave out the space before it too.
+  let at = start + 12;
+  if (buffer[at] === space) while (((characterClass[buffer[at] ?? 0] ?? 0) & fieldBit) !== 0) at++;
+  if (buffer[at] !== carriageReturn || buffer[at + 1] !== lineFeed) return badResponse(badLineEnd(buffer, at).reason);
+  const lines = new HeaderLines(text);
+  const minorVersion = match[1] === '1' ? 1 : 0;
+  const wrong = scanHeaderLines(buffer, lines, { start: at + 2, end, base: start });
+  if (wrong !== null) return badResponse(wrong.reason);
+  const fields = readFields(lines, minorVersion);
+  if (fields instanceof WireError) return badResponse(fields.reason);
+  const status = Number(match[2]);
+  const { connectionTokens, upgrade } = fields;
+  if (connectionTokens.includes('content-length') || connectionTokens.includes('transfer-encoding')) {
+    return badResponse('framing field named in Connection (RFC 9110 section 7.6.1)');
+  }
+  const framing = judgeFraming(fields, status, method);
+  return {
+    lines,
+    minorVersion,
+    status,
+    reason: text.slice(13, at - start),
+    framing,
+    keepAlive: persists(fields, minorVersion) && framing.kind !== 'close' && !hasStrayContent(fields, status),
+    interim: status < 200 && status !== 101,
+    upgrade: status === 101 && upgrade !== null ? (listItems(upgrade)[0] ?? null) : null,
+    connectionTokens,
+  };
+}
+
+/** RFC 9112 section 6.3, rules 1 and 4 to 8. */
+function judgeFraming({ framing }: MessageFields, status: number, method: string): ResponseFraming {
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { kind: 'none' };
+  return framing.kind === 'none' ? { kind: 'close' } : framing;
+}
+
+/**
+ * RFC 9110 8.6 and RFC 9112 6.1: a server MUST NOT send Content-Length or Transfer-Encoding in a 1xx or 204. One that
+ * does may send the content too, which would be read as the next response: such a connection is not used again.
+ */
+function hasStrayContent({ framing }: MessageFields, status: number): boolean {
+  if (status >= 200 && status !== 204) return false;
+  return framing.kind === 'chunked' || (framing.kind === 'length' && framing.length > 0);
+}
+
+/** RFC 9112 section 9.3. */
+function persists({ connectionTokens }: MessageFields, minorVersion: 0 | 1): boolean {
+  if (connectionTokens.includes('close')) return false;
+  return minorVersion === 1 || connectionTokens.includes('keep-alive');
+}
+
+function badResponse(reason: string): WireError {
+  return new WireError(502, reason);
+}

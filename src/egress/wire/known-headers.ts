@@ -1,0 +1,65 @@
+/** Header names that the proxy itself has something to say about, as small numbers. */
+export const knownHeader = {
+  other: 0,
+  host: 1,
+  contentLength: 2,
+  transferEncoding: 3,
+  expect: 4,
+  maxForwards: 5,
+  altSvc: 6,
+  // From here on: fields of one connection, never forwarded (RFC 9110 section 7.6.1).
+  connection: 7,
+  upgrade: 8,
+  keepAlive: 9,
+  te: 10,
+  proxyConnection: 11,
+  proxyAuthorization: 12,
+  proxyAuthenticate: 13,
+  proxyAuthenticationInfo: 14,
+  http2Settings: 15,
+} as const;
+
+const names: readonly (readonly [string, number])[] = [
+  ['host', knownHeader.host],
+  ['content-length', knownHeader.contentLength],
+  ['transfer-encoding', knownHeader.transferEncoding],
+  ['expect', knownHeader.expect],
+  ['max-forwards', knownHeader.maxForwards],
+  ['alt-svc', knownHeader.altSvc],
+  ['connection', knownHeader.connection],
+  ['upgrade', knownHeader.upgrade],
+  ['keep-alive', knownHeader.keepAlive],
+  ['te', knownHeader.te],
+  ['proxy-connection', knownHeader.proxyConnection],
+  ['proxy-authorization', knownHeader.proxyAuthorization],
+  ['proxy-authenticate', knownHeader.proxyAuthenticate],
+  ['proxy-authentication-info', knownHeader.proxyAuthenticationInfo],
+  ['http2-settings', knownHeader.http2Settings],
+];
+
+/** By length, so that most names are known for another after one look. */
+const byLength: (readonly { bytes: Buffer; kind: number }[] | undefined)[] = [];
+for (const [name, kind] of names) {
+  byLength[name.length] = [...(byLength[name.length] ?? []), { bytes: Buffer.from(name, 'latin1'), kind }];
+}
+
+/** The number of the header name in `buffer[start, end)`, whatever its case. The bytes must be token characters. */
+export function headerKind(buffer: Uint8Array, start: number, end: number): number {
+  const candidates = byLength[end - start];
+  if (candidates === undefined) return knownHeader.other;
+  for (const { bytes, kind } of candidates) {
+    let i = 0;
+    while (i < bytes.length && lower(buffer[start + i] ?? 0) === bytes[i]) i++;
+    if (i === bytes.length) return kind;
+  }
+  return knownHeader.other;
+}
+
+/** Whether a field belongs to one connection and must not be forwarded. */
+export function isHopByHop(kind: number): boolean {
+  return kind >= knownHeader.connection;
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+}

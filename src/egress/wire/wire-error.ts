@@ -1,0 +1,14 @@
+/**
+ * A message that is not HTTP as the RFCs have it. It is answered (by us, to a client) or replaced (a response of an
+ * upstream) with `status`, and its connection is closed: where the next message would start is not known any more.
+ */
+export class WireError {
+  readonly status: number;
+  /** A fixed phrase: what is wrong, and by which section. It holds nothing of the message. */
+  readonly reason: string;
+
+  constructor(status: number, reason: string) {
+    this.status = status;
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,170 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { Readable, Writable } from 'node:stream';
+import { StandinError } from '../errors.ts';
+import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, initialCredit, maxChunk } from './agent/protocol.ts';
+import type { ExecMessage, Frame } from './agent/protocol.ts';
+import type { ExecSession } from './driver.ts';
+
+/** True where the agent behind a unix socket answers within `timeoutMs`. */
+export function pingAgent(path: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    const decoder = new FrameDecoder();
+    const finish = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => finish(false), timeoutMs);
+    socket.on('error', () => finish(false));
+    socket.on('close', () => finish(false));
+    socket.on('data', (chunk) => {
+      try {
+        if (decoder.push(chunk).some((frame) => frame.type === 'pong')) finish(true);
+      } catch {
+        finish(false);
+      }
+    });
+    socket.write(encodeFrame('ping'));
+  });
+}
+
+/**
+ * Starts a process through the agent behind a unix socket. Rejects with `bad_request` where it cannot be started as
+ * asked, and `unavailable` where the agent is gone. Both outputs are to be read: they share one connection, so one that
+ * is left full holds up the other.
+ */
+export function execThroughAgent(path: string, message: ExecMessage): Promise<ExecSession> {
+  return new Promise((resolve, reject) => {
+    const request = encodeRequest(message);
+    const connection = new Connection(connect({ path }), { started: resolve, failed: reject });
+    connection.send(request);
+  });
+}
+
+function encodeRequest(message: ExecMessage): Buffer {
+  try {
+    return encodeFrame('exec', message);
+  } catch {
+    throw new StandinError('bad_request', 'command, args and env: must be under 1 MiB together');
+  }
+}
+
+interface Start {
+  started(session: ExecSession): void;
+  failed(error: StandinError): void;
+}
+
+const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');
+
+/** The server's end of one process. What is at the other end is not trusted: it is inside the sandbox. */
+class Connection {
+  readonly #socket: Socket;
+  readonly #start: Start;
+  readonly #decoder = new FrameDecoder();
+  readonly #stdout: Readable;
+  readonly #stderr: Readable;
+  readonly #stdin: Writable;
+  readonly #exit = Promise.withResolvers<number>();
+  #state: 'starting' | 'running' | 'over' = 'starting';
+  #credit = initialCredit;
+  #waiting: { frames: Buffer[]; done: () => void } | null = null;
+
+  constructor(socket: Socket, start: Start) {
+    this.#socket = socket;
+    this.#start = start;
+    const read = () => void socket.resume();
+    this.#stdout = new Readable({ read });
+    this.#stderr = new Readable({ read });
+    this.#stdin = new Writable({
+      highWaterMark: maxChunk,
+      write: (chunk: Buffer, _encoding, done) => this.#write(chunk, done),
+      final: (done) => {
+        this.send(encodeFrame('stdinEnd'));
+        done();
+      },
+    });
+    // Not every caller waits for the exit.
+    this.#exit.promise.catch(() => undefined);
+    socket.on('data', (chunk) => this.#read(chunk));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#end(gone()));
+  }
+
+  send(frame: Buffer): void {
+    if (!this.#socket.destroyed) this.#socket.write(frame);
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const frame of this.#decoder.push(chunk)) this.#take(frame);
+    } catch {
+      this.#socket.destroy();
+    }
+  }
+
+  #take({ type, payload }: Frame): void {
+    if (type === 'started' && this.#state === 'starting') {
+      this.#state = 'running';
+      this.#start.started(this.#session());
+    } else if (type === 'failed' && this.#state === 'starting') {
+      const { message } = decodeObject(payload);
+      this.#end(new StandinError('bad_request', typeof message === 'string' ? message.slice(0, 300) : 'cannot be started'));
+    } else if (this.#state === 'running' && type === 'stdout') {
+      if (!this.#stdout.push(payload)) this.#socket.pause();
+    } else if (this.#state === 'running' && type === 'stderr') {
+      if (!this.#stderr.push(payload)) this.#socket.pause();
+    } else if (type === 'credit') {
+      this.#credit = Math.min(initialCredit, this.#credit + payload.readUInt32BE());
+      this.#flush();
+    } else if (type === 'exit') {
+      const { code } = decodeObject(payload);
+      this.#end(Number.isInteger(code) && Number(code) >= 0 && Number(code) <= 255 ? Number(code) : gone());
+    }
+  }
+
+  #session(): ExecSession {
+    return {
+      stdin: this.#stdin,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+      exit: this.#exit.promise,
+      signal: (name) => this.send(encodeFrame('signal', Buffer.from(name))),
+      resize: (size) => this.send(encodeFrame('resize', size)),
+    };
+  }
+
+  #end(result: number | StandinError): void {
+    if (this.#state === 'over') return;
+    const starting = this.#state === 'starting';
+    this.#state = 'over';
+    this.#stdin.destroy();
+    this.#waiting?.done();
+    this.#stdout.push(null);
+    this.#stderr.push(null);
+    if (typeof result === 'number') this.#exit.resolve(result);
+    else this.#exit.reject(result);
+    if (starting) this.#start.failed(typeof result === 'number' ? gone() : result);
+    this.#socket.destroy();
+  }
+
+  #write(chunk: Buffer, done: () => void): void {
+    this.#waiting = { frames: encodeChunks('stdin', chunk), done };
+    this.#flush();
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    const frameHead = encodeFrame('stdin').length;
+    for (let next = waiting.frames[0]; next !== undefined; next = waiting.frames[0]) {
+      if (this.#credit < next.length - frameHead) return;
+      this.#credit -= next.length - frameHead;
+      waiting.frames.shift();
+      this.send(next);
+    }
+    this.#waiting = null;
+    waiting.done();
+  }
+}

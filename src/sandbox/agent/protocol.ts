@@ -1,0 +1,108 @@
+/**
+ * What the server and the agent inside a sandbox say to each other on one connection for each process: frames of a
+ * type (1 byte), a length (4 bytes, big endian) and a payload. No sockets here: bytes in, frames out.
+ *
+ * The server sends `exec` or `ping` first. The agent answers `started` or `failed`, then output, then `exit` once all
+ * output of the process has been sent. Input is sent only within the credit that the agent gives as the process reads,
+ * so that a signal is never stuck behind input that nobody reads.
+ */
+export const frameTypes = {
+  exec: 1,
+  stdin: 2,
+  stdinEnd: 3,
+  signal: 4,
+  resize: 5,
+  ping: 6,
+  started: 16,
+  failed: 17,
+  stdout: 18,
+  stderr: 19,
+  credit: 20,
+  exit: 21,
+  pong: 22,
+} as const;
+
+export type FrameType = keyof typeof frameTypes;
+
+export interface Frame {
+  type: FrameType;
+  payload: Buffer;
+}
+
+/** The `exec` frame. With `args`, `command` is a program; without, a line for `/bin/sh -c`. */
+export interface ExecMessage {
+  command: string;
+  args?: string[];
+  env: Record<string, string>;
+  workingDir: string;
+  tty?: TerminalSize;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+/** Input that may be under way before the agent gives credit, bytes. */
+export const initialCredit = 256 * 1024;
+/** The most that one frame of input or output carries, bytes. */
+export const maxChunk = 64 * 1024;
+/** The largest payload that either side takes, bytes: an `exec` with its environment. */
+export const maxPayload = 1024 * 1024;
+
+const headLength = 5;
+const typeByNumber = new Map(Object.entries(frameTypes).map(([name, number]) => [number, name as FrameType]));
+
+/** One frame as bytes. An object is sent as JSON. Throws RangeError for a payload over `maxPayload`. */
+export function encodeFrame(type: FrameType, payload: Uint8Array | object = Buffer.alloc(0)): Buffer {
+  const body = payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload));
+  if (body.length > maxPayload) throw new RangeError(`a frame takes ${maxPayload} bytes at most`);
+  const frame = Buffer.allocUnsafe(headLength + body.length);
+  frame.writeUInt8(frameTypes[type], 0);
+  frame.writeUInt32BE(body.length, 1);
+  frame.set(body, headLength);
+  return frame;
+}
+
+/** Input or output as frames of `maxChunk` bytes at most. */
+export function encodeChunks(type: 'stdin' | 'stdout' | 'stderr', data: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < data.length; at += maxChunk) frames.push(encodeFrame(type, data.subarray(at, at + maxChunk)));
+  return frames;
+}
+
+/** Cuts a byte stream into frames. The peer is not trusted: an unknown type or an oversized length throws RangeError. */
+export class FrameDecoder {
+  #pending: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): Frame[] {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const frames: Frame[] = [];
+    let at = 0;
+    while (this.#pending.length - at >= headLength) {
+      const type = typeByNumber.get(this.#pending.readUInt8(at));
+      const length = this.#pending.readUInt32BE(at + 1);
+      if (type === undefined || length > maxPayload) throw new RangeError('not a frame of the agent protocol');
+      if (this.#pending.length - at - headLength < length) break;
+      frames.push({ type, payload: this.#pending.subarray(at + headLength, at + headLength + length) });
+      at += headLength + length;
+    }
+    this.#pending = this.#pending.subarray(at);
+    return frames;
+  }
+}
+
+/** The object in a frame's payload. Throws SyntaxError where it is not one. */
+export function decodeObject(payload: Buffer): Record<string, unknown> {
+  const value: unknown = JSON.parse(payload.toString());
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError('not an object');
+  return value as Record<string, unknown>;
+}
+
+/** A terminal's size in a frame, or null where it is not one: whole numbers from 1 to 65535. */
+export function decodeSize(value: unknown): TerminalSize | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { columns, rows } = value as Record<string, unknown>;
+  const fits = (number: unknown): number is number => Number.isInteger(number) && Number(number) > 0 && Number(number) < 65_536;
+  return fits(columns) && fits(rows) ? { columns, rows } : null;
+}

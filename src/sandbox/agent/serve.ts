@@ -1,0 +1,139 @@
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { PipeSource } from './pipes.ts';
+import { startProcess } from './process.ts';
+import type { AgentProcess } from './process.ts';
+import { FrameDecoder, decodeObject, decodeSize, encodeChunks, encodeFrame, initialCredit } from './protocol.ts';
+import type { ExecMessage, Frame } from './protocol.ts';
+
+/** The agent: serves connections on a listening socket that it was given as a descriptor. */
+export function serveAgent(fd: number): Server {
+  const pipes = new PipeSource();
+  void pipes.prepare().catch(() => undefined);
+  const server = createServer({ allowHalfOpen: false }, (socket) => new Session(socket, pipes));
+  return server.listen({ fd });
+}
+
+/** One connection: a ping, or one process from its start to its exit. */
+class Session {
+  readonly #socket: Socket;
+  readonly #pipes: PipeSource;
+  readonly #decoder = new FrameDecoder();
+  #process: AgentProcess | null = null;
+  /** Frames that arrived while the process was being started. */
+  #early: Frame[] = [];
+  #asked = false;
+  #over = false;
+  #received = 0;
+
+  constructor(socket: Socket, pipes: PipeSource) {
+    this.#socket = socket;
+    this.#pipes = pipes;
+    socket.on('data', (chunk) => this.#read(chunk));
+    socket.on('drain', () => this.#outputs().forEach((output) => output.resume()));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      // Nobody can reach the process any more.
+      if (!this.#over) this.#process?.signal('SIGKILL');
+      this.#outputs().forEach((output) => output.resume());
+    });
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const frame of this.#decoder.push(chunk)) this.#take(frame);
+    } catch {
+      this.#socket.destroy();
+    }
+  }
+
+  #take({ type, payload }: Frame): void {
+    if (type === 'ping') {
+      this.#socket.end(encodeFrame('pong'));
+    } else if (type === 'exec' && !this.#asked) {
+      this.#asked = true;
+      void this.#start(decodeObject(payload) as unknown as ExecMessage);
+    } else if (this.#process === null) {
+      this.#early.push({ type, payload });
+    } else if (type === 'stdin') {
+      this.#input(this.#process, payload);
+    } else if (type === 'stdinEnd') {
+      // A terminal has no end of input; its users type ^D.
+      if (this.#process.terminal === null) this.#process.stdin.end();
+      else this.#process.stdin.write('\u0004');
+    } else if (type === 'signal') {
+      this.#process.signal(payload.toString());
+    } else if (type === 'resize') {
+      const size = decodeSize(decodeObject(payload));
+      if (size !== null) this.#process.resize(size);
+    }
+  }
+
+  async #start(message: ExecMessage): Promise<void> {
+    try {
+      this.#process = await startProcess(message, this.#pipes);
+    } catch (error) {
+      this.#over = true;
+      this.#socket.end(encodeFrame('failed', { message: error instanceof Error ? error.message : 'failed' }));
+      return;
+    }
+    const { stdin, stdout, stderr, exited } = this.#process;
+    stdin.on('error', () => undefined);
+    this.#forward('stdout', stdout);
+    if (stderr !== null) this.#forward('stderr', stderr);
+    this.#socket.write(encodeFrame('started'));
+    if (this.#socket.destroyed) this.#process.signal('SIGKILL');
+    for (const frame of this.#early.splice(0)) this.#take(frame);
+    void exited.then((code) => this.#finish(code));
+  }
+
+  #outputs(): Socket[] {
+    return [this.#process?.stdout, this.#process?.stderr].filter((output) => output !== undefined && output !== null);
+  }
+
+  #forward(type: 'stdout' | 'stderr', output: Socket): void {
+    output.on('data', (chunk: Buffer) => {
+      this.#received += chunk.length;
+      if (this.#over || this.#socket.destroyed) return;
+      for (const frame of encodeChunks(type, chunk)) this.#socket.write(frame);
+      if (this.#socket.writableNeedDrain) this.#outputs().forEach((each) => each.pause());
+    });
+    // The master of a terminal reads EIO once its last user is gone.
+    output.on('error', () => output.destroy());
+  }
+
+  #input({ stdin }: AgentProcess, payload: Buffer): void {
+    const credit = Buffer.alloc(4);
+    credit.writeUInt32BE(Math.min(payload.length, initialCredit));
+    const give = () => void (this.#socket.destroyed || this.#socket.write(encodeFrame('credit', credit)));
+    if (stdin.writable) stdin.write(payload, give);
+    else give();
+  }
+
+  /**
+   * The process has ended; what it wrote is in its pipes already, though others may hold them open. Two turns of the
+   * event loop without anything to read mean that all of it has been sent.
+   */
+  #finish(code: number): void {
+    if (this.#socket.destroyed) return;
+    const outputs = this.#outputs();
+    if (this.#socket.writableNeedDrain) {
+      this.#socket.once('drain', () => this.#finish(code));
+    } else if (outputs.every((output) => output.destroyed || output.readableEnded)) {
+      this.#exit(code);
+    } else {
+      const before = this.#received;
+      setImmediate(() =>
+        setImmediate(() => (this.#received === before && !this.#socket.writableNeedDrain ? this.#exit(code) : this.#finish(code))),
+      );
+    }
+  }
+
+  #exit(code: number): void {
+    this.#over = true;
+    this.#process?.stdin.destroy();
+    // Background processes go on writing to these pipes: they are read, and what comes is dropped.
+    this.#outputs().forEach((output) => output.resume());
+    this.#socket.end(encodeFrame('exit', { code }));
+  }
+}

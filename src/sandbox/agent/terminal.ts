@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { constants, openSync, readFileSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import type { TerminalSize } from './protocol.ts';
+
+/**
+ * A pseudo-terminal. Node can open the master and read and write it; what needs ioctl (unlock, size, controlling
+ * terminal) is done by a few lines of Perl that then become the process itself, so that its id, signals and exit are
+ * its own. `perl-base` is in every Debian and Ubuntu.
+ */
+export interface Terminal {
+  /** Descriptor of the master, handed to the process as number 3. */
+  fd: number;
+  master: ReadStream;
+  resize(size: TerminalSize): void;
+}
+
+export function openTerminal(): Terminal {
+  const fd = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+  const index = /^tty-index:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+  return {
+    fd,
+    master: new ReadStream(fd),
+    resize({ columns, rows }) {
+      // The size is of the terminal, so any process may set it; the kernel sends SIGWINCH.
+      execFile('stty', ['-F', `/dev/pts/${index}`, 'columns', String(columns), 'rows', String(rows)], () => undefined);
+    },
+  };
+}
+
+/** The command line that runs a program in the terminal whose master is descriptor 3. */
+export function inTerminal(size: TerminalSize, argv: string[]): [string, string[]] {
+  return ['/usr/bin/perl', ['-e', takeTerminal, String(size.columns), String(size.rows), ...argv]];
+}
+
+// TIOCSPTLCK, TIOCSWINSZ, TIOCGPTN and TIOCSCTTY of asm-generic/ioctls.h, the same on x86-64 and arm64.
+const takeTerminal = String.raw`
+my ($columns, $rows) = splice(@ARGV, 0, 2);
+open(my $master, '+<&=', 3) or die; my $number = pack('i', 0);
+ioctl($master, 0x40045431, $number) or die "terminal: $!\n";
+ioctl($master, 0x5414, pack('S4', $rows, $columns, 0, 0)) or die "terminal: $!\n";
+ioctl($master, 0x80045430, $number) or die "terminal: $!\n";
+sysopen(my $slave, '/dev/pts/' . unpack('i', $number), 2) or die "terminal: $!\n";
+ioctl($slave, 0x540E, 0);
+close($master);
+open(STDIN, '<&', $slave); open(STDOUT, '>&', $slave); open(STDERR, '>&', $slave); close($slave);
+exec { $ARGV[0] } @ARGV or do { print STDERR "$ARGV[0]: $!\n"; exit($!{ENOENT} ? 127 : 126) };
+`;

@@ -1,0 +1,31 @@
+import { StandinError } from '../errors.ts';
+import type { SandboxDriver } from './driver.ts';
+
+/**
+ * Sandboxes that somebody else runs (containers, VMs, CI jobs, a laptop): nothing is started here, and they reach the
+ * egress proxy by its URL.
+ */
+export function createExternalDriver(): SandboxDriver {
+  const refuse = () =>
+    Promise.reject(
+      new StandinError('conflict', 'this sandbox is run elsewhere: run commands and handle files where it runs'),
+    );
+  return {
+    name: 'external',
+    runs: false,
+    preflight: () => Promise.resolve([]),
+    create: ({ id }) =>
+      Promise.resolve({
+        id,
+        baseEnv: {},
+        exec: refuse,
+        health: () => Promise.resolve(true),
+        freeze: refuse,
+        thaw: refuse,
+        destroy: () => Promise.resolve(),
+        // It cannot be seen from here when it ends.
+        ended: new Promise<void>(() => undefined),
+      }),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,119 @@
+import type { Database } from './database.ts';
+import { bindingRecord, bindingRow, sandboxRecord, secretRecord } from './rows.ts';
+import type { BindingRecord, BindingStore, SecretRecord } from './store.ts';
+
+type BoundSecret = { binding: BindingRecord; secret: SecretRecord };
+
+/** Ids that go into one statement; both databases bound how many values a statement may carry. */
+const idsAtOnce = 1000;
+
+export function bindingStore({ read, write }: Database): BindingStore {
+  async function bySandboxes(sandboxIds: string[]): Promise<Map<string, BoundSecret[]>> {
+    const found = new Map<string, BoundSecret[]>();
+    for (let start = 0; start < sandboxIds.length; start += idsAtOnce) {
+      const ids = sandboxIds.slice(start, start + idsAtOnce);
+      for (const bound of await boundSecrets(ids)) {
+        const list = found.get(bound.binding.sandboxId);
+        if (list === undefined) found.set(bound.binding.sandboxId, [bound]);
+        else list.push(bound);
+      }
+    }
+    return found;
+  }
+
+  /** Secrets are read after their bindings and never vanish, so each binding finds its own. */
+  async function boundSecrets(sandboxIds: string[]): Promise<BoundSecret[]> {
+    const bindings = await read
+      .selectFrom('bindings')
+      .innerJoin('sandboxes', 'sandboxes.id', 'bindings.sandbox_id')
+      .selectAll('bindings')
+      .where('bindings.sandbox_id', 'in', sandboxIds)
+      .where('bindings.detached_at', 'is', null)
+      .where('sandboxes.deleted_at', 'is', null)
+      .orderBy('bindings.created_at')
+      .orderBy('bindings.env_key')
+      .execute();
+    if (bindings.length === 0) return [];
+    const secrets = await read
+      .selectFrom('secrets')
+      .selectAll()
+      .where('id', 'in', (each) =>
+        each.selectFrom('bindings').select('secret_id').where('sandbox_id', 'in', sandboxIds),
+      )
+      .execute();
+    const byId = new Map(secrets.map((row) => [row.id, secretRecord(row)]));
+    return bindings.flatMap((row) => {
+      const secret = byId.get(row.secret_id);
+      return secret === undefined ? [] : [{ binding: bindingRecord(row), secret }];
+    });
+  }
+
+  return {
+    bySandboxes,
+
+    async insert(binding) {
+      const inserted = await write
+        .insertInto('bindings')
+        .values(bindingRow(binding))
+        .onConflict((conflict) =>
+          conflict.columns(['sandbox_id', 'env_key']).where('detached_at', 'is', null).doNothing(),
+        )
+        .returning('id')
+        .executeTakeFirst();
+      return inserted === undefined ? 'conflict' : 'inserted';
+    },
+
+    async bySandbox(sandboxId) {
+      const found = await bySandboxes([sandboxId]);
+      return found.get(sandboxId) ?? [];
+    },
+
+    async bySecret(secretId) {
+      const bindings = await read
+        .selectFrom('bindings')
+        .selectAll()
+        .where('secret_id', '=', secretId)
+        .where('detached_at', 'is', null)
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .execute();
+      const sandboxes = await read
+        .selectFrom('sandboxes')
+        .selectAll()
+        .where('deleted_at', 'is', null)
+        .where('id', 'in', (each) =>
+          each
+            .selectFrom('bindings')
+            .select('sandbox_id')
+            .where('secret_id', '=', secretId)
+            .where('detached_at', 'is', null),
+        )
+        .execute();
+      const byId = new Map(sandboxes.map((row) => [row.id, sandboxRecord(row)]));
+      return bindings.flatMap((row) => {
+        const sandbox = byId.get(row.sandbox_id);
+        return sandbox === undefined ? [] : [{ binding: bindingRecord(row), sandbox }];
+      });
+    },
+
+    async byFingerprint(fingerprint) {
+      const row = await read
+        .selectFrom('bindings')
+        .selectAll()
+        .where('fingerprint', '=', fingerprint)
+        .executeTakeFirst();
+      return row === undefined ? null : bindingRecord(row);
+    },
+
+    async detach(sandboxId, envKey, at) {
+      const { numUpdatedRows } = await write
+        .updateTable('bindings')
+        .set({ detached_at: at.getTime() })
+        .where('sandbox_id', '=', sandboxId)
+        .where('env_key', '=', envKey)
+        .where('detached_at', 'is', null)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+  };
+}

@@ -1,0 +1,6 @@
+import { vault } from './0001-vault.ts';
+import { lookups } from './0002-lookups.ts';
+import type { Migration } from './migration.ts';
+
+/** Every migration there is, in order. */
+export const migrations: readonly Migration[] = [vault, lookups];

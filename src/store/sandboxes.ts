@@ -1,0 +1,107 @@
+import { sql } from 'kysely';
+import type { Updateable } from 'kysely';
+import type { Database } from './database.ts';
+import { bindingRow, sandboxRecord, sandboxRow } from './rows.ts';
+import type { SandboxRow } from './schema.ts';
+import type { SandboxStore } from './store.ts';
+
+export function sandboxStore({ kind, read, write }: Database): SandboxStore {
+  return {
+    async insert(sandbox, bindings) {
+      await write.transaction().execute(async (transaction) => {
+        await transaction.insertInto('sandboxes').values(sandboxRow(sandbox)).execute();
+        if (bindings.length > 0) await transaction.insertInto('bindings').values(bindings.map(bindingRow)).execute();
+      });
+    },
+
+    async byId(id) {
+      const row = await read
+        .selectFrom('sandboxes')
+        .selectAll()
+        .where('id', '=', id)
+        .where('deleted_at', 'is', null)
+        .executeTakeFirst();
+      return row === undefined ? null : sandboxRecord(row);
+    },
+
+    async byIdEver(id) {
+      const row = await read.selectFrom('sandboxes').selectAll().where('id', '=', id).executeTakeFirst();
+      return row === undefined ? null : sandboxRecord(row);
+    },
+
+    async list(teamId, { status, metadata = {}, limit, offset }) {
+      let query = read
+        .selectFrom('sandboxes')
+        .selectAll()
+        .where('team_id', '=', teamId)
+        .where('deleted_at', 'is', null)
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .offset(offset);
+      if (status !== undefined) query = query.where('status', '=', status);
+      for (const [key, value] of Object.entries(metadata)) query = query.where(hasMetadata[kind](key, value));
+      const rows = await query.execute();
+      return rows.map(sandboxRecord);
+    },
+
+    async byDriver(driver) {
+      const rows = await read
+        .selectFrom('sandboxes')
+        .selectAll()
+        .where('driver', '=', driver)
+        .where('deleted_at', 'is', null)
+        .execute();
+      return rows.map(sandboxRecord);
+    },
+
+    async update(id, change) {
+      const row = await write
+        .updateTable('sandboxes')
+        .set(changedColumns(change))
+        .where('id', '=', id)
+        .where('deleted_at', 'is', null)
+        .returningAll()
+        .executeTakeFirst();
+      return row === undefined ? null : sandboxRecord(row);
+    },
+
+    remove(id, at) {
+      return write.transaction().execute(async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('sandboxes')
+          .set({ deleted_at: at.getTime() })
+          .where('id', '=', id)
+          .where('deleted_at', 'is', null)
+          .executeTakeFirst();
+        await transaction
+          .updateTable('bindings')
+          .set({ detached_at: at.getTime() })
+          .where('sandbox_id', '=', id)
+          .where('detached_at', 'is', null)
+          .execute();
+        return numUpdatedRows === 1n;
+      });
+    },
+  };
+}
+
+/** Whether the JSON object in `metadata` has this key with this value. Keys may hold any character. */
+const hasMetadata = {
+  sqlite: (key: string, value: string) =>
+    sql<boolean>`exists (select 1 from json_each(metadata) as entry where entry.key = ${key} and entry.value = ${value})`,
+  postgres: (key: string, value: string) => sql<boolean>`metadata::jsonb ->> ${key} = ${value}`,
+};
+
+function changedColumns(change: Parameters<SandboxStore['update']>[1]): Updateable<SandboxRow> {
+  const { status, metadata, network, timeoutSeconds, autoDeleteSeconds, proxyTokenHash, accessGeneration } = change;
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+    ...(network === undefined ? {} : { network: JSON.stringify(network) }),
+    ...(timeoutSeconds === undefined ? {} : { timeout_seconds: timeoutSeconds }),
+    ...(autoDeleteSeconds === undefined ? {} : { auto_delete_seconds: autoDeleteSeconds }),
+    ...(proxyTokenHash === undefined ? {} : { proxy_token_hash: proxyTokenHash }),
+    ...(accessGeneration === undefined ? {} : { access_generation: accessGeneration }),
+  };
+}

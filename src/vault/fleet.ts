@@ -1,0 +1,75 @@
+import { StandinError } from '../errors.ts';
+import type { RunningSandbox, SandboxSpec } from '../sandbox/driver.ts';
+import type { SandboxRecord } from '../store/store.ts';
+import type { VaultDeps } from './deps.ts';
+
+/** The sandboxes that run in this process's care, by id. */
+export interface Fleet {
+  /** Starts one. Rejects, and leaves nothing behind, where the driver cannot. */
+  start(driverName: string, spec: SandboxSpec): Promise<void>;
+  /** Throws `conflict` where somebody else runs it, `unavailable` where it does not run. */
+  require(sandbox: SandboxRecord): RunningSandbox;
+  /** Ends it, if it runs here. Never rejects: what cannot be ended is logged. */
+  end(sandboxId: string): Promise<void>;
+  /** At the start of a server: what the last one ran and did not delete is over, and is marked `failed`. */
+  recover(): Promise<void>;
+}
+
+export function createFleet({ store, drivers, logger }: Pick<VaultDeps, 'store' | 'drivers' | 'logger'>): Fleet {
+  const running = new Map<string, RunningSandbox>();
+
+  async function lost(sandbox: RunningSandbox): Promise<void> {
+    if (running.get(sandbox.id) !== sandbox) return;
+    running.delete(sandbox.id);
+    logger.warn({ sandbox: sandbox.id }, 'a sandbox ended by itself');
+    await store.sandboxes.update(sandbox.id, { status: 'failed' });
+  }
+
+  return {
+    async start(driverName, spec) {
+      const driver = drivers.get(driverName);
+      if (driver?.runs !== true) return;
+      const sandbox = await driver.create(spec);
+      running.set(sandbox.id, sandbox);
+      sandbox.ended
+        .then(() => lost(sandbox))
+        .catch((err: unknown) => logger.error({ err, sandbox: sandbox.id }, 'the end of a sandbox was not noted'));
+    },
+
+    require(sandbox) {
+      if (drivers.get(sandbox.driver)?.runs === false) {
+        throw new StandinError(
+          'conflict',
+          `driver: ${sandbox.driver} sandboxes are run by somebody else, not by Standin`,
+        );
+      }
+      if (sandbox.status === 'paused' || sandbox.status === 'resuming') {
+        throw new StandinError('unavailable', 'the sandbox is paused; resume it first');
+      }
+      const found = running.get(sandbox.id);
+      if (found === undefined || sandbox.status === 'failed') {
+        throw new StandinError('unavailable', 'the sandbox does not run here any more; delete it and create another');
+      }
+      return found;
+    },
+
+    async end(sandboxId) {
+      const sandbox = running.get(sandboxId);
+      running.delete(sandboxId);
+      await sandbox
+        ?.destroy()
+        .catch((err: unknown) => logger.error({ err, sandbox: sandboxId }, 'a sandbox did not end'));
+    },
+
+    async recover() {
+      // A PostgreSQL database may have other servers on it, whose sandboxes run.
+      if (store.kind !== 'sqlite') return;
+      for (const driver of drivers.values()) {
+        if (!driver.runs) continue;
+        for (const { id, status } of await store.sandboxes.byDriver(driver.name)) {
+          if (status !== 'failed' && !running.has(id)) await store.sandboxes.update(id, { status: 'failed' });
+        }
+      }
+    },
+  };
+}

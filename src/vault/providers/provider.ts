@@ -1,0 +1,56 @@
+import type { AuthRule } from '../types.ts';
+import type { TokenShape } from './token-shape.ts';
+
+/** One row of the catalogue: facts of a vendor's API. */
+export interface Provider {
+  name: string;
+  display: string;
+  /** One: a single rule. Several: `per_host`. */
+  rules: readonly ProviderRule[];
+  /** Kinds of token, told apart by their prefixes; the first where none fits. */
+  tokens: readonly TokenShape[];
+}
+
+export interface ProviderRule {
+  hosts: readonly string[];
+  auth: AuthRule;
+  /** Other forms that the vendor's API takes and that its clients send; each is swapped as it came. */
+  also?: readonly AcceptedForm[];
+}
+
+export type AcceptedForm =
+  | AuthRule
+  /** `?key=<value>`. */
+  | { type: 'query'; parameter: string }
+  /** `Authorization: Basic base64(<value>:)`: the key is the user name. */
+  | { type: 'basic-username' };
+
+export const bearer: AuthRule = { type: 'bearer' };
+/** The bare token in `Authorization`. */
+export const raw: AuthRule = { type: 'api-key', header: 'Authorization' };
+/** The client's own user name is kept. */
+export const basic: AuthRule = { type: 'basic' };
+export const basicUsername: AcceptedForm = { type: 'basic-username' };
+
+export function basicAs(username: string): AuthRule {
+  return { type: 'basic', username };
+}
+
+export function header(name: string): AuthRule {
+  return { type: 'api-key', header: name };
+}
+
+/** `Authorization: <word> <value>`; the word's case is the client's own affair. */
+export function scheme(word: string): AuthRule {
+  return { type: 'api-key', header: 'Authorization', prefix: `${word} ` };
+}
+
+/** A row with one rule. */
+export function provider(
+  name: string,
+  display: string,
+  facts: { hosts: readonly string[]; auth: AuthRule; also?: readonly AcceptedForm[]; tokens: readonly TokenShape[] },
+): Provider {
+  const { hosts, auth, also, tokens } = facts;
+  return { name, display, rules: [{ hosts, auth, ...(also === undefined ? {} : { also }) }], tokens };
+}

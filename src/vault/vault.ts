@@ -1,0 +1,28 @@
+import { bootstrap, createAccess } from './access.ts';
+import { recordEvents } from './audit.ts';
+import type { VaultDeps } from './deps.ts';
+import { createFleet } from './fleet.ts';
+import { openSecret } from './open-secret.ts';
+import { providerViews } from './providers/catalogue.ts';
+import { createSandboxes } from './sandboxes.ts';
+import { createSecrets } from './secrets.ts';
+import { takeSnapshot } from './snapshot.ts';
+import type { VaultSystem } from './types.ts';
+
+/** The domain over a store, an envelope and drivers. It reads no environment, opens no socket and starts no timer. */
+export function createVault(deps: VaultDeps): VaultSystem {
+  const fleet = createFleet(deps);
+  return {
+    access: createAccess(deps),
+    secrets: createSecrets(deps),
+    sandboxes: createSandboxes(deps, fleet),
+    providers: providerViews,
+    bootstrap: (apiKey) => bootstrap(deps, apiKey),
+    recover: () => fleet.recover(),
+    egress: {
+      snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
+      openSecret: (ask) => openSecret(deps, ask),
+      record: (events) => recordEvents(deps.store, events),
+    },
+  };
+}

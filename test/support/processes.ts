@@ -1,0 +1,154 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A program started by a test. Ends with the test's process, also where that crashes. */
+export interface Program {
+  pid: number;
+  child: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  /** Resolves when it ended, however that was. */
+  ended: Promise<ProgramEnd>;
+  /** Resolves with the first match of `pattern` in what it wrote to stdout or stderr. Throws where it ends before. */
+  waitForOutput(pattern: RegExp, options?: { withinMs?: number }): Promise<RegExpExecArray>;
+  /** Sends `signal` (SIGTERM) and waits; SIGKILL after `graceMs` (10 s). */
+  stop(signal?: NodeJS.Signals, options?: { graceMs?: number }): Promise<ProgramEnd>;
+}
+
+export interface ProgramEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface ProgramOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Written to stdin, which is then closed. Without: stdin is empty. */
+  input?: string;
+}
+
+const running = new Set<ChildProcess>();
+
+function endAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Starts `command`. Its environment is `options.env` alone where given. Throws where it cannot be started. */
+export async function startProgram(command: string, args: string[], options: ProgramOptions = {}): Promise<Program> {
+  const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'] };
+  if (options.env !== undefined) settings.env = options.env;
+  if (options.cwd !== undefined) settings.cwd = options.cwd;
+  const child = spawn(command, args, settings);
+  const output = { stdout: '', stderr: '' };
+  const listeners = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      for (const listener of listeners) listener();
+    });
+  }
+  let end: ProgramEnd | undefined;
+  const ended = new Promise<ProgramEnd>((resolve) => {
+    child.once('close', (code, signal) => {
+      end = { code, signal };
+      running.delete(child);
+      for (const listener of listeners) listener();
+      resolve(end);
+    });
+  });
+  await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+  if (running.size === 0 && process.listeners('exit').every((listener) => listener !== endAll)) {
+    process.once('exit', endAll);
+  }
+  running.add(child);
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(options.input ?? '');
+
+  const describe = () => `${command} ${args.join(' ')}\n${output.stderr || output.stdout}`;
+  return {
+    pid: child.pid ?? 0,
+    child,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    ended,
+    waitForOutput: (pattern, { withinMs = 20_000 } = {}) =>
+      new Promise((resolve, reject) => {
+        const settle = (outcome: () => void) => {
+          clearTimeout(timer);
+          listeners.delete(look);
+          outcome();
+        };
+        const look = () => {
+          const match = pattern.exec(output.stdout) ?? pattern.exec(output.stderr);
+          if (match !== null) settle(() => resolve(match));
+          else if (end !== undefined) settle(() => reject(new Error(`ended before ${pattern}: ${describe()}`)));
+        };
+        const timer = setTimeout(
+          () => settle(() => reject(new Error(`no ${pattern} within ${withinMs} ms: ${describe()}`))),
+          withinMs,
+        );
+        listeners.add(look);
+        look();
+      }),
+    stop: async (signal = 'SIGTERM', { graceMs = 10_000 } = {}) => {
+      if (end !== undefined) return end;
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      try {
+        return await ended;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+/** Runs `command` to its end. */
+export async function runProgram(
+  command: string,
+  args: string[],
+  options: ProgramOptions = {},
+): Promise<ProgramEnd & { stdout: string; stderr: string }> {
+  const program = await startProgram(command, args, options);
+  const end = await program.ended;
+  return { ...end, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+/** Resolves when something accepts on the loopback `port`; throws where `program` ended before, or after `withinMs`. */
+export async function waitForPort(
+  port: number,
+  { program, withinMs = 10_000 }: { program?: Program; withinMs?: number } = {},
+): Promise<void> {
+  await waitUntil(
+    async () => {
+      if (program?.child.exitCode !== null && program !== undefined) throw new Error(`ended: ${program.stderr()}`);
+      return await accepts(port);
+    },
+    { withinMs, what: `port ${port} to accept` },
+  );
+}
+
+/** Asks `condition` again until it holds. Throws, naming `what`, after `withinMs` (10 s). */
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
+  { what, withinMs = 10_000 }: { what: string; withinMs?: number },
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}`);
+    await delay(10);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

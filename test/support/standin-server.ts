@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from './ports.ts';
+import { startProgram, waitUntil } from './processes.ts';
+import type { Program, ProgramEnd } from './processes.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+/** The real server, `bin/standin serve`, as a process of its own. */
+export interface StandinServer {
+  /** Base URL of the control plane. */
+  url: string;
+  apiKey: string;
+  proxyPort: number;
+  dataDir: string;
+  program: Program;
+  /** One call of the API, as JSON, refusals included. `Body` is what the caller expects; it is not checked. */
+  call<Body = unknown>(method: string, path: string, options?: CallOptions): Promise<ApiAnswer<Body>>;
+  /** SIGTERM, and removes the data directory where it made it. */
+  stop(): Promise<ProgramEnd>;
+  /** SIGKILL; the data directory stays until `stop`. */
+  kill9(): Promise<void>;
+}
+
+export interface CallOptions {
+  body?: unknown;
+  /** Instead of the server's own key; null: none. */
+  apiKey?: string | null;
+  headers?: Record<string, string>;
+}
+
+/** `body` is undefined where there was none. */
+export interface ApiAnswer<Body> {
+  status: number;
+  body: Body;
+}
+
+export interface StandinServerOptions {
+  /** Settings, as environment variables. */
+  env?: Record<string, string>;
+  /** An existing data directory, which stays: for restarts. */
+  dataDir?: string;
+  /** Of the first start in that directory. */
+  apiKey?: string;
+  /** A command that runs the server, such as `taskset -c 0`. */
+  launcher?: string[];
+}
+
+const binary = fileURLToPath(new URL('../../bin/standin', import.meta.url));
+
+/** Starts it on free loopback ports; resolves when `GET /health` answers 200. Throws with its output where it ends. */
+export async function startStandin(options: StandinServerOptions = {}): Promise<StandinServer> {
+  const [apiPort = 0, proxyPort = 0] = await freePorts(2);
+  const ownDirectory = options.dataDir === undefined ? temporaryDirectory('data') : undefined;
+  const dataDir = options.dataDir ?? ownDirectory?.path ?? '';
+  const apiKey = options.apiKey ?? `test_${randomBytes(24).toString('hex')}`;
+  const url = `http://127.0.0.1:${apiPort}`;
+  const [command, ...args] = [...(options.launcher ?? []), binary, 'serve'];
+  const program = await startProgram(command, args, {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: dataDir,
+      STANDIN_DATA_DIR: dataDir,
+      STANDIN_API_LISTEN: `127.0.0.1:${apiPort}`,
+      STANDIN_PROXY_LISTEN: `127.0.0.1:${proxyPort}`,
+      STANDIN_BOOTSTRAP_API_KEY: apiKey,
+      STANDIN_EGRESS_WORKERS: '1',
+      STANDIN_LOG_LEVEL: 'warn',
+      ...options.env,
+    },
+  });
+  try {
+    await waitUntil(() => healthy(url, program), { what: 'the server to answer /health', withinMs: 30_000 });
+  } catch (error) {
+    await program.stop('SIGKILL');
+    ownDirectory?.remove();
+    throw new Error(`standin serve did not start: ${program.stderr() || program.stdout()}`, { cause: error });
+  }
+  return {
+    url,
+    apiKey,
+    proxyPort,
+    dataDir,
+    program,
+    call: (method, path, call = {}) => callApi(new URL(path, url), { method, apiKey, ...call }),
+    stop: async () => {
+      const end = await program.stop('SIGTERM', { graceMs: 20_000 });
+      ownDirectory?.remove();
+      return end;
+    },
+    kill9: async () => {
+      await program.stop('SIGKILL');
+    },
+  };
+}
+
+async function healthy(url: string, program: Program): Promise<boolean> {
+  if (program.child.exitCode !== null || program.child.signalCode !== null) throw new Error('it ended');
+  try {
+    const response = await fetch(`${url}/health`);
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+async function callApi<Body>(url: URL, options: CallOptions & { method: string }): Promise<ApiAnswer<Body>> {
+  const response = await fetch(url, {
+    method: options.method,
+    headers: {
+      ...(options.apiKey === null || options.apiKey === undefined ? {} : { 'X-API-Key': options.apiKey }),
+      ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+}

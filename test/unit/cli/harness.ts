@@ -1,0 +1,17 @@
+import { runCli } from '../../../src/cli/cli.ts';
+
+/**
+ * The command line as a program of its own, for tests that need a real process: its server prints what it was asked to
+ * do and ends, and this machine lacks what CLI_TEST_MISSING says.
+ */
+process.exitCode = await runCli(process.argv, {
+  version: '9.9.9',
+  serve: (options) => {
+    process.stdout.write(`${JSON.stringify(options)}\n`);
+    return Promise.resolve();
+  },
+  preflight: () => {
+    const missing = process.env['CLI_TEST_MISSING'];
+    return Promise.resolve(missing === undefined ? [] : [{ what: missing, fix: `install ${missing}` }]);
+  },
+});
