@@ -80,7 +80,9 @@ function whole() {
 const size = head.length;
 for (const [name, work] of Object.entries({ parse, 'parse, judge': judge, 'parse, judge, write': whole })) {
   const rounds = Array.from({ length: 7 }, () => time(work));
-  process.stdout.write(`${name.padEnd(22)} ${(rounds.toSorted((a, b) => a - b)[3] ?? 0).toFixed(2)} µs (${size} bytes)\n`);
+  process.stdout.write(
+    `${name.padEnd(22)} ${(rounds.toSorted((a, b) => a - b)[3] ?? 0).toFixed(2)} µs (${size} bytes)\n`,
+  );
 }
 
 function time(work: () => unknown): number {

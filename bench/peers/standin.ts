@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { proxyAccess } from '../../test/support/proxy-client.ts';
 import { startStandin } from '../../test/support/standin-server.ts';
-import type { ApiAnswer } from '../../test/support/standin-server.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
 import type { Peer, PeerSetup } from './peer.ts';
@@ -25,10 +24,9 @@ export async function startStandinPeer({ authority, upstreamPort, launcher }: Pe
     directory.remove();
   };
   try {
-    const secret = { name: 'bench', value: realCredential, auth: { type: 'bearer' }, hosts: [upstreamHost] };
-    created(await server.call('POST', '/secrets', { body: secret }));
-    const sandbox = { name: 'bench', driver: 'external', secrets: { API_KEY: secret.name } };
-    const { egress } = created(await server.call<SandboxAnswer>('POST', '/sandboxes', { body: sandbox }));
+    const { secrets, sandboxes } = server.client;
+    await secrets.create({ name: 'bench', value: realCredential, auth: { type: 'bearer' }, hosts: [upstreamHost] });
+    const { egress } = await sandboxes.create({ name: 'bench', driver: 'external', secrets: { API_KEY: 'bench' } });
     const access = proxyAccess(egress.proxy_url);
     return {
       name: 'standin',
@@ -41,13 +39,4 @@ export async function startStandinPeer({ authority, upstreamPort, launcher }: Pe
     await stop();
     throw error;
   }
-}
-
-interface SandboxAnswer {
-  egress: { proxy_url: string; ca_pem: string; env: Record<string, string> };
-}
-
-function created<Body>(answer: ApiAnswer<Body>): Body {
-  if (answer.status !== 201) throw new Error(`the API answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-  return answer.body;
 }

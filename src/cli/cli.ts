@@ -11,7 +11,7 @@ import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommands } from './commands/sandbox.ts';
 import { addSecretCommands } from './commands/secret.ts';
 import { addServeCommand } from './commands/serve.ts';
-import { exitCodes } from './failure.ts';
+import { exitCodes, systemCodeOf } from './failure.ts';
 import { explain, lineOf } from './explain.ts';
 import { findServer } from './find-server.ts';
 import type { ServerAddress } from './find-server.ts';
@@ -41,6 +41,8 @@ export async function runCli(argv: readonly string[], deps: CliDeps, io: Io = pr
       exitCode = code;
     },
   };
+  // A reader that went away (`| head`) is no failure of the command.
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', ignoreClosedPipe);
   try {
     await buildProgram(cli).parseAsync([...argv]);
     return exitCode;
@@ -78,6 +80,10 @@ function buildProgram(cli: Cli): Command {
   addConfigCommand(program, cli);
   addDoctorCommand(program, cli);
   return program;
+}
+
+function ignoreClosedPipe(error: Error): void {
+  if (systemCodeOf(error) !== 'EPIPE') throw error;
 }
 
 /** Commander's complaint and its suggestion, on one line. */

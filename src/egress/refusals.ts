@@ -58,7 +58,7 @@ const reasons: Record<number, string> = {
 
 /** The whole response to a refused request, ready to write. */
 export function refusalResponse(refused: Refusal, options: { keepAlive: boolean; head?: boolean }): Buffer {
-  const body = JSON.stringify({ error: { code: refused.code, message: refused.message } });
+  const body = `${JSON.stringify({ error: { code: refused.code, message: refused.message } })}\n`;
   const lines = [
     `HTTP/1.1 ${refused.status} ${reasons[refused.status] ?? 'Refused'}`,
     'Content-Type: application/json',

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { createClient } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
 import { freePorts } from './ports.ts';
 import { startProgram, waitUntil } from './processes.ts';
 import type { Program, ProgramEnd } from './processes.ts';
@@ -13,25 +15,12 @@ export interface StandinServer {
   proxyPort: number;
   dataDir: string;
   program: Program;
-  /** One call of the API, as JSON, refusals included. `Body` is what the caller expects; it is not checked. */
-  call<Body = unknown>(method: string, path: string, options?: CallOptions): Promise<ApiAnswer<Body>>;
+  /** Speaks the API with the first key, which is an operator's. */
+  client: Client;
   /** SIGTERM, and removes the data directory where it made it. */
   stop(): Promise<ProgramEnd>;
   /** SIGKILL; the data directory stays until `stop`. */
   kill9(): Promise<void>;
-}
-
-export interface CallOptions {
-  body?: unknown;
-  /** Instead of the server's own key; null: none. */
-  apiKey?: string | null;
-  headers?: Record<string, string>;
-}
-
-/** `body` is undefined where there was none. */
-export interface ApiAnswer<Body> {
-  status: number;
-  body: Body;
 }
 
 export interface StandinServerOptions {
@@ -81,7 +70,7 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
     proxyPort,
     dataDir,
     program,
-    call: (method, path, call = {}) => callApi(new URL(path, url), { method, apiKey, ...call }),
+    client: createClient({ baseUrl: url, apiKey }),
     stop: async () => {
       const end = await program.stop('SIGTERM', { graceMs: 20_000 });
       ownDirectory?.remove();
@@ -102,18 +91,4 @@ async function healthy(url: string, program: Program): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function callApi<Body>(url: URL, options: CallOptions & { method: string }): Promise<ApiAnswer<Body>> {
-  const response = await fetch(url, {
-    method: options.method,
-    headers: {
-      ...(options.apiKey === null || options.apiKey === undefined ? {} : { 'X-API-Key': options.apiKey }),
-      ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...options.headers,
-    },
-    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
 }

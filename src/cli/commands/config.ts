@@ -23,7 +23,6 @@ export function addConfigCommand(program: Command, cli: Cli): void {
           { title: 'VALUE', of: (row) => row.value },
           { title: 'FROM', of: (row) => row.source },
           { title: 'DEFAULT', of: (row) => row.fallback },
-          { title: 'MEANING', of: (row) => row.help },
         ]),
       );
     });

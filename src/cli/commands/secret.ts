@@ -43,7 +43,7 @@ export function addSecretCommands(program: Command, cli: Cli): void {
 
 function addCreate(secret: Command, cli: Cli): void {
   const command = addCommand(secret, {
-    usage: 'create <name> [value...]',
+    usage: 'create <name>',
     summary: 'store a credential; its value is asked for, never an argument',
     examples: [
       ['standin secret create anthropic-prod --provider anthropic', 'asks for the value'],
@@ -59,9 +59,9 @@ function addCreate(secret: Command, cli: Cli): void {
     .addOption(repeatable('--header <name>', "for api-key: the header; for custom: 'Name: template with {{ value }}'"))
     .option('--prefix <text>', 'for api-key: what stands before the value, kept to the byte')
     .option('--auth-file <file>', 'the rule as JSON, for {"per_host": [...]}');
-  valueOptions(command).action(async (name: string, value: string[], options: CreateOptions) => {
+  valueOptions(command).action(async (name: string, options: CreateOptions, { args }: Command) => {
     const output = cli.output(options);
-    const fromStdin = judgeValueArguments(value, options);
+    const fromStdin = judgeValueArguments(args.slice(1), options);
     const auth = readAuth(options);
     if (options.provider !== undefined && (auth !== undefined || options.host !== undefined)) {
       throw wrongUsage('--provider says by itself where and how', 'leave out --auth, --auth-file and --host');
@@ -123,16 +123,16 @@ function addGet(secret: Command, cli: Cli): void {
 
 function addRotate(secret: Command, cli: Cli): void {
   const command = addCommand(secret, {
-    usage: 'rotate <name> [value...]',
+    usage: 'rotate <name>',
     summary: 'replace the value; running sandboxes use it from their next request on',
     examples: [
       ['standin secret rotate github-bot', 'asks for the new value'],
       ['standin secret rotate github-bot --from-env NEW_TOKEN', 'from a variable'],
     ],
   });
-  valueOptions(command).action(async (name: string, value: string[], options: ValueOptions) => {
+  valueOptions(command).action(async (name: string, options: ValueOptions, { args }: Command) => {
     const output = cli.output(options);
-    const fromStdin = judgeValueArguments(value, options);
+    const fromStdin = judgeValueArguments(args.slice(1), options);
     const client = cli.connect();
     const rotated = await client.secrets.rotate(
       name,
@@ -228,6 +228,7 @@ export function showAudit(output: Output, events: Answer<'getSecretAudit'>): voi
 
 function valueOptions(command: Command): Command {
   return command
+    .allowExcessArguments()
     .option('--from-stdin', 'read the value from stdin (as does `-` after the name)')
     .option('--from-env <variable>', 'read the value from a variable of your environment')
     .addOption(new Option('--value [value]').hideHelp());
@@ -251,20 +252,12 @@ function readAuth(options: CreateOptions): Auth | undefined {
   if (header.length > 0 && auth !== 'api-key' && auth !== 'custom') {
     throw wrongUsage('--header is for --auth api-key and --auth custom');
   }
-  if (auth === undefined) return undefined;
-  switch (auth) {
-    case 'bearer':
-      return { type: 'bearer' };
-    case 'basic':
-      return { type: 'basic', username };
-    case 'api-key': {
-      const [name, ...more] = header;
-      if (name === undefined || more.length > 0) throw wrongUsage('--auth api-key takes one --header NAME');
-      return { type: 'api-key', header: name, prefix };
-    }
-    case 'custom':
-      return { type: 'custom', headers: Object.fromEntries(header.map((text) => splitHeader(text))) };
-  }
+  if (auth === undefined || auth === 'bearer') return auth && { type: auth };
+  if (auth === 'basic') return { type: auth, username };
+  if (auth === 'custom') return { type: auth, headers: Object.fromEntries(header.map(splitHeader)) };
+  const [name, ...more] = header;
+  if (name === undefined || more.length > 0) throw wrongUsage('--auth api-key takes one --header NAME');
+  return { type: auth, header: name, prefix };
 }
 
 function readAuthFile(path: string): Auth {

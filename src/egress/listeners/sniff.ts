@@ -43,4 +43,5 @@ export function sniff(
   socket.on('close', stop);
   socket.on('end', onEnd);
   socket.on('error', onError);
+  socket.resume();
 }

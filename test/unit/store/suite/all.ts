@@ -1,0 +1,19 @@
+import { accessSuite } from './access.ts';
+import { changeSuite } from './changes.ts';
+import { durabilitySuite } from './durability.ts';
+import { eventSuite } from './events.ts';
+import type { StoreSetup } from './fixtures.ts';
+import { migrationSuite } from './migrations.ts';
+import { sandboxSuite } from './sandboxes.ts';
+import { secretSuite } from './secrets.ts';
+
+/** What every store must do, whatever database is under it. */
+export function storeSuite(setup: StoreSetup): void {
+  accessSuite(setup);
+  secretSuite(setup);
+  sandboxSuite(setup);
+  eventSuite(setup);
+  changeSuite(setup);
+  migrationSuite(setup);
+  durabilitySuite(setup);
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after as afterAll, before, describe, it } from 'node:test';
+import { openStore } from '../../../../src/store/open.ts';
+import type { SandboxRecord, Store, StoredEvent } from '../../../../src/store/store.ts';
+import { connectionEvent, newSandbox, newTeam, noon, requestEvent } from './fixtures.ts';
+import type { StoreSetup } from './fixtures.ts';
+
+export function eventSuite({ kind, freshUrl }: StoreSetup): void {
+  describe(`${kind}: events`, () => {
+    let store: Store;
+    let box: SandboxRecord;
+    before(async () => {
+      store = await openStore(await freshUrl());
+      box = await newSandbox(store, await newTeam(store), { name: 'worker' });
+    });
+    afterAll(() => store.close());
+
+    it('gives back both kinds of event as they were written, with rising ids and the name of the sandbox', async () => {
+      const own = await newSandbox(store, await newTeam(store), { name: 'named' });
+      const request = requestEvent(own, { secretId: randomUUID(), errorCode: 'host_denied', status: 403, upstreamStatus: null });
+      const connection = connectionEvent(own, { verdict: 'blocked' });
+      await store.events.append([request, connection]);
+      const [newest, oldest] = await store.events.bySandbox(own.id, { limit: 10 });
+      assert.ok(newest !== undefined && oldest !== undefined && newest.id > oldest.id);
+      assert.deepEqual(oldest, { ...request, id: oldest.id, sandboxName: 'named' });
+      assert.deepEqual(newest, { ...connection, id: newest.id, sandboxName: 'named' });
+    });
+
+    it('keeps the history of a deleted sandbox, without its name', async () => {
+      const own = await newSandbox(store, await newTeam(store));
+      const secretId = randomUUID();
+      await store.events.append([requestEvent(own, { secretId })]);
+      await store.sandboxes.remove(own.id, noon);
+      const [event] = await store.events.bySecret(secretId, { limit: 1 });
+      assert.equal(event?.sandboxName, null);
+      assert.equal(event?.sandboxId, own.id);
+    });
+
+    it("shows only request rows of a secret, filtered by class of status or by failure", async () => {
+      const secretId = randomUUID();
+      const row = (status: number | null, errorCode: string | null = null) =>
+        requestEvent(box, { secretId, status, errorCode });
+      await store.events.append([
+        row(200),
+        row(299),
+        row(301),
+        row(404),
+        row(503, 'credential_revoked'),
+        row(null, 'upstream_unreachable'),
+        connectionEvent(box, { secretId }),
+        requestEvent(box, { secretId: randomUUID() }),
+      ]);
+      const statuses = async (status?: '2xx' | '3xx' | '4xx' | '5xx' | 'errors') => {
+        const rows = await store.events.bySecret(secretId, { limit: 200, ...(status === undefined ? {} : { status }) });
+        return rows.map((each) => each.status);
+      };
+      assert.deepEqual(await statuses(), [null, 503, 404, 301, 299, 200]);
+      assert.deepEqual(await statuses('2xx'), [299, 200]);
+      assert.deepEqual(await statuses('3xx'), [301]);
+      assert.deepEqual(await statuses('4xx'), [404]);
+      assert.deepEqual(await statuses('5xx'), [503]);
+      assert.deepEqual(await statuses('errors'), [null, 503, 404]);
+    });
+
+    it('writes a batch larger than one statement, in its order', async () => {
+      const secretId = randomUUID();
+      const batch = Array.from({ length: 2500 }, (_, index) => requestEvent(box, { secretId, path: `/${index}` }));
+      await store.events.append(batch);
+      const rows = await store.events.bySecret(secretId, { limit: 5000 });
+      assert.deepEqual(rows.map((each) => each.path), batch.map((each) => each.path).toReversed());
+    });
+
+    it('writes a batch wholly or not at all', async () => {
+      const secretId = randomUUID();
+      const broken = { ...requestEvent(box, { secretId }), ts: new Date(Number.NaN) };
+      const batch = Array.from({ length: 1500 }, () => requestEvent(box, { secretId }));
+      await assert.rejects(store.events.append([...batch, broken]));
+      assert.deepEqual(await store.events.bySecret(secretId, { limit: 1 }), []);
+      await store.events.append([]);
+    });
+
+    it('is not sunk by what a client may put into a path or host', async () => {
+      const secretId = randomUUID();
+      const odd = { secretId, path: "/\0/\ud800/'\"\\u0000/é/😀", host: 'x\0y', method: 'G\ud800T', latencyMs: 1.6 };
+      await store.events.append([requestEvent(box, odd)]);
+      const [event] = await store.events.bySecret(secretId, { limit: 1 });
+      assert.equal(event?.path, "/\ufffd/\ufffd/'\"\\u0000/é/😀");
+      assert.equal(event?.host, 'x\ufffdy');
+      assert.equal(event?.method, 'G\ufffdT');
+      assert.equal(event?.latencyMs, 2);
+    });
+
+    it('gives every row once to a reader that pages while writers append from two stores', async () => {
+      const url = await freshUrl();
+      const stores = [await openStore(url), await openStore(url)];
+      try {
+        const [first] = stores;
+        assert.ok(first !== undefined);
+        const own = await newSandbox(first, await newTeam(first));
+        const secretId = randomUUID();
+        let writing = 8;
+        const writers = Array.from({ length: 8 }, async (_, writer) => {
+          for (let round = 0; round < 12; round++) {
+            const path = `/${writer}/${round}`;
+            await stores[writer % 2]?.events.append([
+              requestEvent(own, { secretId, path }),
+              requestEvent(own, { secretId, path: `${path}/b` }),
+            ]);
+          }
+          writing--;
+        });
+        // Once an id was seen, no lower one may ever appear: whoever pages down from it would have skipped that row.
+        const seen = new Set<number>();
+        let highest = 0;
+        while (writing > 0) {
+          const rows = await first.events.bySecret(secretId, { limit: 1000 });
+          for (const { id } of rows) {
+            assert.ok(seen.has(id) || id > highest, `row ${id} appeared after row ${highest} was seen`);
+          }
+          for (const { id } of rows) seen.add(id);
+          highest = rows[0]?.id ?? highest;
+        }
+        await Promise.all(writers);
+        const paged: StoredEvent[] = [];
+        for (;;) {
+          const last = paged.at(-1);
+          const rows = await first.events.bySandbox(own.id, { limit: 7, ...(last === undefined ? {} : { before: last.id }) });
+          if (rows.length === 0) break;
+          paged.push(...rows);
+        }
+        const expected = Array.from({ length: 8 }, (_, writer) =>
+          Array.from({ length: 12 }, (__, round) => [`/${writer}/${round}`, `/${writer}/${round}/b`]),
+        ).flat(2);
+        assert.deepEqual(paged.map((each) => each.path ?? '').toSorted(), expected.toSorted());
+        assert.deepEqual(
+          paged.map((each) => each.id),
+          paged.map((each) => each.id).toSorted((a, b) => b - a),
+        );
+      } finally {
+        for (const each of stores) await each.close();
+      }
+    });
+  });
+}

@@ -1,0 +1,146 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type {
+  BindingRecord,
+  EventRecord,
+  SandboxRecord,
+  SealedValue,
+  SecretRecord,
+  Store,
+  TeamRecord,
+} from '../../../../src/store/store.ts';
+
+/** A database that the suite runs over. */
+export interface StoreSetup {
+  kind: Store['kind'];
+  /** The URL of a new, empty database. */
+  freshUrl(): Promise<string>;
+}
+
+export const noon = new Date('2026-01-02T12:00:00.123Z');
+
+export function after(milliseconds: number): Date {
+  return new Date(noon.getTime() + milliseconds);
+}
+
+export async function newTeam(store: Store): Promise<TeamRecord> {
+  const team = { id: randomUUID(), name: `team-${randomUUID()}`, createdAt: noon };
+  await store.teams.insert(team);
+  return team;
+}
+
+export function secret(team: TeamRecord, over: Partial<SecretRecord> = {}): SecretRecord {
+  return {
+    id: randomUUID(),
+    teamId: team.id,
+    name: `secret-${randomBytes(4).toString('hex')}`,
+    authType: 'bearer',
+    authConfig: { type: 'bearer' },
+    hosts: ['api.example.com', '*.example.org'],
+    providerShortcut: null,
+    version: 1,
+    createdAt: noon,
+    updatedAt: noon,
+    lastUsedAt: null,
+    deletedAt: null,
+    ...over,
+  };
+}
+
+export function sealed(): SealedValue {
+  return { ciphertext: randomBytes(60), wrappedKey: randomBytes(61), keyId: 'local:test' };
+}
+
+export async function newSecret(store: Store, team: TeamRecord, over: Partial<SecretRecord> = {}): Promise<SecretRecord> {
+  const record = secret(team, over);
+  await store.secrets.insert(record, sealed());
+  return record;
+}
+
+export function sandbox(team: TeamRecord, over: Partial<SandboxRecord> = {}): SandboxRecord {
+  return {
+    id: randomUUID(),
+    teamId: team.id,
+    name: 'box',
+    status: 'active',
+    driver: 'external',
+    envVars: { LANG: 'C.UTF-8' },
+    metadata: {},
+    network: {},
+    timeoutSeconds: null,
+    autoDeleteSeconds: null,
+    vcpuCount: 1,
+    memoryMib: 512,
+    proxyTokenHash: randomBytes(32).toString('hex'),
+    accessGeneration: 1,
+    createdAt: noon,
+    deletedAt: null,
+    ...over,
+  };
+}
+
+export async function newSandbox(
+  store: Store,
+  team: TeamRecord,
+  over: Partial<SandboxRecord> = {},
+): Promise<SandboxRecord> {
+  const record = sandbox(team, over);
+  await store.sandboxes.insert(record, []);
+  return record;
+}
+
+export function binding(box: SandboxRecord, of: SecretRecord, over: Partial<BindingRecord> = {}): BindingRecord {
+  return {
+    id: randomUUID(),
+    teamId: box.teamId,
+    sandboxId: box.id,
+    envKey: 'API_KEY',
+    secretId: of.id,
+    standIn: `sk-${randomBytes(8).toString('hex')}`,
+    fingerprint: randomBytes(32).toString('hex'),
+    createdAt: noon,
+    ...over,
+  };
+}
+
+export function requestEvent(box: SandboxRecord, over: Partial<EventRecord> = {}): EventRecord {
+  return {
+    kind: 'request',
+    ts: noon,
+    teamId: box.teamId,
+    sandboxId: box.id,
+    secretId: null,
+    host: 'api.example.com',
+    method: 'GET',
+    path: '/v1/models',
+    status: 200,
+    upstreamStatus: 200,
+    latencyMs: 12,
+    errorCode: null,
+    dstIp: null,
+    dstPort: null,
+    verdict: null,
+    matchRule: null,
+    bytesSent: null,
+    bytesRecv: null,
+    ...over,
+  };
+}
+
+export function connectionEvent(box: SandboxRecord, over: Partial<EventRecord> = {}): EventRecord {
+  return {
+    ...requestEvent(box),
+    kind: 'connection',
+    method: null,
+    path: null,
+    status: null,
+    upstreamStatus: null,
+    latencyMs: null,
+    dstIp: '203.0.113.7',
+    dstPort: 443,
+    verdict: 'allowed',
+    matchRule: '*.example.com',
+    bytesSent: 5_000_000_000,
+    bytesRecv: 0,
+    ...over,
+  };
+}

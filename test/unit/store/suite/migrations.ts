@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { sql } from 'kysely';
+import { StartupError } from '../../../../src/errors.ts';
+import type { Database } from '../../../../src/store/database.ts';
+import { checksum, migrate } from '../../../../src/store/migrate.ts';
+import { migrations } from '../../../../src/store/migrations/list.ts';
+import type { Migration } from '../../../../src/store/migrations/migration.ts';
+import { openDatabase, openStore } from '../../../../src/store/open.ts';
+import { noon } from './fixtures.ts';
+import type { StoreSetup } from './fixtures.ts';
+
+/** What was released. A line here is never changed: databases out there remember it. */
+const released = {
+  sqlite: ['', ''],
+  postgres: ['', ''],
+};
+
+export function migrationSuite({ kind, freshUrl }: StoreSetup): void {
+  describe(`${kind}: migrations`, () => {
+    async function withDatabase<Result>(url: string, body: (db: Database) => Promise<Result>): Promise<Result> {
+      const db = await openDatabase(url);
+      try {
+        return await body(db);
+      } finally {
+        await db.close();
+      }
+    }
+
+    const applied = (db: Database) =>
+      db.read.selectFrom('schema_migrations').select(['number', 'checksum']).orderBy('number').execute();
+
+    const tables = async (db: Database) => {
+      const found = await db.read.introspection.getTables();
+      return found.map((each) => each.name).toSorted();
+    };
+
+    it('that were released have not been edited since', () => {
+      assert.deepEqual(
+        migrations.map((each) => checksum(each, kind)),
+        released[kind],
+      );
+      assert.deepEqual(
+        migrations.map((each) => each.number),
+        migrations.map((_, index) => index + 1),
+      );
+    });
+
+    it('build an empty database, are recorded, and do nothing the second time', async () => {
+      const url = await freshUrl();
+      for (let start = 0; start < 2; start++) {
+        const store = await openStore(url);
+        assert.equal(await store.teams.count(), 0);
+        await store.close();
+        const rows = await withDatabase(url, applied);
+        assert.deepEqual(rows, migrations.map((each) => ({ number: each.number, checksum: checksum(each, kind) })));
+      }
+    });
+
+    it('bring the schema before the last one forward and keep its data', async () => {
+      const url = await freshUrl();
+      const teamId = randomUUID();
+      const secretId = randomUUID();
+      await withDatabase(url, async (db) => {
+        await migrate(db.write, kind, migrations.slice(0, -1));
+        await db.write.insertInto('teams').values({ id: teamId, name: 'old', created_at: noon.getTime() }).execute();
+        await sql`
+          insert into secrets (id, team_id, name, auth_type, auth_config, hosts, version, created_at, updated_at)
+          values (${secretId}, ${teamId}, 'kept', 'bearer', '{"type":"bearer"}', '["a.example.com"]', 3, 1, 2)
+        `.execute(db.write);
+        await sql`
+          insert into events (kind, ts, team_id, sandbox_id, secret_id, host, status)
+          values ('request', 5, ${teamId}, 'gone', ${secretId}, 'a.example.com', 200)
+        `.execute(db.write);
+      });
+      const store = await openStore(url);
+      try {
+        assert.equal((await store.teams.byName('old'))?.id, teamId);
+        assert.equal((await store.secrets.byName(teamId, 'kept'))?.version, 3);
+        const [event] = await store.events.bySecret(secretId, { limit: 5, status: '2xx' });
+        assert.equal(event?.sandboxId, 'gone');
+      } finally {
+        await store.close();
+      }
+    });
+
+    it('run once where several processes start at once', async () => {
+      const url = await freshUrl();
+      const stores = await Promise.all([1, 2, 3].map(() => openStore(url)));
+      for (const each of stores) await each.close();
+      assert.equal((await withDatabase(url, applied)).length, migrations.length);
+    });
+
+    it('refuse a database that a newer version wrote, and leave it alone', async () => {
+      const url = await freshUrl();
+      const future: Migration = { number: migrations.length + 1, name: 'future', statements: () => ['create table later (a text)'] };
+      const before = await withDatabase(url, async (db) => {
+        await migrate(db.write, kind, [...migrations, future]);
+        return { tables: await tables(db), applied: await applied(db) };
+      });
+      await assert.rejects(openStore(url), (error) => {
+        assert.ok(error instanceof StartupError);
+        assert.match(error.message, /newer standin \(schema 3, this one knows 2\): run that version/);
+        return true;
+      });
+      const found = await withDatabase(url, async (db) => ({ tables: await tables(db), applied: await applied(db) }));
+      assert.deepEqual(found, before);
+    });
+
+    it('refuse a database whose migration is not the one they know, and leave it alone', async () => {
+      const url = await freshUrl();
+      await (await openStore(url)).close();
+      await withDatabase(url, (db) =>
+        db.write.updateTable('schema_migrations').set({ checksum: 'other' }).where('number', '=', 1).execute(),
+      );
+      await assert.rejects(openStore(url), { name: 'StartupError', message: /migration 1 \(vault\) of the database/ });
+    });
+
+    it('leave nothing of a migration that fails half-way', async () => {
+      const url = await freshUrl();
+      const broken: Migration = {
+        number: migrations.length + 1,
+        name: 'broken',
+        statements: () => ['create table half (a text)', 'insert into nowhere values (1)'],
+      };
+      await withDatabase(url, async (db) => {
+        await migrate(db.write, kind, migrations);
+        const before = await tables(db);
+        await assert.rejects(migrate(db.write, kind, [...migrations, broken]));
+        assert.deepEqual(await tables(db), before);
+        assert.equal((await applied(db)).length, migrations.length);
+      });
+    });
+  });
+}
