@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { toolPath } from '../test/support/processes.ts';
 import { cpus, release, totalmem } from 'node:os';
 
 /** Where and with what a result came about. */
@@ -29,15 +30,11 @@ export function describeMachine(): Machine {
   };
 }
 
-/** True where `program` is on the path. */
-export function isInstalled(program: string): boolean {
-  return output('sh', ['-c', `command -v ${program}`]) !== 'none';
-}
-
 function output(command: string, args: string[]): string {
   try {
     return execFileSync(command, args, {
       encoding: 'utf8',
+      env: { ...process.env, PATH: toolPath() },
       cwd: import.meta.dirname,
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();

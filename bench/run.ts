@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeAuthority } from '../test/support/certificates.ts';
+import { skipWithout } from '../test/support/processes.ts';
 import { divideCores, processTree } from './cpu.ts';
 import { startGenerator } from './load/client.ts';
 import type { LoadGenerator } from './load/client.ts';
-import { describeMachine, isInstalled } from './machine.ts';
+import { describeMachine } from './machine.ts';
 import { parseOptions, usage, UsageError } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { startHaproxyPeer } from './peers/haproxy.ts';
@@ -35,7 +36,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const note = (line: string) => void (options.json || console.log(line));
   if (cores === null)
     note('one core only: proxy, load generator and upstream share it, which makes every figure worse');
-  if (!isInstalled('nginx'))
+  if (skipWithout('nginx') !== false)
     throw new Error('nginx is missing, and everything is measured against it: apt-get install nginx');
   const stops: (() => unknown)[] = [];
   try {
@@ -78,7 +79,7 @@ function pin(cores: string | undefined): string[] {
 }
 
 function peerStarters(note: (line: string) => void): ((setup: PeerSetup) => Promise<Peer>)[] {
-  if (isInstalled('haproxy')) return [startStandinPeer, startNginxPeer, startHaproxyPeer];
+  if (skipWithout('haproxy') === false) return [startStandinPeer, startNginxPeer, startHaproxyPeer];
   note('haproxy is missing and left out: apt-get install haproxy');
   return [startStandinPeer, startNginxPeer];
 }

@@ -27,7 +27,6 @@ export interface Config {
   egressCaFile: string | null;
   egressAllowPrivate: string[];
   egressFirstByteTimeout: number;
-  egressScrub: 'on' | 'off';
   sandboxDriver: 'auto' | 'bubblewrap' | 'external';
   logLevel: LogLevel;
 }
@@ -180,14 +179,6 @@ export const settings: readonly Setting[] = [
     help: "seconds to wait for an upstream's first byte",
     fallback: () => '600',
     parse: (text) => wholeNumber(text, 1, 86_400),
-  }),
-  setting({
-    key: 'egressScrub',
-    env: 'STANDIN_EGRESS_SCRUB',
-    flag: '--egress-scrub',
-    help: 'replace real values in responses',
-    fallback: () => 'on',
-    parse: (text) => oneOf(text, ['on', 'off'] as const),
   }),
   setting({
     key: 'sandboxDriver',
@@ -383,4 +374,9 @@ function databaseUrl(text: string): string {
 function bootstrapKey(text: string): string {
   if (text.length < 20 || /[^\x21-\x7e]/.test(text)) throw new Error('must be 20 or more printable characters without spaces');
   return text;
+}
+
+/** Takes the settings out of this process's environment once they are read, so that no child inherits a credential. */
+export function scrubEnvironment(): void {
+  for (const { env, secret } of settings) if (secret === true) delete process.env[env];
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A program started by a test. Ends with the test's process, also where that crashes. */
@@ -23,10 +25,23 @@ export interface ProgramEnd {
 }
 
 export interface ProgramOptions {
+  /** All of its environment. Without: ours, with the system's own tools on its path. */
   env?: Record<string, string>;
   cwd?: string;
   /** Written to stdin, which is then closed. Without: stdin is empty. */
   input?: string;
+}
+
+/** Ours, and where Debian keeps nginx, haproxy and ip, which an ordinary user's path leaves out. */
+export function toolPath(): string {
+  return `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
+}
+
+/** For a test's `skip`: false where all these are on the path, else a word on what is missing. */
+export function skipWithout(...programs: string[]): string | false {
+  const directories = toolPath().split(':');
+  const missing = programs.filter((program) => !directories.some((each) => existsSync(join(each, program))));
+  return missing.length > 0 && `${missing.join(', ')} not installed`;
 }
 
 const running = new Set<ChildProcess>();
@@ -35,10 +50,10 @@ function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Starts `command`. Its environment is `options.env` alone where given. Throws where it cannot be started. */
+/** Starts `command`. Throws where it cannot be started. */
 export async function startProgram(command: string, args: string[], options: ProgramOptions = {}): Promise<Program> {
-  const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'] };
-  if (options.env !== undefined) settings.env = options.env;
+  const env = options.env ?? { ...process.env, PATH: toolPath() };
+  const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env };
   if (options.cwd !== undefined) settings.cwd = options.cwd;
   const child = spawn(command, args, settings);
   const output = { stdout: '', stderr: '' };

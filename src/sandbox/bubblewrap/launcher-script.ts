@@ -37,6 +37,7 @@ else {
 socket(my $agent, 1, 1, 0) && bind($agent, pack('S a*', 1, $socket)) && listen($agent, 128) or die "agent socket: $!\n";
 open(my $filter, '<', $seccomp) or die "seccomp program: $!\n";
 
+chdir('/'); # so that bwrap starts from a directory that it may enter
 mount('none', '/', '', $REC | $PRIVATE, '');
 my @sources;
 while (my ($path, $owner, $group) = splice(@rest, 0, 3)) {

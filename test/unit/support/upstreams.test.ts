@@ -9,7 +9,7 @@ import { startGitServer } from '../../support/git-server.ts';
 import { readBytes, readHead } from '../../support/http-bytes.ts';
 import { startNginxUpstream } from '../../support/nginx.ts';
 import { listenOnLoopback } from '../../support/ports.ts';
-import { runProgram } from '../../support/processes.ts';
+import { runProgram, skipWithout } from '../../support/processes.ts';
 import { connectThroughProxy, TunnelRefused } from '../../support/proxy-client.ts';
 import { chunked, closeDelimited, echo, headOnly, interim, sized } from '../../support/replies.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -112,7 +112,7 @@ test('a certificate of another authority, or past its time, does not pass', asyn
   }
 });
 
-test('nginx logs the headers that it received', async () => {
+test('nginx logs the headers that it received', { skip: skipWithout('nginx') }, async () => {
   const nginx = await startNginxUpstream([
     { name: host, certificate, directives: 'location / { return 200 "hello"; }' },
   ]);
@@ -129,7 +129,7 @@ test('nginx logs the headers that it received', async () => {
   );
 });
 
-test('git clones and pushes with the right password, and not with another', async () => {
+test('git clones and pushes with the right password, and not with another', { skip: skipWithout('git') }, async () => {
   const server = await startGitServer({
     certificate: authority.issue(['localhost']),
     username: 'x-access-token',

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { readFileSync } from 'node:fs';
+import { StandinError } from '../../errors.ts';
+import type { Staged } from './arguments.ts';
+import { launcherScript } from './launcher-script.ts';
+import { launcherCalls } from './system-calls.ts';
+import type { Machine } from './system-calls.ts';
+import { collectText, findTool, toolEnvironment } from './tools.ts';
+
+const readyTimeoutMs = 10_000;
+
+export interface LaunchOptions {
+  /** The host's uid that the sandbox runs as; null: that of the server, which is not root. */
+  uid: number | null;
+  /** Where the agent's socket is made: a directory, and a name in it. */
+  directory: string;
+  socketName: string;
+  seccomp: string;
+  ipv6: boolean;
+  staged: Staged[];
+  /** Process 1 of the sandbox. */
+  command: string[];
+}
+
+/** A launcher waiting at its gate, then bwrap, under one process id. */
+export class Launcher {
+  readonly pid: number;
+  /** Resolves when it, and with it every process of the sandbox, has ended. */
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #errors: () => string;
+  #first: number | null = null;
+
+  private constructor(child: ChildProcess, errors: () => string) {
+    this.#child = child;
+    this.#errors = errors;
+    this.pid = child.pid ?? 0;
+    this.ended = new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
+  }
+
+  /** Resolves when the sandbox's namespaces, network and parts are there and the launcher waits at the gate. */
+  static async start(options: LaunchOptions): Promise<Launcher> {
+    const staged = options.staged.flatMap(({ source, owner }) => [
+      source,
+      owner === undefined ? '' : String(owner.uid),
+      owner === undefined ? '' : String(owner.gid),
+    ]);
+    const child = spawn(
+      'perl',
+      [
+        '-e',
+        launcherScript,
+        String(options.uid ?? 0),
+        options.socketName,
+        options.ipv6 ? '1' : '',
+        launcherCalls[process.arch as Machine].join(','),
+        options.seccomp,
+        findTool('bwrap') ?? 'bwrap',
+        String(options.command.length),
+        ...options.command,
+        ...staged,
+      ],
+      { cwd: options.directory, env: toolEnvironment, stdio: ['pipe', 'pipe', 'pipe'] },
+    );
+    const launcher = new Launcher(child, collectText(child.stderr));
+    await launcher.#waitUntilReady();
+    return launcher;
+  }
+
+  /** Opens the gate: the launcher becomes bwrap with these arguments. */
+  release(bubblewrapArguments: string[]): void {
+    this.#child.stdin?.end(`\n${bubblewrapArguments.join('\0')}\0`);
+  }
+
+  /** The error for a sandbox that did not come up. */
+  failure(): StandinError {
+    const reason = this.#errors();
+    const idmap = /^idmap (.*): /m.exec(reason);
+    if (idmap !== null) {
+      return new StandinError(
+        'bad_request',
+        `mounts: the file system of ${idmap[1]} cannot map owners, so a server run as root cannot lend it to a sandbox: ` +
+          'run the server as the owner of that directory, or put it on ext4, xfs, btrfs or tmpfs',
+        { field: 'mounts' },
+      );
+    }
+    return new StandinError('unavailable', 'the sandbox could not be started: `standin doctor` says what is missing', {
+      cause: new Error(reason === '' ? 'it ended without a word' : reason),
+    });
+  }
+
+  /** Ends every process of the sandbox. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      // Process 1 takes its namespace with it; bwrap ends once all of that is gone. Its parent says that it is still it.
+      if (this.#first !== null && parentOf(this.#first) === this.pid) process.kill(this.#first, 'SIGKILL');
+      else this.#child.kill('SIGKILL');
+    }
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), 2000);
+    await this.ended;
+    clearTimeout(late);
+  }
+
+  async #waitUntilReady(): Promise<void> {
+    const { stdin, stdout } = this.#child;
+    stdin?.on('error', () => undefined);
+    if (stdout === null) throw this.failure();
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), readyTimeoutMs);
+    const ready = new Promise<boolean>((resolve) => {
+      const lines = createInterface({ input: stdout });
+      lines.on('line', (line) => {
+        if (line === 'ready') resolve(true);
+        else this.#first ??= childOf(line);
+      });
+      this.#child.once('close', () => resolve(false));
+      this.#child.once('error', () => resolve(false));
+    });
+    const came = await ready;
+    clearTimeout(late);
+    if (!came) throw this.failure();
+  }
+}
+
+/** `child-pid` of a line of bwrap's `--json-status-fd`, or null. */
+function childOf(line: string): number | null {
+  try {
+    const status = JSON.parse(line) as Record<string, unknown>;
+    return typeof status['child-pid'] === 'number' ? status['child-pid'] : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `ppid` of proc_pid_stat(5), or null. */
+function parentOf(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return null;
+  }
+}

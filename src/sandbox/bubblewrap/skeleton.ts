@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { javaTrustStore } from '../java-trust-store.ts';
+import { resolverAddress } from './inside.ts';
+
+const etc = {
+  passwd: 'root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
+  group: 'root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n',
+  hostname: 'standin\n',
+  hosts: '127.0.0.1 localhost standin\n::1 localhost\n',
+  'resolv.conf': `nameserver ${resolverAddress}\n`,
+  'nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nprotocols: files\nservices: files\n',
+};
+
+/** Files of /etc that are made for sandboxes. */
+export const etcFiles: readonly string[] = Object.keys(etc);
+
+/** Writes the made files of /etc into a directory. They hold nothing private: a sandbox's user must read them. */
+export function writeEtc(directory: string): void {
+  makeReadableDirectory(directory);
+  for (const [name, text] of Object.entries(etc)) writeReadable(join(directory, name), text);
+}
+
+/** Writes what a sandbox trusts, once for each set of certificates: the directory of `bundle.pem`, `ca.pem`, `trust.jks`. */
+export function writeTrust(parent: string, trust: { caBundlePem: string; caPem: string }): string {
+  const key = createHash('sha256').update(JSON.stringify([trust.caBundlePem, trust.caPem])).digest('hex').slice(0, 32);
+  const directory = join(parent, key);
+  if (existsSync(join(directory, 'trust.jks'))) return directory;
+  makeReadableDirectory(directory);
+  writeReadable(join(directory, 'bundle.pem'), trust.caBundlePem);
+  writeReadable(join(directory, 'ca.pem'), trust.caPem);
+  writeReadable(join(directory, 'trust.jks'), javaTrustStore(trust.caBundlePem));
+  return directory;
+}
+
+/** Whatever the umask. */
+export function makeReadableDirectory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o755);
+}
+
+export function writeReadable(path: string, content: string | Buffer): void {
+  writeFileSync(path, content);
+  chmodSync(path, 0o644);
+}

@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
+import { join } from 'node:path';
+import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
+import { createApi } from './api/create-api.ts';
+import type { Config, ListenAddress } from './config.ts';
+import { openApiDocument } from './contract/openapi.ts';
+import { createEnvelope } from './crypto/envelope.ts';
+import { openLocalKeyProvider, requireKey } from './crypto/providers/local.ts';
+import { prepareDataDir, writeCliFile } from './data-dir.ts';
+import { EgressSupervisor } from './egress/supervisor.ts';
+import { Authority } from './egress/tls/authority.ts';
+import { StartupError } from './errors.ts';
+import { loadTokenKey, rememberOnce } from './first-start.ts';
+import type { Logger } from './log.ts';
+import { createBubblewrapDriver } from './sandbox/bubblewrap/driver.ts';
+import type { SandboxDriver } from './sandbox/driver.ts';
+import { createExternalDriver } from './sandbox/external.ts';
+import { openStore } from './store/open.ts';
+import { createVault } from './vault/vault.ts';
+
+/** What a sandbox of ours gets where nothing else is asked for. */
+const sandboxLimits = { memoryMib: 2048, vcpuCount: 2, pids: 1024, diskMib: 1024 };
+/** How long a worker may hold a decrypted value before it asks again. */
+const valueTtlMs = 300_000;
+
+/** A server that is up. */
+export interface RunningServer {
+  url: string;
+  proxyUrl: string;
+  /** The key of the team `default`, where this start made it. */
+  madeApiKey: string | null;
+  driver: string;
+  /** Why sandboxes cannot run here, one line each; empty: they can. */
+  problems: string[];
+  /** Finishes what is in flight, writes what is to be written, ends every child. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: configuration in, running objects out, in the order in which each needs the one before.
+ * Whatever keeps it from starting is a StartupError; what had been started by then is stopped again.
+ */
+export async function startServer(config: Readonly<Config>, options: { version: string; log: Logger }): Promise<RunningServer> {
+  const { log, version } = options;
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    prepareDataDir(config.dataDir);
+    const store = await openStore(config.databaseUrl, { logger: log });
+    undo.push(() => store.close());
+
+    const known = await store.settings.get('key-id');
+    const keys = await openLocalKeyProvider({ path: join(config.dataDir, 'key'), mayCreate: known === null });
+    requireKey(keys, await rememberOnce(store, 'key-id', keys.keyId));
+    const envelope = createEnvelope(keys);
+    const tokenKey = await loadTokenKey(store, envelope);
+
+    const hadAuthority = (await store.settings.get('ca')) !== null;
+    const authority = await Authority.open(config.dataDir, { mayCreate: !hadAuthority });
+    if ((await rememberOnce(store, 'ca', authority.fingerprint)) !== authority.fingerprint) {
+      throw new StartupError(
+        `the CA in ${config.dataDir} is not the one that this database's sandboxes trust: put back ca.pem and ca-key.pem that belong to it`,
+      );
+    }
+
+    const egress = new EgressSupervisor({
+      settings: {
+        proxyListen: config.proxyListen,
+        connectTo: config.egressConnectTo,
+        extraRoots: config.egressCaFile === null ? null : readRoots(config.egressCaFile),
+        allowPrivate: config.egressAllowPrivate,
+        firstByteTimeoutMs: config.egressFirstByteTimeout * 1000,
+        valueTtlMs,
+        logLevel: config.logLevel,
+      },
+      plane: {
+        snapshot: (id) => vault.egress.snapshot(id),
+        openSecret: (ask) => vault.egress.openSecret(ask),
+        record: (events) => vault.egress.record(events),
+      },
+      authority,
+      log: log.child({ room: 'egress' }),
+    });
+    undo.push(() => egress.stop());
+    const proxyPort = await egress.start(config.egressWorkers);
+    const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
+
+    const bubblewrap = createBubblewrapDriver({ dataDir: config.dataDir, network: egress, logger: log.child({ room: 'sandbox' }) });
+    const drivers = new Map<string, SandboxDriver>([createExternalDriver(), bubblewrap].map((each) => [each.name, each]));
+    undo.push(async () => {
+      for (const driver of drivers.values()) await driver.close();
+    });
+    const problems = (await bubblewrap.preflight()).map(({ what, fix }) => `${what}: ${fix}`);
+    if (config.sandboxDriver === 'bubblewrap' && problems.length > 0) {
+      throw new StartupError(`bubblewrap sandboxes cannot run here: ${problems.join('; ')}`);
+    }
+    const defaultDriver = config.sandboxDriver !== 'auto' ? config.sandboxDriver : problems.length === 0 ? 'bubblewrap' : 'external';
+
+    // Every process on the database hears of a change; this one's workers have forgotten before it is answered.
+    let forgotten: Promise<unknown> = Promise.resolve();
+    const unsubscribe = store.changes.subscribe((ids) => {
+      forgotten = Promise.all([forgotten, egress.forget(ids)]);
+    });
+    undo.push(async () => unsubscribe());
+    const vault = createVault({
+      store,
+      envelope,
+      tokenKey,
+      drivers,
+      defaultDriver,
+      network: { proxyUrl, caPem: authority.pem, caBundlePem: `${systemRoots()}\n${authority.pem}` },
+      limits: sandboxLimits,
+      changed: async (ids) => {
+        await store.changes.publish(ids);
+        await forgotten;
+      },
+      logger: log.child({ room: 'vault' }),
+      now: () => new Date(),
+    });
+    await vault.recover();
+
+    const api = createApi({
+      vault,
+      version,
+      openapi: openApiDocument(version),
+      logger: log.child({ room: 'api' }),
+      dataplaneDomain: config.dataplaneDomain,
+      hosts: [config.apiListen.host],
+      health: () => store.ping(),
+    });
+    undo.push(() => api.close());
+    const made = await vault.bootstrap(config.bootstrapApiKey);
+    const apiPort = await listen(config.apiListen, 'STANDIN_API_LISTEN', () => api.listen(config.apiListen));
+    const url = `http://${urlHost(config.apiListen.host)}:${apiPort}`;
+    if (config.dataplaneListen !== null) {
+      const dataplane = createDataplane(api, { authority, domain: config.dataplaneDomain });
+      const address = config.dataplaneListen;
+      undo.push(() => closeServer(dataplane));
+      await listen(address, 'STANDIN_DATAPLANE_LISTEN', () => listenOn(dataplane, address));
+    }
+    const madeApiKey = made !== null && config.bootstrapApiKey === null ? made.apiKey : null;
+    writeCliFile(config.dataDir, { url, apiKey: madeApiKey });
+    return { url, proxyUrl, madeApiKey, driver: defaultDriver, problems, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The data plane's own listener: the API's routes over TLS, with a certificate of our CA for the name asked for. */
+function createDataplane(
+  api: ReturnType<typeof createApi>,
+  options: { authority: Authority; domain: string },
+): TlsServer {
+  const server = createTlsServer({
+    SNICallback: (name, done) => {
+      if (name !== options.domain && !name.endsWith(`.${options.domain}`)) {
+        done(new Error('not a name of the data plane'));
+        return;
+      }
+      options.authority.leaf(name).then(
+        ({ cert, key }) => done(null, createSecureContext({ cert, key })),
+        (error: unknown) => done(error instanceof Error ? error : new Error('no certificate')),
+      );
+    },
+  });
+  server.on('request', (request, response) => api.routing(request, response));
+  api.upgrades.listen(server, api);
+  return server;
+}
+
+async function listen(address: ListenAddress, setting: string, start: () => Promise<unknown>): Promise<number> {
+  const place = `${urlHost(address.host)}:${address.port}`;
+  try {
+    const url = await start();
+    return typeof url === 'string' ? Number(new URL(url).port) : address.port;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const reason: Record<string, string> = {
+      EADDRINUSE: `the port is taken. Stop what listens there, or set ${setting} to another`,
+      EACCES: `not permitted. Choose a port above 1023 with ${setting}`,
+      EADDRNOTAVAIL: `this machine has no such address. Set ${setting} to one that it has`,
+    };
+    throw new StartupError(`cannot listen on ${place}: ${reason[code] ?? `${code || 'unknown'}; check ${setting}`}`, { cause: error });
+  }
+}
+
+function listenOn(server: TlsServer, address: ListenAddress): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(address.port, address.host, () => resolve());
+  return promise;
+}
+
+function closeServer(server: TlsServer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeAllConnections();
+  return promise;
+}
+
+function readRoots(path: string): string {
+  try {
+    const pem = readFileSync(path, 'utf8');
+    createSecureContext({ ca: pem });
+    if (!pem.includes('BEGIN CERTIFICATE')) throw new Error('it holds no certificate');
+    return pem;
+  } catch (error) {
+    throw new StartupError(
+      `STANDIN_EGRESS_CA_FILE: ${path} cannot be used (${error instanceof Error ? error.message : 'unknown'}); name a file of PEM certificates`,
+      { cause: error },
+    );
+  }
+}
+
+function systemRoots(): string {
+  const system = getCACertificates('system');
+  return (system.length > 0 ? system : rootCertificates).map((pem) => pem.trim()).join('\n');
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
