@@ -39,8 +39,8 @@ function stopSignal(): Promise<void> {
 
 /** What keeps bubblewrap sandboxes from running on this machine. */
 async function preflight(): Promise<{ what: string; fix: string }[]> {
-  const { bubblewrapPreflight } = await import('./sandbox/bubblewrap/preflight.ts');
-  return bubblewrapPreflight();
+  const { findProblems } = await import('./sandbox/bubblewrap/preflight.ts');
+  return findProblems();
 }
 
 function readVersion(): string {

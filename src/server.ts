@@ -4,8 +4,10 @@ import type { Server as TlsServer } from 'node:https';
 import { join } from 'node:path';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import { createApi } from './api/create-api.ts';
+import { statusOf } from './api/problems.ts';
 import type { Config, ListenAddress } from './config.ts';
-import { openApiDocument } from './contract/openapi.ts';
+import { createOpenApi } from './contract/openapi.ts';
+
 import { createEnvelope } from './crypto/envelope.ts';
 import { openLocalKeyProvider, requireKey } from './crypto/providers/local.ts';
 import { prepareDataDir, writeCliFile } from './data-dir.ts';
@@ -89,7 +91,11 @@ export async function startServer(config: Readonly<Config>, options: { version: 
     const proxyPort = await egress.start(config.egressWorkers);
     const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
 
-    const bubblewrap = createBubblewrapDriver({ dataDir: config.dataDir, network: egress, logger: log.child({ room: 'sandbox' }) });
+    const bubblewrap = createBubblewrapDriver({
+      directory: join(config.dataDir, 'sandboxes'),
+      privateDirectories: [config.dataDir],
+      network: egress,
+    });
     const drivers = new Map<string, SandboxDriver>([createExternalDriver(), bubblewrap].map((each) => [each.name, each]));
     undo.push(async () => {
       for (const driver of drivers.values()) await driver.close();
@@ -126,7 +132,7 @@ export async function startServer(config: Readonly<Config>, options: { version: 
     const api = createApi({
       vault,
       version,
-      openapi: openApiDocument(version),
+      openapi: { ...createOpenApi({ version, statusOf }) },
       logger: log.child({ room: 'api' }),
       dataplaneDomain: config.dataplaneDomain,
       hosts: [config.apiListen.host],

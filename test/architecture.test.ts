@@ -90,7 +90,9 @@ test('no room imports, by way of others, itself', () => {
 });
 
 test('the environment is read in one place, and where the table says why', () => {
-  const readers = sources.filter(({ code }) => /\bprocess\s*(\.\s*env\b|\[)/.test(code)).map(({ path }) => path);
+  const readers = sources
+    .filter(({ code }) => /\bprocess\s*(\.\s*env\b|\[)|\}\s*=\s*process\b/.test(code))
+    .map(({ path }) => path);
   assert.deepEqual(readers.toSorted(), Object.keys(environmentReaders).toSorted());
 });
 

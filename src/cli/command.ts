@@ -48,8 +48,7 @@ export interface CommandHelp {
 
 /** Adds a command that does something: with `--json` and examples in its help. */
 export function addCommand(parent: Command, help: CommandHelp): Command {
-  const width = Math.max(...help.examples.map(([typed]) => typed.length));
-  const lines = help.examples.map(([typed, meaning]) => `  $ ${typed.padEnd(width)}  # ${meaning}`);
+  const lines = help.examples.map(([typed, meaning]) => `  # ${meaning}\n  $ ${typed}\n`);
   return parent
     .command(help.usage)
     .summary(help.summary)

@@ -75,20 +75,11 @@ export function judgeCredentials(
       ),
     );
   }
-  const chosen: Swap[] = [];
-  for (const swap of swaps) {
-    const other = chosen.find((each) => each.binding === swap.binding || sharesHeader(each, swap));
-    if (other === undefined) {
-      chosen.push(swap);
-    } else if (!isOwnedBy(other, swap)) {
-      return refuse(
-        refusal(
-          'credential_host_mismatch',
-          `${other.binding.envKey} and ${swap.binding.envKey} stand in the same request in places that exclude each other; send each stand-in once`,
-        ),
-      );
-    }
+  const clash = findClash(swaps);
+  if (clash !== null) {
+    return refuse(refusal('credential_host_mismatch', `${clash}: send each stand-in once, and each in a header of its own`));
   }
+  const chosen = swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
   const named = chosen
     .flatMap(({ owned }) => owned)
     .find((name) => head.connectionTokens.some((token) => foldHeaderName(token) === name));
@@ -150,6 +141,15 @@ function describeSlot(slot: Slot): string {
     case 'query':
       return `the query parameter ${slot.name}`;
   }
+}
+
+/** The env keys of two swaps that cannot both be made, or null. */
+function findClash(swaps: readonly Swap[]): string | null {
+  for (const [index, swap] of swaps.entries()) {
+    const other = swaps.slice(0, index).find((each) => each.binding === swap.binding || sharesHeader(each, swap));
+    if (other !== undefined && !isOwnedBy(other, swap)) return `${other.binding.envKey} and ${swap.binding.envKey}`;
+  }
+  return null;
 }
 
 function sharesHeader(a: Swap, b: Swap): boolean {

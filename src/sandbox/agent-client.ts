@@ -110,7 +110,9 @@ class Connection {
       this.#start.started(this.#session());
     } else if (type === 'failed' && this.#state === 'starting') {
       const { message } = decodeObject(payload);
-      this.#end(new StandinError('bad_request', typeof message === 'string' ? message.slice(0, 300) : 'cannot be started'));
+      this.#end(
+        new StandinError('bad_request', typeof message === 'string' ? message.slice(0, 300) : 'cannot be started'),
+      );
     } else if (this.#state === 'running' && type === 'stdout') {
       if (!this.#stdout.push(payload)) this.#socket.pause();
     } else if (this.#state === 'running' && type === 'stderr') {

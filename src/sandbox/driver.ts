@@ -56,7 +56,11 @@ export interface NamespaceNetwork {
 export interface NamespaceListener {
   kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp';
   port: number;
-  /** A native handle as Node's IPC carries it: a listening TCP handle, or a bound `dgram.Socket`. */
+  /**
+   * A native handle, bound, neither listening nor receiving. `process.send(message, handle)` passes it on, as often as
+   * a worker is replaced; whoever has it listens by `net.createServer().listen(handle)` or, for `dns-udp`,
+   * `dgram.createSocket('udp6').bind(handle)` (which emits `listening` before it returns). The driver closes its copy.
+   */
   handle: unknown;
 }
 

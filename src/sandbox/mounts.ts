@@ -6,7 +6,21 @@ import type { Mount } from './driver.ts';
 /** Of the host: never given to a sandbox, nor anything in them. Sockets of the host's services are in /run. */
 const keptSources = ['/proc', '/sys', '/dev', '/run'];
 /** Inside: a mount is never over, in or above one of these. */
-const systemTargets = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/etc', '/proc', '/sys', '/dev', '/run', '/opt/standin'];
+const systemTargets = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/etc',
+  '/proc',
+  '/sys',
+  '/dev',
+  '/run',
+  '/opt/standin',
+];
 
 export interface CheckedMount {
   /** Without symbolic links. */
@@ -42,18 +56,25 @@ function checkMount({ source, target, readOnly }: Mount, kept: string[], field: 
     throw badField(`${field}.source`, `${source} does not exist on the server's machine, or cannot be reached`);
   }
   const stat = statSync(path);
-  if (!stat.isDirectory() && !stat.isFile()) throw badField(`${field}.source`, `${source} is neither a directory nor a file`);
+  if (!stat.isDirectory() && !stat.isFile())
+    throw badField(`${field}.source`, `${source} is neither a directory nor a file`);
   if (path === '/') throw badField(`${field}.source`, 'the whole file system cannot be mounted: name a directory');
   if (keptSources.some((system) => isWithin(path, system))) {
     throw badField(`${field}.source`, `${path} belongs to the host's system and is never mounted`);
   }
   if (kept.some((dir) => isWithin(path, dir) || isWithin(dir, path))) {
-    throw badField(`${field}.source`, `${path} holds, or is in, the data directory, where the keys are: mount a directory beside it`);
+    throw badField(
+      `${field}.source`,
+      `${path} holds, or is in, the data directory, where the keys are: mount a directory beside it`,
+    );
   }
   const clean = posix.normalize(target).replace(/(?<=.)\/$/, '');
   const home = clean !== '/home/user' && isWithin('/home/user', clean);
   if (home || systemTargets.some((system) => isWithin(clean, system) || isWithin(system, clean))) {
-    throw badField(`${field}.target`, `${clean} would cover a part of the sandbox's system: choose another place, such as /home/user/project`);
+    throw badField(
+      `${field}.target`,
+      `${clean} would cover a part of the sandbox's system: choose another place, such as /home/user/project`,
+    );
   }
   return { source: path, target: clean, readOnly, owner: { uid: stat.uid, gid: stat.gid } };
 }

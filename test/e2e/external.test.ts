@@ -30,14 +30,14 @@ tellStory({
 });
 
 /** What a user does with the answer: keeps `ca_pem` somewhere, and sets the variables with that path in them. */
-function environment({ egress }: SandboxWithAccess, home: string): Record<string, string> {
-  const caFile = join(home, 'ca.pem');
+function environment({ egress }: SandboxWithAccess, directory: string): Record<string, string> {
+  const caFile = join(directory, 'ca.pem');
   writeFileSync(caFile, egress.ca_pem);
   const announced = egress.env['STANDIN_CA_FILE'];
   const variables = Object.entries(egress.env).map(([name, value]) => [name, value === announced ? caFile : value]);
   return {
     PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
-    HOME: home,
+    HOME: directory,
     GIT_TERMINAL_PROMPT: '0',
     ...Object.fromEntries(variables),
   };

@@ -1,6 +1,7 @@
+import { createSocket } from 'node:dgram';
+import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import type { Socket as UdpSocket } from 'node:dgram';
 import { ClientConnection } from '../client-connection.ts';
 import type { EgressContext } from '../context.ts';
 import { openTunnel } from '../tunnel.ts';
@@ -21,13 +22,16 @@ export class NamespaceListeners {
     this.#context = context;
   }
 
+  /** `handle` is native: bound, and not yet listening or receiving. */
   listen(sandboxId: string, listener: { kind: Kind; port: number; handle: unknown }): void {
     const sandbox = this.#sandboxes.get(sandboxId) ?? { dns: new SyntheticDns(), servers: [], udp: [] };
     this.#sandboxes.set(sandboxId, sandbox);
     if (listener.kind === 'dns-udp') {
-      const socket = listener.handle as UdpSocket;
+      const socket = createSocket('udp6');
       sandbox.udp.push(socket);
       serveDnsOverUdp(socket, sandbox.dns);
+      // A bound native handle is taken over; the types know only ports here.
+      socket.bind(listener.handle as never);
       return;
     }
     const { kind, port } = listener;

@@ -34,9 +34,7 @@ export async function startProcess(message: ExecMessage, pipes: PipeSource): Pro
     throw new Error(`working_dir: ${message.workingDir} is not a directory in the sandbox`);
   }
   const argv = message.args === undefined ? ['/bin/sh', '-c', message.command] : [message.command, ...message.args];
-  return message.tty === undefined
-    ? startOnPipes(message, argv, pipes)
-    : startOnTerminal(message, argv, message.tty);
+  return message.tty === undefined ? startOnPipes(message, argv, pipes) : startOnTerminal(message, argv, message.tty);
 }
 
 async function startOnPipes(message: ExecMessage, argv: string[], pipes: PipeSource): Promise<AgentProcess> {
@@ -74,7 +72,12 @@ function startOnTerminal(message: ExecMessage, argv: string[], size: TerminalSiz
 }
 
 function launch(argv: string[], message: ExecMessage, stdio: (number | 'ignore')[]): ChildProcess {
-  const child = spawn(argv[0] ?? '', argv.slice(1), { cwd: message.workingDir, env: message.env, detached: true, stdio });
+  const child = spawn(argv[0] ?? '', argv.slice(1), {
+    cwd: message.workingDir,
+    env: message.env,
+    detached: true,
+    stdio,
+  });
   try {
     if (child.pid !== undefined) writeFileSync(`/proc/${child.pid}/oom_score_adj`, oomScore);
   } catch {

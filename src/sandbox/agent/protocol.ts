@@ -103,6 +103,7 @@ export function decodeObject(payload: Buffer): Record<string, unknown> {
 export function decodeSize(value: unknown): TerminalSize | null {
   if (typeof value !== 'object' || value === null) return null;
   const { columns, rows } = value as Record<string, unknown>;
-  const fits = (number: unknown): number is number => Number.isInteger(number) && Number(number) > 0 && Number(number) < 65_536;
+  const fits = (number: unknown): number is number =>
+    Number.isInteger(number) && Number(number) > 0 && Number(number) < 65_536;
   return fits(columns) && fits(rows) ? { columns, rows } : null;
 }

@@ -124,7 +124,9 @@ class Session {
     } else {
       const before = this.#received;
       setImmediate(() =>
-        setImmediate(() => (this.#received === before && !this.#socket.writableNeedDrain ? this.#exit(code) : this.#finish(code))),
+        setImmediate(() =>
+          this.#received === before && !this.#socket.writableNeedDrain ? this.#exit(code) : this.#finish(code),
+        ),
       );
     }
   }

@@ -61,7 +61,11 @@ export function bubblewrapArguments(system: HostSystem, parts: SandboxParts, lim
     ...scratch('1777', '/tmp'),
     ...scratch('0755', '/run'),
     ...scratch('0755', inside.home),
-    ...parts.mounts.flatMap(({ target, readOnly: ro }, index) => [ro ? '--ro-bind' : '--bind', mounts[index] ?? '', target]),
+    ...parts.mounts.flatMap(({ target, readOnly: ro }, index) => [
+      ro ? '--ro-bind' : '--bind',
+      mounts[index] ?? '',
+      target,
+    ]),
     ...['--remount-ro', '/', '--chdir', '/'],
   ];
 }

@@ -77,10 +77,12 @@ function createGroup(hierarchies: Hierarchy[], id: string, limits: SandboxLimits
   for (const { directory, version, controllers } of groups) {
     mkdirSync(directory);
     for (const [file, value] of controllers.flatMap((each) => settings[each][version](limits))) {
-      if (existsSync(join(directory, file)) || !optionalFiles.includes(file)) writeFileSync(join(directory, file), value);
+      if (existsSync(join(directory, file)) || !optionalFiles.includes(file))
+        writeFileSync(join(directory, file), value);
     }
   }
-  const freezing = groups.find(({ freezer, version }) => freezer && version === 2) ?? groups.find(({ freezer }) => freezer);
+  const freezing =
+    groups.find(({ freezer, version }) => freezer && version === 2) ?? groups.find(({ freezer }) => freezer);
   return {
     add: (pid) => groups.forEach(({ directory }) => writeFileSync(join(directory, 'cgroup.procs'), String(pid))),
     freezer: freezing === undefined ? null : groupFreezer(freezing),
@@ -132,7 +134,10 @@ function findHierarchies(): Hierarchy[] {
     .map(([, controllers = '', path = '/']) => ({ controllers: controllers.split(','), path }));
   const hierarchies: Hierarchy[] = [];
   for (const { mountPoint, root, type, options } of cgroupMounts()) {
-    const names = type === 'cgroup2' ? [''] : (['memory', 'pids', 'cpu', 'freezer'] as const).filter((name) => options.includes(name));
+    const names =
+      type === 'cgroup2'
+        ? ['']
+        : (['memory', 'pids', 'cpu', 'freezer'] as const).filter((name) => options.includes(name));
     const group = own.find(({ controllers }) => names.some((name) => controllers.includes(name)));
     if (names.length === 0 || group === undefined) continue;
     const within = group.path.startsWith(root) ? group.path.slice(root.length) : group.path;
@@ -151,7 +156,9 @@ function cgroupMounts(): { mountPoint: string; root: string; type: string; optio
       const [front = '', back = ''] = line.split(' - ');
       const [, , , root = '/', mountPoint = ''] = front.split(' ');
       const [type = '', , options = ''] = back.split(' ');
-      return type === 'cgroup' || type === 'cgroup2' ? [{ mountPoint, root: root === '/' ? '' : root, type, options: options.split(',') }] : [];
+      return type === 'cgroup' || type === 'cgroup2'
+        ? [{ mountPoint, root: root === '/' ? '' : root, type, options: options.split(',') }]
+        : [];
     });
 }
 
@@ -171,7 +178,12 @@ function openVersion2(mountPoint: string, own: string): Hierarchy | null {
     if (controllers.length === 0) continue;
     const directory = makeServerGroup(parent);
     if (directory === null) break;
-    return { directory, version: 2, controllers: handOn(directory), freezer: existsSync(join(directory, 'cgroup.freeze')) };
+    return {
+      directory,
+      version: 2,
+      controllers: handOn(directory),
+      freezer: existsSync(join(directory, 'cgroup.freeze')),
+    };
   }
   const directory = makeServerGroup(own);
   if (directory === null || !existsSync(join(directory, 'cgroup.freeze'))) return null;
@@ -185,7 +197,8 @@ function handOn(directory: string): Enforced[] {
     const missing = (['memory', 'pids', 'cpu'] as const).filter(
       (name) => read('cgroup.controllers').includes(name) && !read('cgroup.subtree_control').includes(name),
     );
-    if (missing.length > 0) writeFileSync(join(directory, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
+    if (missing.length > 0)
+      writeFileSync(join(directory, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
     const given = read('cgroup.subtree_control');
     return (['memory', 'pids', 'cpu'] as const).filter((name) => given.includes(name));
   } catch {
@@ -198,7 +211,8 @@ function makeServerGroup(parent: string): string | null {
   try {
     for (const entry of readdirSync(parent)) {
       const pid = /^standin-(\d+)$/.exec(basename(entry))?.[1];
-      if (pid !== undefined && (Number(pid) === process.pid || !existsSync(`/proc/${pid}`))) removeGroup(join(parent, entry));
+      if (pid !== undefined && (Number(pid) === process.pid || !existsSync(`/proc/${pid}`)))
+        removeGroup(join(parent, entry));
     }
     const directory = join(parent, `standin-${process.pid}`);
     mkdirSync(directory, { recursive: true });

@@ -20,13 +20,17 @@ while (1) {
 /** The descriptor of the agent's listening socket, as the launcher leaves it. */
 const agentSocket = 3;
 
-/** The command line of process 1. `rlimits`: no control group holds the sandbox, so each process is limited instead. */
-export function firstProcess(limits: SandboxLimits, rlimits: boolean): string[] {
-  const bytes = limits.memoryMib * 1024 * 1024;
+/** Node and other runtimes reserve address space that they never use; RLIMIT_DATA counts it. */
+const reservedMib = 1024;
+
+/** The command line of process 1. `each`: what no control group limits, so that each process is limited instead. */
+export function firstProcess(limits: SandboxLimits, each: { memory: boolean; pids: boolean }): string[] {
+  const bytes = (limits.memoryMib + reservedMib) * 1024 * 1024;
   return [
     '/usr/bin/prlimit',
     '--core=0',
-    ...(rlimits ? [`--nproc=${limits.pids}`, `--data=${bytes}`] : []),
+    ...(each.pids ? [`--nproc=${limits.pids}`] : []),
+    ...(each.memory ? [`--data=${bytes}`] : []),
     '--',
     '/usr/bin/perl',
     '-e',

@@ -34,7 +34,8 @@ else {
   call('unshare', $UNSHARE, $NEWUSER | $NEWNS | $NEWNET);
   put('/proc/self/setgroups', 'deny'); put('/proc/self/uid_map', "0 $me 1"); put('/proc/self/gid_map', "0 $group 1");
 }
-socket(my $agent, 1, 1, 0) && bind($agent, pack('S a*', 1, $socket)) && listen($agent, 128) or die "agent socket: $!\n";
+socket(my $agent, 1, 1, 0) or die "agent socket: $!\n";
+bind($agent, pack('S a*', 1, $socket)) && listen($agent, 128) or die "agent socket: $!\n";
 open(my $filter, '<', $seccomp) or die "seccomp program: $!\n";
 
 chdir('/'); # so that bwrap starts from a directory that it may enter
@@ -75,8 +76,8 @@ sub mapping {
 }
 
 open(my $ip, '|-', 'ip', '-batch', '-') or die "ip: $!\n";
-print $ip "link set lo up\naddr add 198.18.255.254/32 dev lo\nroute add local default dev lo src 198.18.255.254\n";
-print $ip "-6 addr add 2001:2::fffe/128 dev lo nodad\n-6 route add local default dev lo src 2001:2::fffe\n" if $ipv6;
+print $ip "link set lo up\naddr add 198.18.255.254/32 dev lo\nroute add local 0.0.0.0/0 dev lo src 198.18.255.254\n";
+print $ip "addr add 2001:2::fffe/128 dev lo nodad\nroute add local ::/0 dev lo src 2001:2::fffe\n" if $ipv6;
 close($ip) or die "ip could not set up the sandbox's network\n";
 
 if ($uid) {

@@ -1,4 +1,11 @@
-import { absentCalls, auditArchitecture, callNumber, judgedCalls, lastKnownCall, refusedCalls } from './system-calls.ts';
+import {
+  absentCalls,
+  auditArchitecture,
+  callNumber,
+  judgedCalls,
+  lastKnownCall,
+  refusedCalls,
+} from './system-calls.ts';
 import type { Machine } from './system-calls.ts';
 
 /** One instruction of classic BPF: code, jump if true, jump if false, constant (`struct sock_filter`). */
@@ -27,7 +34,11 @@ const when = (code: number, constant: number, then: Instruction[]): Instruction[
   ...then,
 ];
 
-const inet = [loadArgument(2), ...[0, IPPROTO_TCP, IPPROTO_UDP].flatMap((protocol) => when(jumpEqual, protocol, [permit])), refuse(EPROTONOSUPPORT)];
+const inet = [
+  loadArgument(2),
+  ...[0, IPPROTO_TCP, IPPROTO_UDP].flatMap((protocol) => when(jumpEqual, protocol, [permit])),
+  refuse(EPROTONOSUPPORT),
+];
 const noSetId = (argument: number) => [loadArgument(argument), ...when(jumpSet, setIdBits, [refuse(EPERM)]), permit];
 const createWithoutSetId = (flags: number, mode: number) => [
   loadArgument(flags),
@@ -48,7 +59,11 @@ const judgements: Record<keyof typeof judgedCalls, Instruction[]> = {
     refuse(EAFNOSUPPORT),
   ],
   socketpair: [loadArgument(0), ...when(jumpEqual, AF_UNIX, [permit]), refuse(EAFNOSUPPORT)],
-  ioctl: [loadArgument(1), ...[TIOCSTI, TIOCLINUX].flatMap((request) => when(jumpEqual, request, [refuse(EPERM)])), permit],
+  ioctl: [
+    loadArgument(1),
+    ...[TIOCSTI, TIOCLINUX].flatMap((request) => when(jumpEqual, request, [refuse(EPERM)])),
+    permit,
+  ],
   // A set-uid file in a mounted directory would be one on the host as well.
   chmod: noSetId(1),
   fchmod: noSetId(1),

@@ -5,7 +5,8 @@ import { javaTrustStore } from '../java-trust-store.ts';
 import { resolverAddress } from './inside.ts';
 
 const etc = {
-  passwd: 'root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
+  passwd:
+    'root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
   group: 'root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n',
   hostname: 'standin\n',
   hosts: '127.0.0.1 localhost standin\n::1 localhost\n',
@@ -24,7 +25,10 @@ export function writeEtc(directory: string): void {
 
 /** Writes what a sandbox trusts, once for each set of certificates: the directory of `bundle.pem`, `ca.pem`, `trust.jks`. */
 export function writeTrust(parent: string, trust: { caBundlePem: string; caPem: string }): string {
-  const key = createHash('sha256').update(JSON.stringify([trust.caBundlePem, trust.caPem])).digest('hex').slice(0, 32);
+  const key = createHash('sha256')
+    .update(JSON.stringify([trust.caBundlePem, trust.caPem]))
+    .digest('hex')
+    .slice(0, 32);
   const directory = join(parent, key);
   if (existsSync(join(directory, 'trust.jks'))) return directory;
   makeReadableDirectory(directory);
