@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuNanoseconds } from '../cpu.ts';
 import { openLanes } from './lane.ts';
+import type { Lane } from './lane.ts';
 import { latencies } from './latencies.ts';
+import type { Latencies } from './latencies.ts';
 import { closedLoop, openLoop } from './loops.ts';
 import type { LoadAnswer, LoadOrder, LoadResult } from './protocol.ts';
 
@@ -20,20 +22,14 @@ function answer(message: LoadAnswer): void {
 
 async function measure(order: LoadOrder): Promise<LoadResult> {
   const lanes = await openLanes(order);
-  const taken = latencies();
-  const stop = new AbortController();
-  const options = { signal: stop.signal, answered: (milliseconds: number) => taken.add(milliseconds) };
-  const { rate } = order;
-  const loop = rate === null ? closedLoop(lanes, options) : openLoop(lanes, { ...options, rate });
   try {
-    await Promise.race([delay(order.warmUpMs), loop]);
+    await load(lanes, order.rate, order.warmUpMs);
+    await atRest(order.pids);
     const cpuBefore = cpuNanoseconds(order.pids);
-    const start = performance.now();
-    taken.clear();
-    await Promise.race([delay(order.measureMs), loop]);
+    const { taken, seconds } = await load(lanes, order.rate, order.measureMs);
+    // What a proxy puts off, such as its audit records, is work for these requests too.
+    await atRest(order.pids);
     const cpuSpent = cpuNanoseconds(order.pids) - cpuBefore;
-    const seconds = (performance.now() - start) / 1000;
-    if (taken.count() === 0) throw new Error('nothing was answered in the measured time');
     return {
       requests: taken.count(),
       seconds,
@@ -43,8 +39,35 @@ async function measure(order: LoadOrder): Promise<LoadResult> {
       cipher: lanes[0]?.cipher() ?? '',
     };
   } finally {
-    stop.abort();
     for (const lane of lanes) lane.close();
-    await loop.catch(() => undefined);
+  }
+}
+
+/** Runs a loop for so long. Throws where nothing was answered. */
+async function load(
+  lanes: Lane[],
+  rate: number | null,
+  milliseconds: number,
+): Promise<{ taken: Latencies; seconds: number }> {
+  const taken = latencies();
+  const stop = new AbortController();
+  const options = { signal: stop.signal, answered: (each: number) => taken.add(each) };
+  const start = performance.now();
+  const loop = rate === null ? closedLoop(lanes, options) : openLoop(lanes, { ...options, rate });
+  await Promise.race([delay(milliseconds), loop]);
+  stop.abort();
+  await loop;
+  if (taken.count() === 0) throw new Error('nothing was answered in the measured time');
+  return { taken, seconds: (performance.now() - start) / 1000 };
+}
+
+/** Resolves when these processes do next to nothing: under 2 % of a core for 50 ms. Throws after 20 s. */
+async function atRest(pids: number[]): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    const before = cpuNanoseconds(pids);
+    await delay(50);
+    if (cpuNanoseconds(pids) - before < 1e6) return;
+    if (performance.now() > deadline) throw new Error('it was still busy 20 s after the last request');
   }
 }

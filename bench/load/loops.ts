@@ -1,6 +1,6 @@
 import type { Lane } from './lane.ts';
 
-/** How requests are put on lanes: until `signal` aborts, when it resolves. Rejects with the first failure. */
+/** Until `signal` aborts; a loop then resolves once all it asked was answered. It rejects with the first failure. */
 interface LoopOptions {
   signal: AbortSignal;
   /** Called with the milliseconds that each request took. */
@@ -13,7 +13,7 @@ export async function closedLoop(lanes: readonly Lane[], { signal, answered }: L
     lanes.map(async (lane) => {
       while (!signal.aborted) {
         const start = performance.now();
-        await untilAborted(lane.ask(), signal);
+        await lane.ask();
         answered(performance.now() - start);
       }
     }),
@@ -32,17 +32,18 @@ export async function openLoop(
   const due: number[] = [];
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   const ask = async (lane: Lane, start: number) => {
-    await untilAborted(lane.ask(), signal);
+    await lane.ask();
     answered(performance.now() - start);
     idle.push(lane);
     dispatch();
   };
   const dispatch = () => {
-    while (due.length > 0 && !signal.aborted) {
+    while (due.length > 0) {
       const lane = idle.pop();
       if (lane === undefined) return;
       ask(lane, due.shift() ?? 0).catch(reject);
     }
+    if (signal.aborted && idle.length === lanes.length) resolve();
   };
   const begin = performance.now();
   let issued = 0;
@@ -53,19 +54,14 @@ export async function openLoop(
     for (const target = Math.floor(((now - begin) / 1000) * rate); issued < target; issued++) due.push(now);
     dispatch();
   }, 1);
-  signal.addEventListener('abort', () => resolve(), { once: true });
+  const finish = () => {
+    clearInterval(timer);
+    dispatch();
+  };
+  signal.addEventListener('abort', finish, { once: true });
   try {
     await ended;
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** A request that is cut off by the end of the run is no failure. */
-async function untilAborted(asked: Promise<void>, signal: AbortSignal): Promise<void> {
-  try {
-    await asked;
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }

@@ -20,16 +20,17 @@ export interface LoadOrder {
   newConnections: boolean;
   /** Null: closed loop. Else requests a second, sent whether or not those before were answered. */
   rate: number | null;
+  /** Asked for so long before, uncounted. */
   warmUpMs: number;
   measureMs: number;
-  /** Processes whose CPU time is taken over exactly the measured window. */
+  /** Processes whose CPU time is taken, until they are at rest after the last request. */
   pids: number[];
 }
 
 export interface LoadResult {
   requests: number;
   seconds: number;
-  /** CPU time of `pids` in the window. */
+  /** CPU time of `pids` for these requests. */
   cpuNanoseconds: number;
   /** From the moment a request was due until its last byte; milliseconds. */
   p50: number;

@@ -23,6 +23,10 @@ const loopbackAddress = /^(?:::ffff:)?127\.|^::1$/;
  * to resolve to 127.0.0.1 (DNS rebinding) sends that name.
  */
 export function addressingOf(request: IncomingMessage, options: AddressingOptions): Addressing {
+  // RFC 9112, section 3.2.
+  if ((request.headersDistinct['host']?.length ?? 0) > 1) {
+    throw new StandinError('bad_request', 'Host: is given twice');
+  }
   const host = (request.headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, '');
   const suffix = `.${options.dataplaneDomain}`;
   const ownId = host.startsWith('boxd-') && host.endsWith(suffix) ? host.slice(5, -suffix.length) : undefined;

@@ -75,6 +75,10 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
     harden(reply, request.id);
     addressingOf(request.raw, addressing);
   });
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection kept alive would keep a stopping server.
+    if (stopping.signal.aborted) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     const line = {
       requestId: request.id,

@@ -41,7 +41,7 @@ export async function runCli(argv: readonly string[], deps: CliDeps, io: Io = pr
       exitCode = code;
     },
   };
-  // A reader that went away (`| head`) is no failure of the command.
+  // A reader that went away (`| head`, a closed terminal) is no failure of the command.
   for (const stream of [io.stdout, io.stderr]) stream.on('error', ignoreClosedPipe);
   try {
     await buildProgram(cli).parseAsync([...argv]);
@@ -83,7 +83,7 @@ function buildProgram(cli: Cli): Command {
 }
 
 function ignoreClosedPipe(error: Error): void {
-  if (systemCodeOf(error) !== 'EPIPE') throw error;
+  if (!['EPIPE', 'EIO'].includes(systemCodeOf(error))) throw error;
 }
 
 /** Commander's complaint and its suggestion, on one line. */

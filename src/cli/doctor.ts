@@ -111,10 +111,10 @@ function checkProxy({ proxyListen: { host, port } }: Config): Promise<Check> {
     };
     const closed = (why: string) =>
       settle(
-        fail(
+        warn(
           'egress proxy',
           `nothing listens on ${address} (${why})`,
-          'see the log of `standin serve`, or set STANDIN_PROXY_LISTEN as it has it',
+          'set STANDIN_PROXY_LISTEN here as the server has it',
         ),
       );
     socket.once('connect', () => settle(ok('egress proxy', `listens on ${address}`)));

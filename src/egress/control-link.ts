@@ -94,7 +94,7 @@ export class ControlLink implements ControlPort {
       this.#queue.unshift(...events);
       this.#flushTimer ??= setTimeout(() => this.#flush(), retryMs);
     });
-    this.#post({ type: 'events', id, events });
+    this.#post({ type: 'events', id, json: JSON.stringify(events) });
   }
 
   #ask(ask: Ask): Promise<Answer> {

@@ -25,6 +25,8 @@ const freshIdleMs = 5_000;
 const switchedIdleMs = 4 * 3_600_000;
 /** Content held while the upstream is being dialled. */
 const maxHeldBody = 256 * 1024;
+/** How often a request is judged again when its secret changes under it. */
+const maxAttempts = 3;
 /** A refused request's content is read to its end up to this size, so that the connection can go on. */
 const maxDrained = 256 * 1024;
 
@@ -52,7 +54,7 @@ export class Exchange implements UpstreamHandler {
   #over = false;
   #secretIds: string[] = [];
   #foreign: string[] = [];
-  #retried = false;
+  #attempts = 0;
 
   constructor(client: ClientConnection, head: RequestHead) {
     this.#client = client;
@@ -172,9 +174,7 @@ export class Exchange implements UpstreamHandler {
     for (const { binding } of swaps) {
       const held = registry.value(entry, binding);
       if (held === undefined) {
-        this.#loadValues(entry, swaps).catch(() => {
-          this.#refuse(refusal('vault_unavailable', 'the vault does not answer; the request was not sent'));
-        });
+        this.#loadValues(entry, swaps).catch(() => this.#refuse(vaultSilent()));
         return;
       }
       values.set(binding.id, held);
@@ -188,7 +188,8 @@ export class Exchange implements UpstreamHandler {
     for (const { binding } of swaps) {
       const value = registry.value(entry, binding) ?? (await registry.loadValue(entry, binding));
       if (value === null) {
-        await this.#judgeAgain(entry, binding.envKey);
+        const revoked = refusal('credential_revoked', `${binding.envKey}: its secret was revoked`);
+        await this.#judgeAgain(entry, revoked, { stale: true });
         return;
       }
       values.set(binding.id, value);
@@ -196,19 +197,23 @@ export class Exchange implements UpstreamHandler {
     if (!this.#over) this.#connect(values);
   }
 
-  /** The secret changed after its rules were read: they are read anew, once. */
-  async #judgeAgain(entry: SandboxEntry, envKey: string): Promise<void> {
+  /**
+   * The secret changed, or its value was wiped, after the rules were read: everything is judged anew, a few times at
+   * most. `stale`: the rules that this worker holds are the ones that were wrong.
+   */
+  async #judgeAgain(entry: SandboxEntry, otherwise: Refusal, options: { stale: boolean }): Promise<void> {
     const { registry } = this.#client.context;
-    if (!this.#retried) {
-      this.#retried = true;
-      registry.forget([entry.snapshot.id]);
-      const fresh = await registry.load(entry.snapshot.id);
+    const { id } = entry.snapshot;
+    if (this.#attempts < maxAttempts) {
+      this.#attempts += 1;
+      if (options.stale && registry.get(id) === entry) registry.forget([id]);
+      const fresh = registry.get(id) ?? (await registry.load(id));
       if (fresh !== null && fresh.snapshot.deleted !== true) {
         this.#judge(fresh);
         return;
       }
     }
-    this.#refuse(refusal('credential_revoked', `${envKey}: its secret was revoked`));
+    this.#refuse(otherwise);
   }
 
   /** Steps 6 and 7: a connection that belongs to this sandbox and host, then the request in one write. */
@@ -303,11 +308,8 @@ export class Exchange implements UpstreamHandler {
     } catch {
       // Wiped while the upstream was dialled: revoked, rotated or out of time. Never the old value.
       const entry = this.#entry;
-      if (entry !== null) {
-        const refuse = () =>
-          this.#refuse(refusal('vault_unavailable', 'the vault does not answer; the request was not sent'));
-        this.#judgeAgain(entry, this.#swaps[0]?.binding.envKey ?? '').catch(refuse);
-      }
+      const refused = vaultSilent();
+      if (entry !== null) this.#judgeAgain(entry, refused, { stale: false }).catch(() => this.#refuse(refused));
       return null;
     }
     const built = buildRequestHead(this.#head, {
@@ -483,4 +485,8 @@ export class Exchange implements UpstreamHandler {
       foreign: this.#foreign,
     });
   }
+}
+
+function vaultSilent(): Refusal {
+  return refusal('vault_unavailable', 'the vault does not answer; the request was not sent');
 }

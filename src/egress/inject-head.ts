@@ -57,8 +57,7 @@ export function buildRequestHead(head: RequestHead, { path, swaps, values, body 
   const unwanted = [...swaps.flatMap((swap) => swap.owned), ...connectionTokens.map(foldHeaderName)];
   const drop = (line: number): boolean => {
     const kind = lines.kinds[line] ?? knownHeader.other;
-    if (kind === knownHeader.upgrade) return upgrade === null;
-    if (kind !== knownHeader.other) return isHopByHop(kind);
+    if (isHopByHop(kind)) return kind !== knownHeader.upgrade || upgrade === null;
     const length = lines.nameLength(line);
     return unwanted.some((name) => name.length === length && name === foldHeaderName(lines.name(line)));
   };

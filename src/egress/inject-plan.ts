@@ -63,12 +63,6 @@ function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
 }
 
 function ownedHeaders(slot: Slot): string[] {
-  switch (slot.kind) {
-    case 'header':
-      return [slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName);
-    case 'basic':
-      return ['authorization'];
-    case 'query':
-      return [];
-  }
+  if (slot.kind === 'header') return [slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName);
+  return slot.kind === 'basic' ? ['authorization'] : [];
 }

@@ -42,10 +42,11 @@ function decodings(text: string): string[] {
   const found: string[] = [];
   if (text.includes('%')) found.push(text.replace(percentEscape, fromHex));
   if (text.includes('\\')) found.push(text.replace(backslashEscape, fromHex));
-  if (base64Marker.test(text)) {
-    for (const [run] of text.matchAll(base64Runs)) {
-      if (!base64Marker.test(run)) continue;
-      for (let skip = 0; skip < 4; skip++) found.push(Buffer.from(run.slice(skip), 'base64').toString('latin1'));
+  const runs = base64Marker.test(text) ? (text.match(base64Runs) ?? []).filter((run) => base64Marker.test(run)) : [];
+  if (runs.length > 0) {
+    // Where in a run its base64 began cannot be told: each of the four possibilities is read.
+    for (let skip = 0; skip < 4; skip++) {
+      found.push(runs.map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')).join('\n'));
     }
   }
   return found.filter((decoded) => decoded !== text);

@@ -77,7 +77,9 @@ export function judgeCredentials(
   }
   const clash = findClash(swaps);
   if (clash !== null) {
-    return refuse(refusal('credential_host_mismatch', `${clash}: send each stand-in once, and each in a header of its own`));
+    return refuse(
+      refusal('credential_host_mismatch', `${clash}: send each stand-in once, and each in a header of its own`),
+    );
   }
   const chosen = swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
   const named = chosen
@@ -133,21 +135,17 @@ function explainMismatch(binding: BindingSnapshot, openings: readonly Opening[],
 }
 
 function describeSlot(slot: Slot): string {
-  switch (slot.kind) {
-    case 'header':
-      return `the header "${slot.name}: ${slot.before}<stand-in>${slot.after}"`;
-    case 'basic':
-      return `the ${slot.place} of Basic credentials`;
-    case 'query':
-      return `the query parameter ${slot.name}`;
-  }
+  if (slot.kind === 'header') return `the header "${slot.name}: ${slot.before}<stand-in>${slot.after}"`;
+  return slot.kind === 'basic' ? `the ${slot.place} of Basic credentials` : `the query parameter ${slot.name}`;
 }
 
 /** The env keys of two swaps that cannot both be made, or null. */
 function findClash(swaps: readonly Swap[]): string | null {
   for (const [index, swap] of swaps.entries()) {
-    const other = swaps.slice(0, index).find((each) => each.binding === swap.binding || sharesHeader(each, swap));
-    if (other !== undefined && !isOwnedBy(other, swap)) return `${other.binding.envKey} and ${swap.binding.envKey}`;
+    const other = swaps
+      .slice(0, index)
+      .find((each) => (each.binding === swap.binding || sharesHeader(each, swap)) && !isOwnedBy(each, swap));
+    if (other !== undefined) return `${other.binding.envKey} and ${swap.binding.envKey}`;
   }
   return null;
 }

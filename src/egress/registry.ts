@@ -10,6 +10,8 @@ export interface SandboxEntry {
   readonly rules: CompiledSandbox;
   readonly until: number;
   readonly values: Map<string, { secret: Secret; until: number }>;
+  /** Values that are being asked for: whoever wants one waits for the same answer. */
+  readonly asked: Map<string, Promise<Secret | null>>;
 }
 
 /** A revocation is told to every worker; this is the net under it, should one be missed. */
@@ -58,6 +60,7 @@ export class SandboxRegistry {
           rules: compileSandbox(snapshot),
           until: Date.now() + entryLifetimeMs,
           values: new Map(),
+          asked: new Map(),
         };
         this.#entries.set(id, entry);
         return entry;
@@ -78,14 +81,23 @@ export class SandboxRegistry {
   }
 
   /** Asks the control plane for a value. Null: revoked or rotated since. Rejects where it does not answer. */
-  async loadValue(entry: SandboxEntry, binding: BindingSnapshot): Promise<Secret | null> {
+  loadValue(entry: SandboxEntry, binding: BindingSnapshot): Promise<Secret | null> {
+    const asked = entry.asked.get(binding.secretId);
+    if (asked !== undefined) return asked;
+    const answer = this.#askValue(entry, binding).finally(() => entry.asked.delete(binding.secretId));
+    entry.asked.set(binding.secretId, answer);
+    return answer;
+  }
+
+  async #askValue(entry: SandboxEntry, binding: BindingSnapshot): Promise<Secret | null> {
     const { id } = entry.snapshot;
     const secret = await this.#control.value({ sandboxId: id, secretId: binding.secretId, version: binding.version });
-    if (secret !== null && this.#entries.get(id) === entry) {
-      const previous = entry.values.get(binding.secretId);
-      if (previous !== undefined) wipeSecret(previous.secret);
-      entry.values.set(binding.secretId, { secret, until: Date.now() + this.#valueTtlMs });
+    if (secret === null || this.#entries.get(id) === entry) {
+      if (secret !== null) entry.values.set(binding.secretId, { secret, until: Date.now() + this.#valueTtlMs });
+      return secret;
     }
+    // Told to forget while the answer was under way: it may be the value of before. A wiped one is asked for again.
+    wipeSecret(secret);
     return secret;
   }
 

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { exposeSecret } from '../crypto/secret.ts';
 import { StartupError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { GroupCommit } from './group-commit.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
-import type { ControlPlane, EgressSettings } from './ports.ts';
+import type { ControlPlane, EgressEvent, EgressSettings } from './ports.ts';
 import type { Authority } from './tls/authority.ts';
 
 const listenerKinds = ['http', 'https', 'proxy', 'dns-udp', 'dns-tcp'] as const;
@@ -37,6 +38,7 @@ const forgetLimitMs = 2_000;
 export class EgressSupervisor {
   readonly #settings: EgressSettings;
   readonly #plane: ControlPlane;
+  readonly #journal: GroupCommit<EgressEvent>;
   readonly #authority: Authority;
   readonly #log: Logger;
   readonly #workers = new Set<WorkerState>();
@@ -47,6 +49,7 @@ export class EgressSupervisor {
   constructor(parts: { settings: EgressSettings; plane: ControlPlane; authority: Authority; log: Logger }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
+    this.#journal = new GroupCommit((events) => parts.plane.record(events));
     this.#authority = parts.authority;
     this.#log = parts.log;
   }
@@ -57,7 +60,7 @@ export class EgressSupervisor {
     cluster.setupPrimary({
       exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
       args: [],
-      execArgv: [],
+      execArgv: ['--max-semi-space-size=64'],
       serialization: 'advanced',
     });
     const ports = await Promise.all(Array.from({ length: count }, () => this.#spawn()));
@@ -84,7 +87,7 @@ export class EgressSupervisor {
           break;
         case 'events':
           void this.#answer(state, message.id, async () => {
-            await this.#plane.record(message.events);
+            await this.#journal.write(JSON.parse(message.json) as EgressEvent[]);
             return null;
           });
           break;

@@ -54,7 +54,7 @@ export function resolveDestination(arrival: Arrival): Destination | Refused {
   // RFC 6066 section 3: "Literal IPv4 and IPv6 addresses are not permitted in 'HostName'."
   const sni = parseHostname(arrival.sni);
   if (sni === null) return malformed('the TLS server name is not a host name');
-  if (destination.isAddress || sni !== destination.host) {
+  if (sni !== destination.host) {
     return misdirected(`the TLS server name is ${sni}, but the connection was opened to ${destination.host}`);
   }
   return destination;
@@ -69,15 +69,9 @@ export function resolveRequest(destination: Destination | null, head: RequestHea
     if (head.targetForm !== 'absolute') return malformed('a proxy is asked by CONNECT or with an absolute URL');
     return resolveAbsolute(null, head);
   }
-  switch (head.targetForm) {
-    case 'authority':
-      return malformed('CONNECT inside a tunnel');
-    case 'absolute':
-      return resolveAbsolute(destination, head);
-    case 'origin':
-    case 'asterisk':
-      return checkHost({ ...destination, path: head.target }, head);
-  }
+  if (head.targetForm === 'authority') return malformed('CONNECT inside a tunnel');
+  if (head.targetForm === 'absolute') return resolveAbsolute(destination, head);
+  return checkHost({ ...destination, path: head.target }, head);
 }
 
 function resolveAbsolute(destination: Destination | null, head: RequestHead): Target | Refused {

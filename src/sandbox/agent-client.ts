@@ -19,7 +19,7 @@ export function pingAgent(path: string, timeoutMs: number): Promise<boolean> {
     const timer = setTimeout(() => finish(false), timeoutMs);
     socket.on('error', () => finish(false));
     socket.on('close', () => finish(false));
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       try {
         if (decoder.push(chunk).some((frame) => frame.type === 'pong')) finish(true);
       } catch {
@@ -87,7 +87,7 @@ class Connection {
     });
     // Not every caller waits for the exit.
     this.#exit.promise.catch(() => undefined);
-    socket.on('data', (chunk) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#end(gone()));
   }

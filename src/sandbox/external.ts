@@ -1,15 +1,16 @@
 import { StandinError } from '../errors.ts';
 import type { SandboxDriver } from './driver.ts';
 
+const refuse = () =>
+  Promise.reject(
+    new StandinError('conflict', 'this sandbox is run elsewhere: run commands and handle files where it runs'),
+  );
+
 /**
  * Sandboxes that somebody else runs (containers, VMs, CI jobs, a laptop): nothing is started here, and they reach the
  * egress proxy by its URL.
  */
 export function createExternalDriver(): SandboxDriver {
-  const refuse = () =>
-    Promise.reject(
-      new StandinError('conflict', 'this sandbox is run elsewhere: run commands and handle files where it runs'),
-    );
   return {
     name: 'external',
     runs: false,

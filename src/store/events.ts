@@ -4,6 +4,7 @@ import type { Database } from './database.ts';
 import { storedEvent } from './rows.ts';
 import type { EventRow, Schema } from './schema.ts';
 import type { EventRecord, EventStore, StatusClass } from './store.ts';
+import { nearestStorableText } from './text.ts';
 
 /** Events that go into one statement. */
 const rowsAtOnce = 1000;
@@ -117,9 +118,9 @@ function eventRow(event: EventRecord): NewEvent {
     team_id: event.teamId,
     sandbox_id: event.sandboxId,
     secret_id: event.secretId,
-    host: storable(event.host),
-    method: storable(event.method),
-    path: storable(event.path),
+    host: nearestStorableText(event.host),
+    method: clientText(event.method),
+    path: clientText(event.path),
     status: event.status,
     upstream_status: event.upstreamStatus,
     latency_ms: event.latencyMs === null ? null : Math.round(event.latencyMs),
@@ -133,11 +134,7 @@ function eventRow(event: EventRecord): NewEvent {
   };
 }
 
-/**
- * Text as both databases can hold it. What a client sent must not be able to sink the batch that tells of it:
- * PostgreSQL refuses U+0000 and lone surrogates.
- */
-function storable<Text extends string | null>(text: Text): Text;
-function storable(text: string | null): string | null {
-  return text === null ? null : text.toWellFormed().replaceAll('\0', '\uFFFD');
+/** What a client sent must not be able to sink the batch that tells of it. */
+function clientText(text: string | null): string | null {
+  return text === null ? null : nearestStorableText(text);
 }

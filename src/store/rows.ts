@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { ApiKeyRow, BindingRow, EventRow, SandboxRow, SecretRow, TeamRow } from './schema.ts';
 import type { ApiKeyRecord, BindingRecord, SandboxRecord, SecretRecord, StoredEvent, TeamRecord } from './store.ts';
+import { storableJson } from './text.ts';
 
 /** Records to rows and back: times to milliseconds, JSON to text. */
 
@@ -46,8 +47,8 @@ export function secretRow(secret: SecretRecord): SecretRow {
     team_id: secret.teamId,
     name: secret.name,
     auth_type: secret.authType,
-    auth_config: JSON.stringify(secret.authConfig),
-    hosts: JSON.stringify(secret.hosts),
+    auth_config: storableJson(secret.authConfig),
+    hosts: storableJson(secret.hosts),
     provider_shortcut: secret.providerShortcut,
     version: secret.version,
     created_at: secret.createdAt.getTime(),
@@ -81,9 +82,9 @@ export function sandboxRow(sandbox: SandboxRecord): SandboxRow {
     name: sandbox.name,
     status: sandbox.status,
     driver: sandbox.driver,
-    env_vars: JSON.stringify(sandbox.envVars),
-    metadata: JSON.stringify(sandbox.metadata),
-    network: JSON.stringify(sandbox.network),
+    env_vars: storableJson(sandbox.envVars),
+    metadata: storableJson(sandbox.metadata),
+    network: storableJson(sandbox.network),
     timeout_seconds: sandbox.timeoutSeconds,
     auto_delete_seconds: sandbox.autoDeleteSeconds,
     vcpu_count: sandbox.vcpuCount,

@@ -4,6 +4,7 @@ import type { Database } from './database.ts';
 import { bindingRow, sandboxRecord, sandboxRow } from './rows.ts';
 import type { SandboxRow } from './schema.ts';
 import type { SandboxStore } from './store.ts';
+import { storableJson } from './text.ts';
 
 export function sandboxStore({ kind, read, write }: Database): SandboxStore {
   return {
@@ -58,7 +59,8 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
     async update(id, change) {
       const row = await write
         .updateTable('sandboxes')
-        .set(changedColumns(change))
+        // `id` to itself: a change of nothing is a statement too, and reads what is there.
+        .set({ id, ...changedColumns(change) })
         .where('id', '=', id)
         .where('deleted_at', 'is', null)
         .returningAll()
@@ -97,8 +99,8 @@ function changedColumns(change: Parameters<SandboxStore['update']>[1]): Updateab
   const { status, metadata, network, timeoutSeconds, autoDeleteSeconds, proxyTokenHash, accessGeneration } = change;
   return {
     ...(status === undefined ? {} : { status }),
-    ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
-    ...(network === undefined ? {} : { network: JSON.stringify(network) }),
+    ...(metadata === undefined ? {} : { metadata: storableJson(metadata) }),
+    ...(network === undefined ? {} : { network: storableJson(network) }),
     ...(timeoutSeconds === undefined ? {} : { timeout_seconds: timeoutSeconds }),
     ...(autoDeleteSeconds === undefined ? {} : { auto_delete_seconds: autoDeleteSeconds }),
     ...(proxyTokenHash === undefined ? {} : { proxy_token_hash: proxyTokenHash }),

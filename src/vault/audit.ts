@@ -39,7 +39,7 @@ const foreignLimit = 8;
 export async function recordEvents(store: Store, events: readonly ObservedEvent[]): Promise<void> {
   const owners = await ownersOf(store, events);
   const rows: EventRecord[] = [];
-  const uses: { id: string; at: Date }[] = [];
+  const lastUse = new Map<string, number>();
   for (const event of events) {
     const { request } = event;
     const foreign = (request?.foreign.slice(0, foreignLimit) ?? []).map((each) => owners.get(each));
@@ -47,9 +47,10 @@ export async function recordEvents(store: Store, events: readonly ObservedEvent[
     const secretIds = [...new Set([...(request?.secretIds ?? []), ...related])].filter((id) => id !== undefined);
     for (const secretId of secretIds.length === 0 ? [null] : secretIds) rows.push(rowOf(event, secretId));
     if (request === undefined || (request.errorCode !== null && request.upstreamStatus === null)) continue;
-    for (const id of request.secretIds) uses.push({ id, at: new Date(event.ts) });
+    for (const id of request.secretIds) lastUse.set(id, Math.max(event.ts, lastUse.get(id) ?? 0));
   }
   // The touch first: it may be repeated, and rows may not, should the batch come again.
+  const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
   if (uses.length > 0) await store.secrets.touch(uses);
   if (rows.length > 0) await store.events.append(rows);
 }
@@ -78,9 +79,9 @@ function rowOf(
     teamId,
     sandboxId,
     secretId,
-    host: clip(host, 255),
-    method: request === undefined ? null : clip(request.method, 64),
-    path: request === undefined ? null : clip(request.path.split('?', 1)[0] ?? '', 2048),
+    host: host.slice(0, 255),
+    method: request === undefined ? null : request.method.slice(0, 64),
+    path: request === undefined ? null : withoutQuery(request.path).slice(0, 2048),
     status: request?.status ?? null,
     upstreamStatus: request?.upstreamStatus ?? null,
     latencyMs: request === undefined ? null : Math.round(request.latencyMs),
@@ -94,9 +95,9 @@ function rowOf(
   };
 }
 
-/** What a sandbox chose must fit a text column: bounded, well-formed, no NUL. */
-function clip(text: string, most: number): string {
-  return text.slice(0, most).toWellFormed().replaceAll('\0', '\u{FFFD}');
+/** A query may hold a credential. */
+function withoutQuery(path: string): string {
+  return path.split('?', 1)[0] ?? '';
 }
 
 export function auditView(event: StoredEvent): AuditEventView {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { skipWithout } from '../support/processes.ts';
@@ -40,12 +40,12 @@ export const mounts = [clients, join(root, 'node_modules')].map((path) => ({
 const noPython = !existsSync(join(python, 'ready')) && 'the Python environment is not there: run scripts/setup --tests';
 const noGo = skipWithout('go');
 
-/** Compiles the Go program on this machine; a sandbox runs the binary. */
+/** Compiles the Go program on this machine; a sandbox runs the binary. Another test may be doing the same. */
 export function buildGoClient(): void {
-  if (noGo === false)
-    execFileSync('go', ['build', '-o', goBinary, join(clients, 'main.go')], {
-      env: { ...process.env, CGO_ENABLED: '0' },
-    });
+  if (noGo !== false) return;
+  const fresh = `${goBinary}.${process.pid}`;
+  execFileSync('go', ['build', '-o', fresh, join(clients, 'main.go')], { env: { ...process.env, CGO_ENABLED: '0' } });
+  renameSync(fresh, goBinary);
 }
 
 const anthropic = { host: 'api.anthropic.com', secret: 'anthropic' } as const;

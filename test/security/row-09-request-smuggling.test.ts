@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { BodyReader } from '../../src/egress/wire/body.ts';
 import { findHeadEnd } from '../../src/egress/wire/head-end.ts';
 import { parseRequestHead } from '../../src/egress/wire/http1-request.ts';
-import { parseResponseHead } from '../../src/egress/wire/http1-response.ts';
 import { WireError } from '../../src/egress/wire/wire-error.ts';
 import { goodHead, head, request } from '../unit/egress/support.ts';
 
@@ -27,16 +26,44 @@ const refusals: [string, string[], number?][] = [
   ],
   [
     'RFC 9110 8.6: Content-Length = 1*DIGIT',
-    ['', '+5', '-5', '0x5', '5 ,', '5\t5', '5.0', '1e3', '05', '٥', ' 5a', '99999999999999999', '9007199254740993', '5;', '"5"'].map(
+    [
+      '',
+      '+5',
+      '-5',
+      '0x5',
+      '5 ,',
+      '5\t5',
+      '5.0',
+      '1e3',
+      '05',
+      '٥',
+      ' 5a',
+      '99999999999999999',
+      '9007199254740993',
+      '5;',
+      '"5"',
+    ].map(
       (length) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${Buffer.from(length).toString('latin1')}\r\n\r\n`,
     ),
   ],
   [
     'RFC 9112 6.1: a transfer coding that is not exactly chunked frames nothing that two readers agree on',
     [
-      ...['chunkedx', 'xchunked', 'chunked, chunked', 'gzip, chunked', 'chunked, identity', 'identity', 'gzip', '', 'chunked;q=1', 'chun ked', '"chunked"', 'chunked,', ',chunked'].map(
-        (coding) => request('POST / HTTP/1.1', `Transfer-Encoding: ${coding}`),
-      ),
+      ...[
+        'chunkedx',
+        'xchunked',
+        'chunked, chunked',
+        'gzip, chunked',
+        'chunked, identity',
+        'identity',
+        'gzip',
+        '',
+        'chunked;q=1',
+        'chun ked',
+        '"chunked"',
+        'chunked,',
+        ',chunked',
+      ].map((coding) => request('POST / HTTP/1.1', `Transfer-Encoding: ${coding}`)),
       request('POST / HTTP/1.1', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'),
       request('POST / HTTP/1.1', 'Transfer-Encoding: identity', 'Transfer-Encoding: chunked'),
     ],
@@ -81,9 +108,24 @@ const refusals: [string, string[], number?][] = [
   ],
   [
     'RFC 9110 5.1: a field name is a token',
-    ['', '(a)', 'a b', 'a@b', 'a/b', 'a"b', '"a"', 'a\0', 'a\x7f', 'a\x80', 'Contént', 'a{', 'a;', 'a=', '[a]', 'a,b'].map((name) =>
-      `GET / HTTP/1.1\r\nHost: a\r\n${name}: b\r\n\r\n`,
-    ),
+    [
+      '',
+      '(a)',
+      'a b',
+      'a@b',
+      'a/b',
+      'a"b',
+      '"a"',
+      'a\0',
+      'a\x7f',
+      'a\x80',
+      'Contént',
+      'a{',
+      'a;',
+      'a=',
+      '[a]',
+      'a,b',
+    ].map((name) => `GET / HTTP/1.1\r\nHost: a\r\n${name}: b\r\n\r\n`),
   ],
   [
     'RFC 9112 5: a field line has a colon',
@@ -99,19 +141,52 @@ const refusals: [string, string[], number?][] = [
   [
     'RFC 9112 3: method SP request-target SP HTTP-version, and nothing more',
     [
-      ...['GET  / HTTP/1.1', 'GET /  HTTP/1.1', ' GET / HTTP/1.1', 'GET\t/ HTTP/1.1', 'GET /\tHTTP/1.1', 'GET / HTTP/1.1 '],
-      ...['GET /a b HTTP/1.1', 'GET /', 'GET', 'GET HTTP/1.1', 'GET / HTTP/1.1 x', '/ HTTP/1.1', 'G@T / HTTP/1.1', ''],
-      ...['GET /a#b HTTP/1.1', 'GET /\x00 HTTP/1.1', 'GET /\x0b HTTP/1.1', 'GET /\xa0 HTTP/1.1', 'GET /\x7f HTTP/1.1'],
-      ...['GET / HTTP/1.x', 'GET / HTTP/1', 'GET / HTTP/11', 'GET / http/1.1', 'GET / HTTPS/1.1', 'GET / HTTP/1.10', 'GET / HTTP/ 1.1'],
+      'GET  / HTTP/1.1',
+      'GET /  HTTP/1.1',
+      ' GET / HTTP/1.1',
+      'GET\t/ HTTP/1.1',
+      'GET /\tHTTP/1.1',
+      'GET / HTTP/1.1 ',
+      'GET /a b HTTP/1.1',
+      'GET /',
+      'GET',
+      'GET HTTP/1.1',
+      'GET / HTTP/1.1 x',
+      '/ HTTP/1.1',
+      'G@T / HTTP/1.1',
+      '',
+      'GET /a#b HTTP/1.1',
+      'GET /\x00 HTTP/1.1',
+      'GET /\x0b HTTP/1.1',
+      'GET /\xa0 HTTP/1.1',
+      'GET /\x7f HTTP/1.1',
+
+      'GET / HTTP/1.x',
+      'GET / HTTP/1',
+      'GET / HTTP/11',
+      'GET / http/1.1',
+      'GET / HTTPS/1.1',
+      'GET / HTTP/1.10',
+      'GET / HTTP/ 1.1',
       `${'A'.repeat(33)} / HTTP/1.1`,
     ].map((line) => request(line)),
   ],
   [
     'RFC 9112 3.2: a request target has one of four forms',
     [
-      ...['GET a HTTP/1.1', 'GET * HTTP/1.1', 'GET example.com:80 HTTP/1.1', 'GET ftp://a/ HTTP/1.1', 'GET ws://a/ HTTP/1.1'],
-      ...['GET http:/a HTTP/1.1', 'GET \\ HTTP/1.1', 'CONNECT / HTTP/1.1', 'CONNECT http://a/ HTTP/1.1'],
-      ...['CONNECT u@a:443 HTTP/1.1', 'connect a:443 HTTP/1.1', 'Connect a:443 HTTP/1.1', 'OPTIONS *a HTTP/1.1'],
+      'GET a HTTP/1.1',
+      'GET * HTTP/1.1',
+      'GET example.com:80 HTTP/1.1',
+      'GET ftp://a/ HTTP/1.1',
+      'GET ws://a/ HTTP/1.1',
+      'GET http:/a HTTP/1.1',
+      'GET \\ HTTP/1.1',
+      'CONNECT / HTTP/1.1',
+      'CONNECT http://a/ HTTP/1.1',
+      'CONNECT u@a:443 HTTP/1.1',
+      'connect a:443 HTTP/1.1',
+      'Connect a:443 HTTP/1.1',
+      'OPTIONS *a HTTP/1.1',
     ].map((line) => request(line)),
   ],
   [
@@ -122,19 +197,32 @@ const refusals: [string, string[], number?][] = [
       request('GET / HTTP/1.1', 'Host: a', 'Host: b'),
       request('GET / HTTP/1.1', 'Host: a', 'host: a'),
       request('GET / HTTP/1.0', 'Host: a', 'HOST: b'),
-      ...['', 'a b', 'a,b', 'a/b', 'u@a', 'a?b', 'a#b', 'a%00', 'a\\b', 'a_b', 'a\xe4'].map((host) => request('GET / HTTP/1.1', `Host: ${host}`)),
+      ...['', 'a b', 'a,b', 'a/b', 'u@a', 'a?b', 'a#b', 'a%00', 'a\\b', 'a_b', 'a\xe4'].map((host) =>
+        request('GET / HTTP/1.1', `Host: ${host}`),
+      ),
     ],
   ],
   [
     'RFC 9110 7.6.1: a connection option MUST NOT name a field intended for all recipients',
-    ['Host', 'Content-Length', 'Transfer-Encoding', 'Authorization', 'close, authorization', 'COOKIE', 'keep-alive,\tX-Forwarded-For'].map(
-      (options) => request('GET / HTTP/1.1', `Connection: ${options}`),
-    ),
+    [
+      'Host',
+      'Content-Length',
+      'Transfer-Encoding',
+      'Authorization',
+      'close, authorization',
+      'COOKIE',
+      'keep-alive,\tX-Forwarded-For',
+    ].map((options) => request('GET / HTTP/1.1', `Connection: ${options}`)),
   ],
   [
     'RFC 9113 3.1: the upgrade to h2c is deprecated, and would hide what follows',
     [
-      request('GET / HTTP/1.1', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
+      request(
+        'GET / HTTP/1.1',
+        'Connection: Upgrade, HTTP2-Settings',
+        'Upgrade: h2c',
+        'HTTP2-Settings: AAMAAABkAAQAAP__',
+      ),
       request('GET / HTTP/1.1', 'Upgrade: H2C'),
       request('GET / HTTP/1.1', 'Connection: upgrade', 'Upgrade: websocket, h2c'),
       request('GET / HTTP/1.1', 'Connection: upgrade', 'Upgrade: websocket', 'Upgrade: h2c'),
@@ -157,7 +245,10 @@ const refusals: [string, string[], number?][] = [
       request('CONNECT a:443 HTTP/1.1', 'Transfer-Encoding: chunked'),
     ],
   ],
-  ['RFC 9110 7.6.2: Max-Forwards asks a hop on the way to answer', [request('OPTIONS * HTTP/1.1', 'Max-Forwards: 0'), request('GET / HTTP/1.1', 'max-forwards: 9')]],
+  [
+    'RFC 9110 7.6.2: Max-Forwards asks a hop on the way to answer',
+    [request('OPTIONS * HTTP/1.1', 'Max-Forwards: 0'), request('GET / HTTP/1.1', 'max-forwards: 9')],
+  ],
   [
     'RFC 9110 9.3.8: TRACE would echo the credential',
     ['TRACE / HTTP/1.1', 'TRACK / HTTP/1.1', 'trace / HTTP/1.1', 'Track / HTTP/1.1'].map((line) => request(line)),
@@ -165,7 +256,9 @@ const refusals: [string, string[], number?][] = [
   ],
   [
     'RFC 9110 15.6.6: another version is not supported',
-    ['GET / HTTP/2.0', 'GET / HTTP/1.2', 'GET / HTTP/0.9', 'GET / HTTP/3.0', 'PRI * HTTP/2.0'].map((line) => request(line)),
+    ['GET / HTTP/2.0', 'GET / HTTP/1.2', 'GET / HTTP/0.9', 'GET / HTTP/3.0', 'PRI * HTTP/2.0'].map((line) =>
+      request(line),
+    ),
     505,
   ],
   [
@@ -217,74 +310,6 @@ test('a pipelined request is read by itself, from the byte after the one before'
   }
   assert.deepEqual(seen, ['/a a', '/b b', '/a a']);
 });
-
-/** Chunked bodies that one reader or another would frame differently. */
-const chunks: Record<string, string[]> = {
-  'the size is hexadecimal, without sign, prefix or blank': ['x\r\n', '\r\n', '-1\r\n', '+1\r\n', '0x1\r\n', ' 1\r\n', '1 \r\n', '1\t;a\r\n', 'g\r\n', '_1\r\n'],
-  'the size stays below 2^53': ['20000000000000\r\n', 'fffffffffffffff\r\n', '000000000000001\r\n', '10000000000000000\r\n'],
-  'the size line ends in CRLF': ['1\n', '1\rx', '1;a\n', '1;a\rb', '0\n\n', '0\n\r\n'],
-  'an extension has no control characters and is short': ['1;a\0\r\n', '1;\x0b\r\n', `1;${'a'.repeat(257)}\r\n`],
-  'data is as long as its size says, and then comes CRLF': ['1\r\nab', '1\r\na\n', '1\r\na\rb', '3\r\nab\r\n0\r\n\r\n'],
-  'the content ends in CRLF': ['0\r\n\rx', '0\r\n\n'],
-  'trailers are header lines': ['0\r\na : b\r\n\r\n', '0\r\n a: b\r\n\r\n', '0\r\nab\r\n\r\n', '0\r\na: \0\r\n\r\n', '0\r\na: b\n\r\n', '0\r\na: b\rc\r\n\r\n', '0\r\n: b\r\n\r\n'],
-  'trailers frame, route and authenticate nothing': [
-    ...['Content-Length: 5', 'Transfer-Encoding: chunked', 'Host: b', 'Connection: close', 'Authorization: x', 'Cookie: a=b'],
-    ...['Proxy-Authorization: x', 'Content-Encoding: gzip', 'Trailer: a', 'Upgrade: h2c', 'Expect: 100-continue'],
-  ].map((line) => `0\r\n${line}\r\n\r\n`),
-  'trailers are few and short': [`0\r\n${'a: b\r\n'.repeat(201)}\r\n`, `0\r\na: ${'b'.repeat(8192)}\r\n\r\n`, `0\r\n${'a'.repeat(70_000)}`],
-};
-
-for (const [rule, bodies] of Object.entries(chunks)) {
-  test(`RFC 9112 7.1: ${rule}, however it is split`, () => {
-    for (const text of bodies) {
-      const bytes = Buffer.from(text, 'latin1');
-      const steps = bytes.length > 1000 ? [1000] : [1, 2, 3, bytes.length];
-      for (const size of steps) {
-        assert.ok(pushAll(bytes, size) instanceof WireError, `${JSON.stringify(text.slice(0, 80))} by ${size}`);
-      }
-    }
-  });
-}
-
-function pushAll(bytes: Buffer, size: number): WireError | null {
-  const reader = new BodyReader({ kind: 'chunked' }, 400);
-  for (let at = 0; at < bytes.length && !reader.done; at += size) {
-    const pushed = reader.push(bytes, at, Math.min(bytes.length, at + size));
-    if (pushed instanceof WireError) return pushed;
-  }
-  return null;
-}
-
-/** Responses by which an upstream would have its next one read as another request's. */
-const responses: [string, string[]][] = [
-  ['Transfer-Encoding beside Content-Length', ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n']],
-  ['two lengths', ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n']],
-  ['another coding than chunked', ['HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunkedx\r\n\r\n']],
-  ['chunked in HTTP/1.0', ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n']],
-  ['framing named in Connection', ['HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 5\r\n\r\n']],
-  [
-    'line tricks',
-    [
-      'HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n',
-      'HTTP/1.1 200 OK\r\nA : b\r\n\r\n',
-      'HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n',
-      'HTTP/1.1 200 OK\r\nA: b\nc: d\r\n\r\n',
-      'HTTP/1.1 200 OK\r\nA: \0\r\n\r\n',
-      'HTTP/1.1 200 O\rK\r\n\r\n',
-    ],
-  ],
-  ['no status line', ['HTTP/2 200\r\n\r\n', 'HTTP/1.1 20\r\n\r\n', 'HTTP/1.1 2000\r\n\r\n', 'HTTP/1.1  200\r\n\r\n', 'ICY 200 OK\r\n\r\n', '\r\n\r\n', 'HTTP/1.1 099 x\r\n\r\n', 'HTTP/1.1 200OK\r\n\r\n']],
-];
-
-for (const [what, heads] of responses) {
-  test(`a response with ${what} → 502`, () => {
-    for (const text of heads) {
-      const bytes = Buffer.from(text, 'latin1');
-      const judged = parseResponseHead(bytes, 0, { end: bytes.length, method: 'GET' });
-      assert.ok(judged instanceof WireError && judged.status === 502, JSON.stringify(text));
-    }
-  });
-}
 
 test('an ordinary request passes every one of these checks', () => {
   const parsed = goodHead(request('POST /a?b=c HTTP/1.1', 'Content-Length: 5', 'Connection: keep-alive', 'A: b'));

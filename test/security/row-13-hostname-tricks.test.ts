@@ -7,10 +7,18 @@ import { head } from '../unit/egress/support.ts';
 const odd: Record<string, string[]> = {
   'a dot at the end': ['api.example.com.', 'localhost.', '.'],
   'an empty label': ['', 'a..b', '.a.b'],
-  'NUL': ['api.example.com\0', 'api.example.com\0.evil.com', '\0'],
+  NUL: ['api.example.com\0', 'api.example.com\0.evil.com', '\0'],
   'blanks and line ends': ['api.example.com ', ' api.example.com', 'a b', 'api.example.com\n', 'a\r\nb', 'a\tb'],
   'percent escapes': ['api.example.com%00', 'api%2eexample.com', '%61pi.example.com'],
-  'user info, port, path, query, fragment': ['u@a.com', 'u:p@a.com', 'a.com:443', 'a.com/', 'a.com?b', 'a.com#b', 'a.com\\b'],
+  'user info, port, path, query, fragment': [
+    'u@a.com',
+    'u:p@a.com',
+    'a.com:443',
+    'a.com/',
+    'a.com?b',
+    'a.com#b',
+    'a.com\\b',
+  ],
   'letters that only look or fold like ASCII': [
     'аpi.example.com',
     'api.ex\u00e4mple.com',
@@ -21,8 +29,22 @@ const odd: Record<string, string[]> = {
     'ſtandin.com',
   ],
   'IPv4 in any notation': [
-    ...['127.0.0.1', '127.1', '127', '0', '2130706433', '0x7f.1', '0x7f000001', '0X7F.1', '0177.0.0.1', '1.2.3.4.5'],
-    ...['a.1', 'a.0x', 'a.0x7f', '0x', '1.2.3.08', '127.0.0.1.'],
+    '127.0.0.1',
+    '127.1',
+    '127',
+    '0',
+    '2130706433',
+    '0x7f.1',
+    '0x7f000001',
+    '0X7F.1',
+    '0177.0.0.1',
+    '1.2.3.4.5',
+    'a.1',
+    'a.0x',
+    'a.0x7f',
+    '0x',
+    '1.2.3.08',
+    '127.0.0.1.',
   ],
   'IPv6, with brackets and zone': ['::1', '[::1]', 'fe80::1%eth0', '[fe80::1%25eth0]', '::ffff:127.0.0.1'],
   'hyphens at the edge of a label': ['-a.com', 'a-.com', 'a.-b', 'a.b-'],
@@ -47,7 +69,14 @@ for (const [what, names] of Object.entries(odd)) {
 
 test('a Host line with an odd name is refused, whatever the connection is for', () => {
   const destination = { host: 'api.example.com', port: 443, scheme: 'https', isAddress: false } as const;
-  for (const host of ['api.example.com.', 'API.EXAMPLE.COM.:443', '127.1', '[fe80::1%1]', 'api.example.com:', 'api.example.com:0443']) {
+  for (const host of [
+    'api.example.com.',
+    'API.EXAMPLE.COM.:443',
+    '127.1',
+    '[fe80::1%1]',
+    'api.example.com:',
+    'api.example.com:0443',
+  ]) {
     const parsed = head(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     if ('status' in parsed) continue;
     assert.ok('refused' in resolveRequest(destination, parsed), host);

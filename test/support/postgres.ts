@@ -118,11 +118,12 @@ interface User {
 /** Whom to run it as: PostgreSQL refuses to run as root. Null: as ourselves. */
 async function ordinaryUser(): Promise<User | null> {
   if (process.getuid?.() !== 0) return null;
-  const ids = async (name: string) => {
-    const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => (await run('id', [flag, name])).stdout));
-    return { uid: Number(uid), gid: Number(gid) };
-  };
   return ids('postgres').catch(() => ids('nobody'));
+}
+
+async function ids(name: string): Promise<User> {
+  const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => (await run('id', [flag, name])).stdout));
+  return { uid: Number(uid), gid: Number(gid) };
 }
 
 /** `--pdeathsig`: a test that is killed leaves no server behind. */

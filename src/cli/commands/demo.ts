@@ -11,14 +11,15 @@ export function addDemoCommands(program: Command, cli: Cli): void {
     summary: 'show what Standin does, on this machine and without a network; exits 0 if every claim held',
     examples: [['standin demo', 'takes a few seconds and leaves nothing behind']],
   })
+    .option('--driver <name>', 'bubblewrap or external; without it what this machine can')
     .addOption(new Option('--as-upstream').hideHelp())
-    .action(async (options: CommonOptions & { asUpstream?: boolean }) => {
+    .action(async (options: CommonOptions & { asUpstream?: boolean; driver?: string }) => {
       // Loaded only here: the other commands start faster without.
       if (options.asUpstream === true) return await (await import('../demo/upstream.ts')).runUpstream();
       const { tellStory } = await import('../demo/story.ts');
       const output = cli.output(options);
       if (!output.json) output.line(output.style('bold', 'A key is used by code that never holds it'));
-      const claims = await tellStory(cli, output);
+      const claims = await tellStory(cli, { output, driver: options.driver });
       const held = claims.all.filter(({ holds }) => holds).length;
       output.result({ holds: claims.holdAll, claims: claims.all }, () =>
         output.line(

@@ -167,7 +167,10 @@ function addExec(sandbox: Command, cli: Cli): void {
     .addOption(pairs('-e, --env <KEY=value>', 'a variable for this command'))
     .option('-w, --working-dir <path>', 'where it starts')
     .addOption(new Option('--timeout <seconds>', 'end it then; exit code 124').argParser(wholeNumber(1, 86_400)))
-    .action(async (id: string, [command = '', ...args]: string[], options: ExecOptions) => {
+    .action(async (id: string, words: string[], options: ExecOptions) => {
+      // What follows the id is passed through as it is, with the `--` that may stand before the command.
+      const [command, ...args] = words[0] === '--' ? words.slice(1) : words;
+      if (command === undefined) throw wrongUsage('there is no command', 'write it after `--`');
       const client = cli.connect();
       const found = await client.sandboxes.get(id);
       const request = {

@@ -35,7 +35,10 @@ interface Scene {
  * Tells the story with real processes: a throw-away server, an upstream, a sandbox and the programs in it. Needs no
  * network. Resolves with whether every claim was seen to hold; nothing of it stays behind.
  */
-export async function tellStory(cli: Cli, output: Output): Promise<Claims> {
+export async function tellStory(
+  cli: Cli,
+  { output, driver }: { output: Output; driver: string | undefined },
+): Promise<Claims> {
   await using stack = new AsyncDisposableStack();
   const claims = new Claims(output);
   const root = mkdtempSync(join(tmpdir(), 'standin-demo-'));
@@ -45,7 +48,7 @@ export async function tellStory(cli: Cli, output: Output): Promise<Claims> {
   process.once('SIGINT', stop).once('SIGTERM', stop);
   stack.defer(() => void process.off('SIGINT', stop).off('SIGTERM', stop));
 
-  const scene = await setUp(cli, { output, claims, root, stack });
+  const scene = await setUp(cli, { output, claims, root, stack, driver });
   await showHeld(scene);
   await usePrograms(scene);
   await tryElsewhere(scene);
@@ -56,8 +59,15 @@ export async function tellStory(cli: Cli, output: Output): Promise<Claims> {
 
 async function setUp(
   cli: Cli,
-  { output, claims, root, stack }: { output: Output; claims: Claims; root: string; stack: AsyncDisposableStack },
+  stage: {
+    output: Output;
+    claims: Claims;
+    root: string;
+    stack: AsyncDisposableStack;
+    driver: string | undefined;
+  },
 ): Promise<Scene> {
+  const { output, claims, root, stack, driver } = stage;
   const folder = (name: string) => {
     const path = join(root, name);
     mkdirSync(path, { mode: 0o700 });
@@ -105,7 +115,7 @@ async function setUp(
   const git = { type: 'basic', username: 'x-access-token' } as const;
   await client.secrets.create({ name: 'git-token', value: gitToken, hosts: [gitHost], auth: git });
   const secrets = { API_KEY: 'api-key', GIT_TOKEN: 'git-token' };
-  const sandbox = await client.sandboxes.create({ name: 'demo', secrets });
+  const sandbox = await client.sandboxes.create({ name: 'demo', secrets, driver });
   stack.defer(() => client.sandboxes.remove(sandbox.id));
   const trust = writeTrust(sandbox.egress.ca_pem);
   stack.defer(() => trust.remove());

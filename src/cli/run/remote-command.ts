@@ -61,6 +61,8 @@ function attachTerminal(io: Io, connection: ExecConnection): () => void {
 
 function attachPipe(io: Io, connection: ExecConnection): () => void {
   io.stdin.pipe(connection.stdin);
+  // A terminal that was closed ends the input; SIGHUP says the rest.
+  io.stdin.on('error', () => connection.stdin.end());
   return () => {
     io.stdin.unpipe(connection.stdin);
     // What the command did not read is nobody's; an open pipe would keep this process.

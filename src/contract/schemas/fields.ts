@@ -32,7 +32,8 @@ export function text(limits: { min?: number; max: number }) {
 export function wholeNumber(limits: { min: number; max?: number }) {
   const { min, max = Number.MAX_SAFE_INTEGER } = limits;
   const rule = limits.max === undefined ? `a whole number of ${min} or more` : `a whole number from ${min} to ${max}`;
-  const error = `must be ${rule}`;
+  // Undefined: what is missing is told as missing.
+  const error = ({ input }: { input?: unknown }) => (input === undefined ? undefined : `must be ${rule}`);
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 

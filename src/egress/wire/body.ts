@@ -96,8 +96,10 @@ export class BodyReader {
         // "A recipient MUST ignore unrecognized chunk extensions" (section 7.1.1); it may limit them, and a line end in
         // them that only some readers see is how chunks are smuggled.
         if (byte === carriageReturn) this.#step = step.sizeLineFeed;
-        else if (((characterClass[byte] ?? 0) & fieldBit) === 0) return 'control character in a chunk extension (RFC 9112 section 7.1.1)';
-        else if (++this.#extensionBytes > maxExtensionBytes) return 'chunk extension over 256 bytes (RFC 9112 section 7.1.1)';
+        else if (((characterClass[byte] ?? 0) & fieldBit) === 0)
+          return 'control character in a chunk extension (RFC 9112 section 7.1.1)';
+        else if (++this.#extensionBytes > maxExtensionBytes)
+          return 'chunk extension over 256 bytes (RFC 9112 section 7.1.1)';
         return null;
       case step.sizeLineFeed:
         if (byte !== lineFeed) return 'chunk size line that does not end in CRLF (RFC 9112 section 7.1)';

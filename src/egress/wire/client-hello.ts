@@ -66,7 +66,8 @@ function readBody(body: Buffer): ClientHello {
 
 /** RFC 6066 3: a list with one name of type host_name. */
 function readServerName(extension: Buffer): ClientHello {
-  if (extension.length < 5 || extension.readUInt16BE(0) !== extension.length - 2) return refused('a malformed server name');
+  if (extension.length < 5 || extension.readUInt16BE(0) !== extension.length - 2)
+    return refused('a malformed server name');
   const length = extension.readUInt16BE(3);
   if (extension[2] !== 0 || length !== extension.length - 5 || length === 0) return refused('a malformed server name');
   return { kind: 'hello', serverName: extension.toString('latin1', 5) };

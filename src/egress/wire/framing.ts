@@ -31,9 +31,7 @@ export function readFields(lines: HeaderLines, minorVersion: 0 | 1): MessageFiel
   let upgrade: string | null = null;
   let connectionTokens = noTokens;
   for (let line = 0; line < lines.count; line++) {
-    const kind = lines.kinds[line];
-    if (kind === knownHeader.other) continue;
-    switch (kind) {
+    switch (lines.kinds[line] ?? knownHeader.other) {
       case knownHeader.host:
         // RFC 9112 3.2: "A server MUST respond with a 400 (Bad Request) status code to any [...] request message that
         // contains more than one Host header field line"

@@ -15,7 +15,8 @@ const carriageReturn = 0x0d;
 export function findHeadEnd(buffer: Buffer, start: number, end: number): number | WireError {
   const found = buffer.indexOf(blankLine, start);
   const after = found === -1 || found + 4 > end ? -1 : found + 4;
-  if ((after === -1 ? end : after) - start > maxHeadBytes) return new WireError(431, 'head over 64 KiB (RFC 6585 section 5)');
+  if ((after === -1 ? end : after) - start > maxHeadBytes)
+    return new WireError(431, 'head over 64 KiB (RFC 6585 section 5)');
   if (after !== -1) return after;
   for (let at = buffer.indexOf(lineFeed, start); at !== -1 && at < end; at = buffer.indexOf(lineFeed, at + 1)) {
     if (at === start || buffer[at - 1] !== carriageReturn) return new WireError(400, 'bare LF (RFC 9112 section 2.2)');

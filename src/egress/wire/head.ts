@@ -49,7 +49,10 @@ export class HeaderLines {
   }
 }
 
-export type Framing = { readonly kind: 'none' } | { readonly kind: 'length'; readonly length: number } | { readonly kind: 'chunked' };
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' };
 /** `close`: the body ends with the connection. Only responses have it. */
 export type ResponseFraming = Framing | { readonly kind: 'close' };
 

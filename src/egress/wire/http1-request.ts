@@ -21,10 +21,32 @@ const schemePrefix = /^https?:\/\//i;
  * that is intended for all recipients of the content": naming one would have it dropped on the way.
  */
 const endToEnd = new Set([
-  ...['accept', 'accept-encoding', 'accept-language', 'authorization', 'cache-control', 'content-encoding'],
-  ...['content-length', 'content-type', 'cookie', 'date', 'expect', 'forwarded', 'host', 'if-match', 'if-none-match'],
-  ...['origin', 'pragma', 'range', 'referer', 'transfer-encoding', 'user-agent', 'via', 'warning', 'x-forwarded-for'],
-  ...['x-forwarded-host', 'x-forwarded-proto'],
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'cookie',
+  'date',
+  'expect',
+  'forwarded',
+  'host',
+  'if-match',
+  'if-none-match',
+  'origin',
+  'pragma',
+  'range',
+  'referer',
+  'transfer-encoding',
+  'user-agent',
+  'via',
+  'warning',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
 ]);
 
 /**
@@ -93,7 +115,8 @@ function readVersion(buffer: Buffer, at: number): 0 | 1 | WireError {
   if (!name || buffer[at + 4] !== 0x2f || buffer[at + 6] !== 0x2e || !isDigit(major) || !isDigit(minor)) {
     return new WireError(400, 'request line without HTTP-version (RFC 9112 section 2.3)');
   }
-  if (major !== 0x31 || minor > 0x31) return new WireError(505, 'HTTP version other than 1.0 and 1.1 (RFC 9110 section 15.6.6)');
+  if (major !== 0x31 || minor > 0x31)
+    return new WireError(505, 'HTTP version other than 1.0 and 1.1 (RFC 9110 section 15.6.6)');
   return minor === 0x31 ? 1 : 0;
 }
 
@@ -105,7 +128,8 @@ function readTargetForm(method: string, target: string): RequestHead['targetForm
   if (upper === 'CONNECT') {
     // Methods are case-sensitive (RFC 9110 section 9.1); who reads `connect` as CONNECT would open a tunnel behind us.
     if (method !== 'CONNECT') return new WireError(400, 'CONNECT not in upper case (RFC 9110 section 9.1)');
-    if (/[/?@]/.test(target)) return new WireError(400, 'CONNECT target that is not host:port (RFC 9112 section 3.2.3)');
+    if (/[/?@]/.test(target))
+      return new WireError(400, 'CONNECT target that is not host:port (RFC 9112 section 3.2.3)');
     return 'authority';
   }
   if (target.startsWith('/')) return 'origin';

@@ -11,8 +11,16 @@ const maxTrailerBytes = 8 * 1024;
  * that are used for message framing, routing, authentication, request modifiers, response controls, or content format."
  */
 const headerOnly = new Set([
-  ...['authorization', 'cache-control', 'content-encoding', 'content-range', 'content-type', 'cookie', 'range'],
-  ...['set-cookie', 'trailer', 'www-authenticate'],
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'cookie',
+  'range',
+  'set-cookie',
+  'trailer',
+  'www-authenticate',
 ]);
 
 /**

@@ -51,7 +51,9 @@ export const maxChunk = 64 * 1024;
 export const maxPayload = 1024 * 1024;
 
 const headLength = 5;
-const typeByNumber = new Map(Object.entries(frameTypes).map(([name, number]) => [number, name as FrameType]));
+const typeByNumber = new Map<number, FrameType>();
+let name: FrameType;
+for (name in frameTypes) typeByNumber.set(frameTypes[name], name);
 
 /** One frame as bytes. An object is sent as JSON. Throws RangeError for a payload over `maxPayload`. */
 export function encodeFrame(type: FrameType, payload: Uint8Array | object = Buffer.alloc(0)): Buffer {
@@ -92,18 +94,39 @@ export class FrameDecoder {
   }
 }
 
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** The object in a frame's payload. Throws SyntaxError where it is not one. */
 export function decodeObject(payload: Buffer): Record<string, unknown> {
   const value: unknown = JSON.parse(payload.toString());
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SyntaxError('not an object');
-  return value as Record<string, unknown>;
+  if (!isRecord(value)) throw new SyntaxError('not an object');
+  return value;
 }
 
-/** A terminal's size in a frame, or null where it is not one: whole numbers from 1 to 65535. */
+/** A terminal's size, or null where it is not one: whole numbers from 1 to 65535. */
 export function decodeSize(value: unknown): TerminalSize | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const { columns, rows } = value as Record<string, unknown>;
-  const fits = (number: unknown): number is number =>
-    Number.isInteger(number) && Number(number) > 0 && Number(number) < 65_536;
-  return fits(columns) && fits(rows) ? { columns, rows } : null;
+  if (!isRecord(value)) return null;
+  const { columns, rows } = value;
+  return isLength(columns) && isLength(rows) ? { columns, rows } : null;
+}
+
+/** The request in an `exec` frame. Throws SyntaxError where it is not one. */
+export function decodeExec(payload: Buffer): ExecMessage {
+  const { command, args, env, workingDir, tty } = decodeObject(payload);
+  const size = decodeSize(tty);
+  if (typeof command !== 'string' || typeof workingDir !== 'string' || !isTextRecord(env)) {
+    throw new SyntaxError('not an exec request');
+  }
+  const words = Array.isArray(args) ? args.map(String) : undefined;
+  return { command, env, workingDir, ...(words ? { args: words } : {}), ...(size ? { tty: size } : {}) };
+}
+
+function isTextRecord(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((each) => typeof each === 'string');
+}
+
+function isLength(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536;
 }

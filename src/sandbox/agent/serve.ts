@@ -3,7 +3,15 @@ import type { Server, Socket } from 'node:net';
 import { PipeSource } from './pipes.ts';
 import { startProcess } from './process.ts';
 import type { AgentProcess } from './process.ts';
-import { FrameDecoder, decodeObject, decodeSize, encodeChunks, encodeFrame, initialCredit } from './protocol.ts';
+import {
+  FrameDecoder,
+  decodeExec,
+  decodeObject,
+  decodeSize,
+  encodeChunks,
+  encodeFrame,
+  initialCredit,
+} from './protocol.ts';
 import type { ExecMessage, Frame } from './protocol.ts';
 
 /** The agent: serves connections on a listening socket that it was given as a descriptor. */
@@ -29,7 +37,7 @@ class Session {
   constructor(socket: Socket, pipes: PipeSource) {
     this.#socket = socket;
     this.#pipes = pipes;
-    socket.on('data', (chunk) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#outputs().forEach((output) => output.resume()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -52,7 +60,7 @@ class Session {
       this.#socket.end(encodeFrame('pong'));
     } else if (type === 'exec' && !this.#asked) {
       this.#asked = true;
-      void this.#start(decodeObject(payload) as unknown as ExecMessage);
+      void this.#start(decodeExec(payload));
     } else if (this.#process === null) {
       this.#early.push({ type, payload });
     } else if (type === 'stdin') {

@@ -59,7 +59,7 @@ const settings: Record<Enforced, Record<1 | 2, (limits: SandboxLimits) => [strin
   },
 };
 /** Not on every kernel; without swap accounting there is no swap to limit by. */
-const optionalFiles = ['memory.memsw.limit_in_bytes', 'memory.swap.max'];
+const optionalFiles = new Set(['memory.memsw.limit_in_bytes', 'memory.swap.max']);
 
 /** Control groups for this server, or null where it cannot make any. */
 export function openCgroups(): Cgroups | null {
@@ -77,8 +77,7 @@ function createGroup(hierarchies: Hierarchy[], id: string, limits: SandboxLimits
   for (const { directory, version, controllers } of groups) {
     mkdirSync(directory);
     for (const [file, value] of controllers.flatMap((each) => settings[each][version](limits))) {
-      if (existsSync(join(directory, file)) || !optionalFiles.includes(file))
-        writeFileSync(join(directory, file), value);
+      if (existsSync(join(directory, file)) || !optionalFiles.has(file)) writeFileSync(join(directory, file), value);
     }
   }
   const freezing =

@@ -3,10 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
+import { isRecord } from '../agent/protocol.ts';
 import type { Staged } from './arguments.ts';
 import { launcherScript } from './launcher-script.ts';
-import { launcherCalls } from './system-calls.ts';
-import type { Machine } from './system-calls.ts';
+import { launcherCalls, thisMachine } from './system-calls.ts';
 import { collectText, findTool, toolEnvironment } from './tools.ts';
 
 const readyTimeoutMs = 10_000;
@@ -58,7 +58,7 @@ export class Launcher {
         String(options.uid ?? 0),
         options.socketName,
         options.ipv6 ? '1' : '',
-        launcherCalls[process.arch as Machine].join(','),
+        launcherCalls[thisMachine()].join(','),
         options.seccomp,
         findTool('bwrap') ?? 'bwrap',
         String(options.command.length),
@@ -129,8 +129,8 @@ export class Launcher {
 /** `child-pid` of a line of bwrap's `--json-status-fd`, or null. */
 function childOf(line: string): number | null {
   try {
-    const status = JSON.parse(line) as Record<string, unknown>;
-    return typeof status['child-pid'] === 'number' ? status['child-pid'] : null;
+    const status: unknown = JSON.parse(line);
+    return isRecord(status) && typeof status['child-pid'] === 'number' ? status['child-pid'] : null;
   } catch {
     return null;
   }

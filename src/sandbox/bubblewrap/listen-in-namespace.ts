@@ -8,7 +8,9 @@ interface RawHandle {
   bind6(address: string, port: number, flags: number): number;
 }
 
-interface RawHandles {
+interface RawProcess {
+  /** Takes raw handles too (`net.Native`, `dgram.Native`), which its declared type does not say. */
+  send(message: object, handle: RawHandle): boolean;
   binding(name: 'tcp_wrap'): { TCP: new (type: number) => RawHandle; constants: { SERVER: number } };
   binding(name: 'udp_wrap'): { UDP: new () => RawHandle };
 }
@@ -24,17 +26,27 @@ const sockets = [
 export type BoundSocket = (typeof sockets)[number];
 export const socketCount = sockets.length;
 
-if (import.meta.main) {
+export function isBoundSocket(value: unknown): value is BoundSocket {
+  return (
+    typeof value === 'object' && value !== null && 'kind' in value && sockets.some(({ kind }) => kind === value.kind)
+  );
+}
+
+// Only the raw handles can be bound without accepting or receiving; the public classes start at once.
+function isRawProcess(value: object): value is RawProcess {
+  return 'binding' in value && 'send' in value;
+}
+
+const host: object = process;
+if (import.meta.main && isRawProcess(host)) {
   const address = process.argv[2] ?? '';
-  // Only the raw handles can be bound without accepting or receiving; the public classes start at once.
-  const { binding } = process as unknown as RawHandles;
-  const { TCP, constants } = binding('tcp_wrap');
-  const { UDP } = binding('udp_wrap');
+  const tcp = host.binding('tcp_wrap');
+  const udp = host.binding('udp_wrap');
   process.once('disconnect', () => process.exit());
   for (const socket of sockets) {
-    const handle = socket.kind === 'dns-udp' ? new UDP() : new TCP(constants.SERVER);
+    const handle = socket.kind === 'dns-udp' ? new udp.UDP() : new tcp.TCP(tcp.constants.SERVER);
     const error = address.includes(':') ? handle.bind6(address, socket.port, 0) : handle.bind(address, socket.port);
     if (error !== 0) throw new Error(`cannot bind port ${socket.port} in the sandbox's network: error ${error}`);
-    process.send?.(socket, handle as never);
+    host.send(socket, handle);
   }
 }

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
 import type { NamespaceListener } from '../driver.ts';
-import { socketCount } from './listen-in-namespace.ts';
-import type { BoundSocket } from './listen-in-namespace.ts';
+import { isBoundSocket, socketCount } from './listen-in-namespace.ts';
 import { collectText, toolEnvironment } from './tools.ts';
 
 const timeoutMs = 10_000;
@@ -34,7 +33,7 @@ export async function openNamespaceListeners(
   try {
     await new Promise<void>((resolve, reject) => {
       helper.on('message', (socket, handle) => {
-        listeners.push({ ...(socket as BoundSocket), handle });
+        if (isBoundSocket(socket)) listeners.push({ ...socket, handle });
         if (listeners.length === socketCount) resolve();
       });
       helper.once('error', reject);
@@ -52,5 +51,9 @@ export async function openNamespaceListeners(
 
 /** Lets go of the handles; ones already closed are left as they are. */
 export function closeListeners(listeners: NamespaceListener[]): void {
-  for (const { handle } of listeners) (handle as { close?(): void } | undefined)?.close?.();
+  for (const { handle } of listeners) if (isClosable(handle)) handle.close();
+}
+
+function isClosable(handle: unknown): handle is { close(): void } {
+  return typeof handle === 'object' && handle !== null && 'close' in handle;
 }

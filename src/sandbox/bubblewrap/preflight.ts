@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { PreflightProblem } from '../driver.ts';
 import { HostUids } from './host-uids.ts';
+import { isMachine } from './system-calls.ts';
 import { findTool, toolEnvironment } from './tools.ts';
 
 const run = promisify(execFile);
@@ -16,7 +17,6 @@ const tools = [
   { name: 'unshare', package: 'util-linux' },
   { name: 'setpriv', package: 'util-linux' },
   { name: 'perl', package: 'perl-base' },
-  { name: 'mkfifo', package: 'coreutils' },
 ] as const;
 const oldestBubblewrap = [0, 8];
 
@@ -36,7 +36,7 @@ export async function findProblems(): Promise<PreflightProblem[]> {
   if (process.platform !== 'linux') {
     return [{ what: 'not Linux', fix: 'use the driver `external`, or run the server on Linux' }];
   }
-  if (process.arch !== 'x64' && process.arch !== 'arm64') {
+  if (!isMachine(process.arch)) {
     return [
       {
         what: `no system call filter for ${process.arch}`,

@@ -6,7 +6,7 @@ import {
   lastKnownCall,
   refusedCalls,
 } from './system-calls.ts';
-import type { Machine } from './system-calls.ts';
+import type { JudgedCall, Machine } from './system-calls.ts';
 
 /** One instruction of classic BPF: code, jump if true, jump if false, constant (`struct sock_filter`). */
 type Instruction = readonly [code: number, jt: number, jf: number, k: number];
@@ -47,7 +47,7 @@ const createWithoutSetId = (flags: number, mode: number) => [
 ];
 
 /** What is decided by arguments; each ends in an answer. */
-const judgements: Record<keyof typeof judgedCalls, Instruction[]> = {
+const judgements: Record<JudgedCall, Instruction[]> = {
   clone: [loadArgument(0), ...when(jumpSet, namespaceFlags, [refuse(EPERM)]), permit],
   // AF_VSOCK crosses network namespaces, AF_ALG and AF_PACKET are the kernel's soft side: only these four.
   socket: [
@@ -92,9 +92,8 @@ export function compileSeccomp(machine: Machine): Buffer {
   const add = (number: number | null, then: Instruction[]) => {
     if (number !== null) program.push(...when(jumpEqual, number, then));
   };
-  for (const [name, then] of Object.entries(judgements)) {
-    add(callNumber(judgedCalls[name as keyof typeof judgedCalls], machine), then);
-  }
+  let name: JudgedCall;
+  for (name in judgements) add(callNumber(judgedCalls[name], machine), judgements[name]);
   for (const numbers of Object.values(refusedCalls)) add(callNumber(numbers, machine), [refuse(EPERM)]);
   for (const numbers of Object.values(absentCalls)) add(callNumber(numbers, machine), [refuse(ENOSYS)]);
   program.push(permit);

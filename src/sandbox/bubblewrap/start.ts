@@ -81,8 +81,12 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
   const freezer = cgroup?.freezer ?? stopSweep(launcher.pid);
   let frozen = false;
   let destroyed: Promise<void> | null = null;
-  const destroy = () =>
-    (destroyed ??= (frozen ? freezer.thaw() : Promise.resolve()).finally(() => started.disposeAsync()));
+  const destroy = () => (destroyed ??= end());
+  const end = async () => {
+    // What is frozen does not die under version 1.
+    if (frozen) await freezer.thaw().catch(() => undefined);
+    await started.disposeAsync();
+  };
   return {
     id: spec.id,
     baseEnv,

@@ -31,7 +31,7 @@ function descendants(pid: number): number[] {
   } catch {
     return [];
   }
-  return children.flatMap((child) => [child, ...descendants(child)]);
+  return children.concat(children.flatMap(descendants));
 }
 
 /** Stopped, dead, or in a wait that a signal does not end (state D): it runs no code. */

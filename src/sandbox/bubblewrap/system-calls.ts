@@ -1,5 +1,17 @@
+import { StandinError } from '../../errors.ts';
+
 /** System call numbers: `asm/unistd_64.h` for x86-64, `asm-generic/unistd.h` for arm64. Absent: the machine has no such call. */
 export type Machine = 'x64' | 'arm64';
+export function isMachine(architecture: string): architecture is Machine {
+  return architecture === 'x64' || architecture === 'arm64';
+}
+
+/** The machine that this runs on. Throws where it is one without tables. */
+export function thisMachine(): Machine {
+  if (!isMachine(process.arch)) throw new StandinError('unavailable', `sandboxes do not run on ${process.arch}`);
+  return process.arch;
+}
+
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
 /** Refused with EPERM whatever their arguments. */
@@ -94,6 +106,7 @@ export const judgedCalls = {
   open: [2, null],
   openat: [257, 56],
 } as const satisfies Record<string, Numbers>;
+export type JudgedCall = keyof typeof judgedCalls;
 
 /** The highest number that these tables were checked against (Linux 6.18, `file_setattr`): later calls get ENOSYS. */
 export const lastKnownCall = 469;

@@ -9,7 +9,7 @@ import { prepareScripts } from './scripts.ts';
 import type { PreparedScripts } from './scripts.ts';
 import { compileSeccomp } from './seccomp.ts';
 import { writeEtc, writeReadable } from './skeleton.ts';
-import type { Machine } from './system-calls.ts';
+import { thisMachine } from './system-calls.ts';
 
 /** What a driver makes once and all of its sandboxes use. */
 export interface Workshop {
@@ -38,7 +38,7 @@ export async function openWorkshop(parent: string): Promise<Workshop> {
   const seccomp = join(directory, 'seccomp.bpf');
   mkdirSync(directory, { mode: 0o700 });
   writeEtc(etc);
-  writeReadable(seccomp, compileSeccomp(process.arch as Machine));
+  writeReadable(seccomp, compileSeccomp(thisMachine()));
   const scripts = await prepareScripts(directory);
   const cgroups = openCgroups();
   return {

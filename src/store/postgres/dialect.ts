@@ -3,6 +3,7 @@ import type { DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from 'k
 import { Pool } from 'pg';
 import type { PoolClient, PoolConfig } from 'pg';
 import type { Logger } from '../../log.ts';
+import { storableText } from '../text.ts';
 import { connectionLost, queryError } from './errors.ts';
 
 /**
@@ -75,8 +76,9 @@ class PostgresConnection implements DatabaseConnection {
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     // What a timed-out statement left behind on this connection would delay a rollback by as much again.
     if (this.#lost) throw queryError(new Error('the connection was lost'));
+    const values = parameters.map((each) => (typeof each === 'string' ? storableText(each) : each));
     try {
-      const { rows, rowCount } = await this.#client.query(sql, [...parameters]);
+      const { rows, rowCount } = await this.#client.query(sql, values);
       return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
     } catch (error) {
       this.#lost ||= connectionLost(error);

@@ -33,6 +33,7 @@ export function sqliteChanges(write: Kysely<Schema>, logger: Logger | undefined)
     }
   }
 
+  void look();
   const watch = setInterval(() => void look(), watchInterval);
   watch.unref();
   return {

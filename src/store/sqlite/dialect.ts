@@ -1,5 +1,6 @@
 import { CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from 'kysely';
+import { storableText } from '../text.ts';
 import type { SqliteConnection } from './connection.ts';
 import { SqliteError, statementError } from './errors.ts';
 import type { SqliteValue } from './protocol.ts';
@@ -48,13 +49,14 @@ function sqliteDriver(connection: SqliteConnection): Driver {
     async rollbackTransaction(each) {
       await each.executeQuery(CompiledQuery.raw('rollback'));
     },
-    destroy: () => connection.close(),
+    // Whoever opened the connection closes it.
+    destroy: async () => {},
   };
 }
 
 function sqliteValue(value: unknown): SqliteValue {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
-    return value;
+  if (typeof value === 'string') return storableText(value);
+  if (value === null || typeof value === 'number' || typeof value === 'bigint') return value;
   if (value instanceof Uint8Array) return value;
   throw new TypeError(`SQLite has no place for a value of type ${typeof value}`);
 }

@@ -31,8 +31,9 @@ export async function openSqlite(path: string, logger: Logger | undefined): Prom
       changes,
       async close() {
         changes.close();
-        await read.destroy();
-        await write.destroy();
+        // Not through Kysely, which ends only what it has used. The writer last: it then folds the log into the file.
+        await reader.close();
+        await writer.close();
       },
     };
   } catch (error) {

@@ -25,8 +25,8 @@ function main(port: NonNullable<typeof parentPort>): void {
     try {
       if ('close' in request) {
         database.close();
-        port.close();
         reply({ id: request.id, rows: [], changes: 0 });
+        port.close();
       } else {
         reply({ id: request.id, ...run(request.sql, request.parameters) });
       }

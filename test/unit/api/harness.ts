@@ -94,13 +94,27 @@ export interface Reply {
 export function send(
   server: Pick<Server, 'port'>,
   method: string,
-  options: { path: string; headers?: Record<string, string>; body?: unknown },
+  options: {
+    path: string;
+    headers?: Record<string, string>;
+    body?: unknown;
+    /** The address that the request comes from, in 127.0.0.0/8. */
+    from?: string;
+  },
 ): Promise<Reply> {
   const { path, body } = options;
   const raw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const headers = { ...(raw === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port: server.port, method, path, headers, agent: false });
+    const request = httpRequest({
+      host: '127.0.0.1',
+      port: server.port,
+      method,
+      path,
+      headers,
+      agent: false,
+      ...(options.from === undefined ? {} : { localAddress: options.from }),
+    });
     request.once('error', reject);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { ExecRequest, ExecSession, RunningSandbox, SandboxDriver, SandboxSpec } from '../../../src/sandbox/driver.ts';
 
@@ -11,6 +12,12 @@ export class ProcessDriver implements SandboxDriver {
   /** Process ids of the commands that were started, also those that ended. */
   readonly started: number[] = [];
   readonly #children = new Set<ChildProcess>();
+  readonly #outputs: Socket[] = [];
+
+  /** Bytes of standard output that were read from all commands. */
+  get outputRead(): number {
+    return this.#outputs.reduce((sum, output) => sum + output.bytesRead, 0);
+  }
 
   preflight(): Promise<[]> {
     return Promise.resolve([]);
@@ -43,6 +50,7 @@ export class ProcessDriver implements SandboxDriver {
       ...(workingDir === undefined ? {} : { cwd: workingDir }),
     });
     this.#children.add(child);
+    if (child.stdout instanceof Socket) this.#outputs.push(child.stdout);
     if (child.pid !== undefined) this.started.push(child.pid);
     const exit = Promise.withResolvers<number>();
     child.once('error', exit.reject);

@@ -20,10 +20,10 @@ export function canMakeTerminals(): boolean {
   }
 }
 
-/** Starts `words` on a terminal; `script` answers with the program's own exit code. */
+/** Starts `words` on a terminal of 100 by 30; `script` answers with the program's own exit code. */
 export function startOnTerminal(words: readonly string[], env: Record<string, string> = {}): TerminalSession {
   const line = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
-  const child = spawn('script', ['-qefc', line, '/dev/null'], {
+  const child = spawn('script', ['-qefc', `stty columns 100 rows 30; exec ${line}`, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh', ...env },
   });

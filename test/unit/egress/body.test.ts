@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { BodyReader } from '../../../src/egress/wire/body.ts';
 import type { ResponseFraming } from '../../../src/egress/wire/head.ts';
 import { WireError } from '../../../src/egress/wire/wire-error.ts';
@@ -8,7 +8,11 @@ import { WireError } from '../../../src/egress/wire/wire-error.ts';
 const next = 'GET /next HTTP/1.1\r\n';
 
 /** Pushes `text` in pieces that end at `cuts`; returns what was forwarded, the trailers withheld, and what is left. */
-function read(framing: ResponseFraming, text: string, cuts: number[]): { body: string; trailers: string; left: string; done: boolean } {
+function read(
+  framing: ResponseFraming,
+  text: string,
+  cuts: number[],
+): { body: string; trailers: string; left: string; done: boolean } {
   const bytes = Buffer.from(text, 'latin1');
   const reader = new BodyReader(framing, 400);
   let body = '';
@@ -22,7 +26,12 @@ function read(framing: ResponseFraming, text: string, cuts: number[]): { body: s
     at = pushed;
     if (reader.done) break;
   }
-  return { body, trailers: reader.trailers?.toString('latin1') ?? '', left: bytes.toString('latin1', at), done: reader.done };
+  return {
+    body,
+    trailers: reader.trailers?.toString('latin1') ?? '',
+    left: bytes.toString('latin1', at),
+    done: reader.done,
+  };
 }
 
 const chunked = '5\r\nhello\r\n1;name="v a"; x\r\n \r\nA\r\n0123456789\r\n0\r\n';
@@ -31,9 +40,19 @@ test('a chunked body ends at its last byte, forwarded as it came, however it is 
   const text = `${chunked}\r\n${next}`;
   for (let a = 0; a <= text.length; a++) {
     for (let b = a; b <= text.length; b += 3) {
-      assert.deepEqual(read({ kind: 'chunked' }, text, [a, b]), { body: `${chunked}\r\n`, trailers: '', left: next, done: true });
+      assert.deepEqual(read({ kind: 'chunked' }, text, [a, b]), {
+        body: `${chunked}\r\n`,
+        trailers: '',
+        left: next,
+        done: true,
+      });
     }
   }
+});
+
+test('each chunk may have an extension of its own', () => {
+  const body = `1;${'a'.repeat(255)}\r\nx\r\n`.repeat(3);
+  assert.equal(read({ kind: 'chunked' }, `${body}0\r\n\r\n`, [300]).done, true);
 });
 
 test('trailers are withheld whole, however they are split', () => {
@@ -49,7 +68,12 @@ test('trailers are withheld whole, however they are split', () => {
 test('a body of known length ends there, however it is split', () => {
   const text = `0123456789${next}`;
   for (let a = 0; a <= text.length; a++) {
-    assert.deepEqual(read({ kind: 'length', length: 10 }, text, [a]), { body: '0123456789', trailers: '', left: next, done: true });
+    assert.deepEqual(read({ kind: 'length', length: 10 }, text, [a]), {
+      body: '0123456789',
+      trailers: '',
+      left: next,
+      done: true,
+    });
   }
 });
 
@@ -61,17 +85,27 @@ test('no body, and one of length 0, are done before anything is read', () => {
 });
 
 test('a body that ends with its connection takes everything and is never done', () => {
-  assert.deepEqual(read({ kind: 'close' }, `a${next}`, [3, 9]), { body: `a${next}`, trailers: '', left: '', done: false });
+  assert.deepEqual(read({ kind: 'close' }, `a${next}`, [3, 9]), {
+    body: `a${next}`,
+    trailers: '',
+    left: '',
+    done: false,
+  });
 });
 
 test('a body that is not whole is not done', () => {
   const text = `${chunked}\r\n`;
-  for (let length = 0; length < text.length; length++) assert.equal(read({ kind: 'chunked' }, text.slice(0, length), []).done, false);
+  for (let length = 0; length < text.length; length++)
+    assert.equal(read({ kind: 'chunked' }, text.slice(0, length), []).done, false);
   assert.equal(read({ kind: 'length', length: 3 }, 'ab', []).done, false);
 });
 
 test('any chunks, split at any bytes, come out as they went in', () => {
-  const chunk = fc.record({ data: fc.string({ minLength: 1, maxLength: 40, unit: 'binary-ascii' }), upper: fc.boolean(), zeros: fc.nat(3) });
+  const chunk = fc.record({
+    data: fc.string({ minLength: 1, maxLength: 40, unit: 'binary-ascii' }),
+    upper: fc.boolean(),
+    zeros: fc.nat(3),
+  });
   fc.assert(
     fc.property(fc.array(chunk, { maxLength: 8 }), fc.array(fc.nat(400), { maxLength: 12 }), (chunks, cuts) => {
       const body = chunks

@@ -83,13 +83,18 @@ test('a response goes on byte for byte, without the fields of its connection and
 });
 
 test('lines and content of ours come last', () => {
-  const added = forwarded('HTTP/1.1 200\r\nA: b\r\nContent-Length: 1\r\n\r\n', { lines: ['Connection: close'], body: Buffer.from('x') });
+  const added = forwarded('HTTP/1.1 200\r\nA: b\r\nContent-Length: 1\r\n\r\n', {
+    lines: ['Connection: close'],
+    body: Buffer.from('x'),
+  });
   assert.equal(added, 'HTTP/1.1 200\r\nA: b\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx');
 });
 
 test('a switch of protocols keeps its Upgrade', () => {
   assert.equal(
-    forwarded('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n'),
+    forwarded(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n',
+    ),
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\nConnection: Upgrade\r\n\r\n',
   );
 });

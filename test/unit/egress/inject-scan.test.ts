@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hiddenCores, suspectOffsets } from '../../../src/egress/inject-scan.ts';
 import { makeCore } from '../../../src/stand-in.ts';
 
 test('ordinary text is not suspect, so it costs one pass', () => {
-  assert.deepEqual(suspectOffsets('GET /a?b=c HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic dXNlcjpwYXNz\r\n\r\n'), []);
+  assert.deepEqual(
+    suspectOffsets('GET /a?b=c HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic dXNlcjpwYXNz\r\n\r\n'),
+    [],
+  );
 });
 
 test('words that hold the marker are suspect but no stand-in', () => {
@@ -17,12 +20,18 @@ test('words that hold the marker are suspect but no stand-in', () => {
 
 test('a core is found at any place in base64 of anything, in both alphabets', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ maxLength: 40 }), fc.boolean(), fc.constantFrom('text', 'hex'), (before, after, url, kind) => {
-      const core = makeCore(kind);
-      const text = Buffer.concat([before, Buffer.from(core), after]).toString(url ? 'base64url' : 'base64');
-      assert.ok(suspectOffsets(text).length > 0);
-      assert.ok(hiddenCores(text).includes(core));
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.uint8Array({ maxLength: 40 }),
+      fc.boolean(),
+      fc.constantFrom('text', 'hex'),
+      (before, after, url, kind) => {
+        const core = makeCore(kind);
+        const text = Buffer.concat([before, Buffer.from(core), after]).toString(url ? 'base64url' : 'base64');
+        assert.ok(suspectOffsets(text).length > 0);
+        assert.ok(hiddenCores(text).includes(core));
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -37,19 +46,29 @@ test('a core is found with any of its characters escaped', () => {
     (code: string) => `%5cu00${code}`,
   ];
   fc.assert(
-    fc.property(fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }), fc.constantFrom(...escapes), (mask, escape) => {
-      const core = makeCore('text');
-      const hidden = [...core].map((each, index) => (mask[index] === true ? escape(each.charCodeAt(0).toString(16)) : each)).join('');
-      assert.ok(suspectOffsets(hidden).length > 0);
-      assert.deepEqual(hiddenCores(hidden), [core]);
-    }),
+    fc.property(
+      fc.array(fc.boolean(), { minLength: 32, maxLength: 32 }),
+      fc.constantFrom(...escapes),
+      (mask, escape) => {
+        const core = makeCore('text');
+        const hidden = core
+          .split('')
+          .map((each, index) => (mask[index] === true ? escape(each.charCodeAt(0).toString(16)) : each))
+          .join('');
+        assert.ok(suspectOffsets(hidden).length > 0);
+        assert.deepEqual(hiddenCores(hidden), [core]);
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test('a head full of escapes is judged in bounded time', () => {
-  const text = '%25%2573\\u0073standin'.repeat(3000);
-  const start = process.hrtime.bigint();
-  assert.deepEqual(hiddenCores(text), []);
-  assert.ok(process.hrtime.bigint() - start < 2_000_000_000n);
+  const run = `${Buffer.from('standin').toString('base64url')}${'A'.repeat(34)} `;
+  for (const part of ['%25%2573\\u0073standin', '%25', 'standin', '7374616e-', run, `${run}%41\\x41`]) {
+    const text = part.repeat(65_536 / part.length);
+    const start = process.hrtime.bigint();
+    assert.deepEqual(hiddenCores(text), []);
+    assert.ok(process.hrtime.bigint() - start < 1_000_000_000n, part);
+  }
 });

@@ -1,50 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scanTrailers, judgeCredentials } from '../../../src/egress/inject.ts';
-import type { CredentialRefusal, Judgement } from '../../../src/egress/inject.ts';
+import { judgeCredentials } from '../../../src/egress/inject.ts';
 import { compileSandbox } from '../../../src/egress/inject-plan.ts';
-import type { CompiledSandbox } from '../../../src/egress/inject-plan.ts';
 import { coreFingerprint, findCores, makeCore } from '../../../src/stand-in.ts';
-import { bearer, binding, headerSlot, host, sandboxOf, standIn } from './sandboxes.ts';
+import {
+  basic,
+  bearer,
+  binding,
+  headerSlot,
+  headerSlots,
+  host,
+  judge,
+  refused,
+  sandboxOf,
+  standIn,
+  swapped,
+} from './sandboxes.ts';
 import { goodHead } from './support.ts';
-
-interface Asked {
-  host?: string;
-  scheme?: 'http' | 'https';
-  path?: string;
-  lines?: string[];
-  cleartextAllowed?: boolean;
-}
-
-function judge(sandbox: CompiledSandbox, asked: Asked): Judgement {
-  const { path = '/', lines = [], scheme = 'https', cleartextAllowed = false } = asked;
-  const name = asked.host ?? host;
-  const head = goodHead([`GET ${path} HTTP/1.1`, `Host: ${name}`, ...lines, '', ''].join('\r\n'));
-  const target = { host: name, port: scheme === 'https' ? 443 : 80, scheme, isAddress: false, path };
-  return judgeCredentials(sandbox, { head, target, cleartextAllowed });
-}
-
-function swapped(judgement: Judgement): string[] {
-  assert.equal(judgement.kind, 'inject', JSON.stringify(judgement));
-  return judgement.kind === 'inject' ? judgement.swaps.map((swap) => `${swap.binding.envKey} ${swap.place}`) : [];
-}
-
-function refused(judgement: Judgement | CredentialRefusal | null): string {
-  assert.ok(judgement !== null && judgement.kind === 'refuse', JSON.stringify(judgement));
-  return judgement.refused.code;
-}
-
-function basic(credentials: string): string {
-  return `Authorization: Basic ${Buffer.from(credentials, 'latin1').toString('base64')}`;
-}
 
 const basicSlot = { kind: 'basic', username: null, place: 'password' } as const;
 const key = binding('KEY', [bearer]);
 const sandbox = sandboxOf(key);
 
 test('a request without a stand-in passes, whatever credentials of its own it has', () => {
-  for (const lines of [[], ['Authorization: Bearer own'], [basic('user:own')], ['X: outstanding 7374616e standin %73 \\u0073'], ['X: c3RhbmRpbg==']]) {
-    assert.equal(judge(sandbox, { lines, path: '/a%20b?c=%2e' }).kind, 'pass', lines[0]);
+  for (const lines of [
+    [],
+    ['Authorization: Bearer own'],
+    [basic('user:own')],
+    ['X: outstanding 7374616e standin %73 \\u0073'],
+    ['X: c3RhbmRpbg=='],
+  ]) {
+    assert.equal(judge(sandbox, { lines, path: '/a%20b?c=%2e' }).kind, 'pass', lines.join());
   }
 });
 
@@ -57,9 +43,16 @@ test('the header name and the scheme word are compared without regard to case, b
 });
 
 test('a prefix, a suffix and the bare value are each a slot of their own', () => {
-  for (const [before, after] of [['', ''], ['Token token=', ''], ['Key "', '"'], ['a', 'b']] as const) {
+  for (const [before, after] of [
+    ['', ''],
+    ['Token token=', ''],
+    ['Key "', '"'],
+    ['a', 'b'],
+  ] as const) {
     const own = binding('OWN', [headerSlot('X-Key', before, after)]);
-    assert.deepEqual(swapped(judge(sandboxOf(own), { lines: [`x-key: ${before}${own.standIn}${after}`] })), ['OWN header']);
+    assert.deepEqual(swapped(judge(sandboxOf(own), { lines: [`x-key: ${before}${own.standIn}${after}`] })), [
+      'OWN header',
+    ]);
   }
 });
 
@@ -86,9 +79,14 @@ test('the second slot of a rule is as good as the first, and rules differ by hos
   });
   const all = sandboxOf(own);
   assert.deepEqual(swapped(judge(all, { lines: [`Authorization: Token ${own.standIn}`] })), ['OWN header']);
-  assert.deepEqual(swapped(judge(all, { host: 'other.example.com', lines: [basic(`x:${own.standIn}`)] })), ['OWN basic']);
+  assert.deepEqual(swapped(judge(all, { host: 'other.example.com', lines: [basic(`x:${own.standIn}`)] })), [
+    'OWN basic',
+  ]);
   assert.equal(refused(judge(all, { lines: [basic(`x:${own.standIn}`)] })), 'credential_host_mismatch');
-  assert.equal(refused(judge(all, { host: 'other.example.com', lines: [`Authorization: Bearer ${own.standIn}`] })), 'credential_host_mismatch');
+  assert.equal(
+    refused(judge(all, { host: 'other.example.com', lines: [`Authorization: Bearer ${own.standIn}`] })),
+    'credential_host_mismatch',
+  );
 });
 
 test('a stand-in at another host is refused, and the answer does not say where it belongs', () => {
@@ -101,22 +99,48 @@ test('a stand-in at another host is refused, and the answer does not say where i
 });
 
 const echoed = [
-  ...['User-Agent', 'Origin', 'Referer', 'Cookie', 'X-Forwarded-For', 'X-Request-Id', 'Idempotency-Key', 'Content-Disposition'],
-  ...['Last-Event-ID', 'Sec-WebSocket-Protocol', 'Access-Control-Request-Headers', 'Expect', 'Prefer', 'Proxy-Authorization', 'X-Api-Key'],
+  'User-Agent',
+  'Origin',
+  'Referer',
+  'Cookie',
+  'X-Forwarded-For',
+  'X-Request-Id',
+  'Idempotency-Key',
+  'Content-Disposition',
+
+  'Last-Event-ID',
+  'Sec-WebSocket-Protocol',
+  'Access-Control-Request-Headers',
+  'Expect',
+  'Prefer',
+  'Proxy-Authorization',
+  'X-Api-Key',
 ];
 
 test('a stand-in in any other header is refused, also beside a good one', () => {
   for (const name of echoed) {
     const line = `${name}: ${key.standIn}`;
     assert.equal(refused(judge(sandbox, { lines: [line] })), 'credential_host_mismatch', name);
-    assert.equal(refused(judge(sandbox, { lines: [`Authorization: Bearer ${key.standIn}`, line] })), 'credential_host_mismatch', name);
+    assert.equal(
+      refused(judge(sandbox, { lines: [`Authorization: Bearer ${key.standIn}`, line] })),
+      'credential_host_mismatch',
+      name,
+    );
   }
 });
 
 test('a slot that is not exactly filled is refused', () => {
   for (const value of [
-    ...[`Bearer  ${key.standIn}`, `Bearer ${key.standIn}x`, `Bearer x${key.standIn}`, `Bearer ${key.standIn}, x`, key.standIn],
-    ...[`Basic ${key.standIn}`, `Bearer ${key.standIn} ${key.standIn}`, `Bearer "${key.standIn}"`, `Token ${key.standIn}`],
+    `Bearer  ${key.standIn}`,
+    `Bearer ${key.standIn}x`,
+    `Bearer x${key.standIn}`,
+    `Bearer ${key.standIn}, x`,
+    key.standIn,
+
+    `Basic ${key.standIn}`,
+    `Bearer ${key.standIn} ${key.standIn}`,
+    `Bearer "${key.standIn}"`,
+    `Token ${key.standIn}`,
     `Bearer ${findCores(key.standIn)[0]?.core ?? ''}`,
   ]) {
     assert.equal(refused(judge(sandbox, { lines: [`Authorization: ${value}`] })), 'credential_host_mismatch', value);
@@ -131,7 +155,10 @@ test('a stand-in in a header name, the path, the query or the method is refused'
   }
   const head = goodHead(`${core} / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   const target = { host, port: 443, scheme: 'https', isAddress: false, path: '/' } as const;
-  assert.equal(refused(judgeCredentials(sandbox, { head, target, cleartextAllowed: false })), 'credential_host_mismatch');
+  assert.equal(
+    refused(judgeCredentials(sandbox, { head, target, cleartextAllowed: false })),
+    'credential_host_mismatch',
+  );
 });
 
 test('a stand-in of another sandbox is refused and named by its fingerprint, wherever it stands', () => {
@@ -155,7 +182,11 @@ test('a stand-in of another sandbox is refused and named by its fingerprint, whe
 test('a revoked stand-in is answered as revoked, in its slot and out of it', () => {
   const gone = binding('GONE', [bearer], { state: 'revoked' });
   const both = sandboxOf(key, gone);
-  for (const lines of [[`Authorization: Bearer ${gone.standIn}`], [`X: ${gone.standIn}`], [`Authorization: Bearer ${key.standIn}`, `X: ${gone.standIn}`]]) {
+  for (const lines of [
+    [`Authorization: Bearer ${gone.standIn}`],
+    [`X: ${gone.standIn}`],
+    [`Authorization: Bearer ${key.standIn}`, `X: ${gone.standIn}`],
+  ]) {
     const judgement = judge(both, { lines });
     assert.equal(refused(judgement), 'credential_revoked');
     assert.ok(judgement.kind === 'refuse' && judgement.bindings.includes(gone));
@@ -166,7 +197,10 @@ test('a foreign stand-in weighs more than a revoked one, and that more than one 
   const gone = binding('GONE', [bearer], { state: 'revoked' });
   const both = sandboxOf(key, gone);
   assert.equal(refused(judge(both, { lines: [`A: ${key.standIn} ${gone.standIn}`] })), 'credential_revoked');
-  assert.equal(refused(judge(both, { lines: [`A: ${key.standIn} ${gone.standIn} ${standIn()}`] })), 'credential_not_bound');
+  assert.equal(
+    refused(judge(both, { lines: [`A: ${key.standIn} ${gone.standIn} ${standIn()}`] })),
+    'credential_not_bound',
+  );
 });
 
 test('nothing is swapped over cleartext unless the operator allows the host', () => {
@@ -215,12 +249,17 @@ test('a rule of several headers takes its stand-in in one of them or in each', (
     { name: 'X-Id', before: 'id ', after: '' },
     { name: 'X-Secret', before: '', after: '' },
   ];
-  const own = binding('OWN', set.map((each) => ({ kind: 'header', ...each, set: structuredClone(set) })));
+  const own = binding('OWN', headerSlots(set));
   const all = sandboxOf(own);
   const id = `X-Id: id ${own.standIn}`;
   const secret = `X-Secret: ${own.standIn}`;
-  for (const lines of [[id], [secret], [id, secret], [secret, id]]) assert.deepEqual(swapped(judge(all, { lines })), ['OWN header']);
-  for (const lines of [[id, secret, secret], [id, id], [id, `X-Secret: x${own.standIn}`]]) {
+  for (const lines of [[id], [secret], [id, secret], [secret, id]])
+    assert.deepEqual(swapped(judge(all, { lines })), ['OWN header']);
+  for (const lines of [
+    [id, secret, secret],
+    [id, id],
+    [id, `X-Secret: x${own.standIn}`],
+  ]) {
     assert.equal(refused(judge(all, { lines })), 'credential_host_mismatch');
   }
 });
@@ -228,103 +267,11 @@ test('a rule of several headers takes its stand-in in one of them or in each', (
 test('a Connection option cannot take away the header that carries the credential', () => {
   const own = binding('OWN', [headerSlot('X-Key')]);
   for (const option of ['X-Key', 'close, x-key', 'x_key']) {
-    assert.equal(refused(judge(sandboxOf(own), { lines: [`X-Key: ${own.standIn}`, `Connection: ${option}`] })), 'bad_request');
+    assert.equal(
+      refused(judge(sandboxOf(own), { lines: [`X-Key: ${own.standIn}`, `Connection: ${option}`] })),
+      'bad_request',
+    );
   }
-});
-
-test('Basic credentials carry the stand-in as the password, or as a lone user name', () => {
-  const own = binding('OWN', [basicSlot]);
-  const all = sandboxOf(own);
-  for (const credentials of [`git:${own.standIn}`, `:${own.standIn}`, own.standIn, `${own.standIn}:`]) {
-    assert.deepEqual(swapped(judge(all, { lines: [basic(credentials)] })), ['OWN basic'], credentials);
-  }
-  assert.deepEqual(swapped(judge(all, { lines: [basic(`git:${own.standIn}`).replace('Basic', 'bASIC ')] })), ['OWN basic']);
-});
-
-test('Basic credentials that hold more than the slot does are refused', () => {
-  const own = binding('OWN', [basicSlot]);
-  const all = sandboxOf(own);
-  for (const credentials of [`${own.standIn}:x`, `${own.standIn}:${own.standIn}`, `x:${own.standIn}x`, `x:y:${own.standIn}`, `x${own.standIn}:`]) {
-    assert.equal(refused(judge(all, { lines: [basic(credentials)] })), 'credential_host_mismatch', credentials);
-  }
-  assert.equal(refused(judge(all, { lines: [basic(`${standIn()}:${own.standIn}`)] })), 'credential_not_bound');
-  const hidden = standIn().replace('standin', '%73tandin');
-  assert.equal(refused(judge(all, { lines: [basic(`${hidden}:${own.standIn}`)] })), 'credential_not_bound');
-});
-
-test('Basic credentials in base64 that another reader may read otherwise are refused', () => {
-  const own = binding('OWN', [basicSlot]);
-  const encoded = Buffer.from(`xy:${own.standIn}`).toString('base64');
-  for (const value of [`${encoded}=`, encoded.replace(/=+$/, ''), `${encoded.slice(0, 8)}\t${encoded.slice(8)}`, `${encoded},x`, `"${encoded}"`]) {
-    if (value === encoded) continue;
-    assert.equal(refused(judge(sandboxOf(own), { lines: [`Authorization: Basic ${value}`] })), 'credential_host_mismatch', value);
-  }
-});
-
-test('a user name slot takes the stand-in as the user name with an empty password', () => {
-  const own = binding('OWN', [{ kind: 'basic', username: null, place: 'username' }]);
-  const all = sandboxOf(own);
-  for (const credentials of [`${own.standIn}:`, own.standIn]) assert.deepEqual(swapped(judge(all, { lines: [basic(credentials)] })), ['OWN basic']);
-  for (const credentials of [`${own.standIn}:x`, `x:${own.standIn}`, `:${own.standIn}`]) {
-    assert.equal(refused(judge(all, { lines: [basic(credentials)] })), 'credential_host_mismatch');
-  }
-});
-
-test('a query parameter carries the stand-in once, as its whole value, under its own name', () => {
-  const own = binding('OWN', [{ kind: 'query', name: 'key' }]);
-  const all = sandboxOf(own);
-  for (const path of [`/a?key=${own.standIn}`, `/a?b=c&key=${own.standIn}&d`, `/?key=${own.standIn}&&`]) {
-    assert.deepEqual(swapped(judge(all, { path })), ['OWN query'], path);
-  }
-  for (const path of [
-    ...[`/a?Key=${own.standIn}`, `/a?key=x${own.standIn}`, `/a?key=${own.standIn}x`, `/a?key=${own.standIn}&key=x`, `/key=${own.standIn}`],
-    ...[`/a?key=x&%6bey=${own.standIn}`, `/a?key=${own.standIn}&k%65y=x`, `/a?key=${own.standIn}&b=${own.standIn}`, `/a?%6bey=${own.standIn}`],
-    ...[`/${own.standIn}?key=${own.standIn}`, `/key=${own.standIn}?key=${own.standIn}`, `/a?key=${own.standIn};b`, `/a?x=1;key=${own.standIn}`],
-  ]) {
-    assert.equal(refused(judge(all, { path })), 'credential_host_mismatch', path);
-  }
-});
-
-const encodings: Record<string, (text: string) => string> = {
-  'percent-encoded in one character': (text) => text.replace('s', '%73'),
-  'percent-encoded throughout': (text) => [...text].map((each) => `%${each.charCodeAt(0).toString(16)}`).join(''),
-  'percent-encoded in upper case': (text) => [...text].map((each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`).join(''),
-  'percent-encoded twice': (text) => text.replace('t', '%2574'),
-  'in JSON escapes': (text) => [...text].map((each) => `\\u00${each.charCodeAt(0).toString(16)}`).join(''),
-  'in one JSON escape': (text) => text.replace('d', '\\u0064'),
-  'in \\x escapes': (text) => text.replace('n', '\\x6e'),
-  'in base64': (text) => Buffer.from(text).toString('base64'),
-  'in base64, one byte in': (text) => Buffer.from(`?${text}`).toString('base64'),
-  'in base64, two bytes in': (text) => Buffer.from(`??${text}`).toString('base64'),
-  'in base64url without padding': (text) => Buffer.from(`{"k":"${text}"}`).toString('base64url'),
-  'in base64 within other base64 characters': (text) => `abcde${Buffer.from(text).toString('base64')}`,
-  'percent-encoded in base64': (text) => encodeURIComponent(Buffer.from(text).toString('base64')).replace('c3', '%633'),
-  'in base64 with a JSON escape in it': (text) => Buffer.from(`${text}\\u0041`).toString('base64'),
-  'behind a false start': (text) => `standin${text.slice(text.indexOf('standin'))}`,
-};
-
-for (const [how, encode] of Object.entries(encodings)) {
-  test(`a stand-in ${how} is found in a header, the path and the query, own or foreign`, () => {
-    for (const [text, code] of [
-      [key.standIn, 'credential_host_mismatch'],
-      [standIn(), 'credential_not_bound'],
-    ] as const) {
-      const hidden = encode(text);
-      assert.equal(refused(judge(sandbox, { lines: [`X: a ${hidden} b`] })), code);
-      assert.equal(refused(judge(sandbox, { lines: [`Authorization: Bearer ${hidden}`] })), code);
-      assert.equal(refused(judge(sandbox, { path: `/a/${hidden}` })), code);
-      assert.equal(refused(judge(sandbox, { path: `/a?b=${hidden}&c` })), code);
-    }
-  });
-}
-
-test('a stand-in in a trailer is refused; other trailers are not', () => {
-  const encoded = Buffer.from(key.standIn).toString('base64');
-  const scan = (line: string) => scanTrailers(sandbox, { trailers: Buffer.from(`${line}\r\n\r\n`), host });
-  assert.equal(scan('X-Checksum: abc%20'), null);
-  assert.equal(refused(scan(`X: ${key.standIn}`)), 'credential_host_mismatch');
-  assert.equal(refused(scan(`X: ${encoded}`)), 'credential_host_mismatch');
-  assert.equal(refused(scan(`X: ${standIn()}`)), 'credential_not_bound');
 });
 
 test('a snapshot whose stand-in could not be recognised is not served', () => {
@@ -335,6 +282,7 @@ test('hosts past the cache are judged as those in it', () => {
   const own = binding('OWN', [], { rules: [{ hosts: ['*.example.com'], slots: [bearer] }] });
   const all = sandboxOf(own);
   const lines = [`Authorization: Bearer ${own.standIn}`];
-  for (let i = 0; i < 600; i++) assert.deepEqual(swapped(judge(all, { host: `h${i}.example.com`, lines })), ['OWN header']);
+  for (let i = 0; i < 600; i++)
+    assert.deepEqual(swapped(judge(all, { host: `h${i}.example.com`, lines })), ['OWN header']);
   assert.equal(refused(judge(all, { host: 'evil.com', lines })), 'credential_host_mismatch');
 });

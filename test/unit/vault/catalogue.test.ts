@@ -57,9 +57,9 @@ describe('the catalogue', () => {
 
   for (const view of providerViews()) {
     it(`${view.name} stands for a rule that could have been given by hand`, () => {
-      const byHand = resolveAuth(view.authConfig as AuthInput, view.hosts);
-      assert.deepEqual(resolveProvider(view.name), byHand);
-      assert.equal(view.authType, byHand.authType);
+      const { authType, authConfig, hosts } = resolveProvider(view.name);
+      assert.deepEqual({ authType, authConfig, hosts }, resolveAuth(authConfig, hosts));
+      assert.deepEqual([view.authType, view.authConfig, view.hosts], [authType, authConfig, hosts]);
       assert.deepEqual(parseHosts('hosts', view.hosts), view.hosts);
       assert.ok(view.hosts.every((host) => !host.startsWith('*.')));
       assert.ok(view.display.length > 0);
@@ -77,7 +77,8 @@ describe('the catalogue', () => {
   for (const { name, suffix, instead } of tenantServices) {
     it(`${name} has no shortcut: it would cover every tenant of ${suffix}`, () => {
       assert.throws(() => resolveProvider(name), refusal('bad_request', 'provider', /a host of its own/));
-      const advice = JSON.parse(`{${instead.replaceAll(/<[^>"]*>/g, 'mine')}}`) as { auth: AuthInput; hosts: string[] };
+      const filledIn = `{${instead.replaceAll(/<[^>"]*>/g, 'mine')}}`;
+      const advice: { auth: AuthInput; hosts: string[] } = JSON.parse(filledIn);
       assert.doesNotThrow(() => resolveAuth(advice.auth, advice.hosts));
       assert.ok(advice.hosts[0]?.endsWith(`.${suffix}`));
     });
@@ -123,12 +124,6 @@ describe('stand-ins of the catalogue', () => {
 });
 
 describe('forms that a provider takes', () => {
-  const slots = (name: string, host: string) => {
-    const { authConfig, hosts } = resolveProvider(name);
-    const rules = compileRules({ authConfig, hosts, providerShortcut: name }).filter((rule) => rule.hosts.includes(host));
-    return rules.flatMap((rule) => rule.slots).map(describeSlot);
-  };
-
   const cases: [name: string, host: string, forms: string[]][] = [
     ['anthropic', 'api.anthropic.com', ['x-api-key: *', 'Authorization: Bearer *']],
     ['openai', 'api.openai.com', ['Authorization: Bearer *']],
@@ -155,9 +150,15 @@ describe('forms that a provider takes', () => {
     ['datadog', 'api.datadoghq.eu', ['DD-API-KEY: *']],
   ];
   for (const [name, host, forms] of cases) {
-    it(`${name} at ${host}: ${forms.join(', ')}`, () => assert.deepEqual(slots(name, host), forms));
+    it(`${name} at ${host}: ${forms.join(', ')}`, () => assert.deepEqual(formsOf(name, host), forms));
   }
 });
+
+function formsOf(name: string, host: string): string[] {
+  const { authConfig, hosts } = resolveProvider(name);
+  const rules = compileRules({ authConfig, hosts, providerShortcut: name }).filter((rule) => rule.hosts.includes(host));
+  return rules.flatMap((rule) => rule.slots).map(describeSlot);
+}
 
 function describeSlot(slot: ReturnType<typeof compileRules>[number]['slots'][number]): string {
   if (slot.kind === 'query') return `?${slot.name}=*`;

@@ -11,7 +11,13 @@ import { Secret } from '../../../src/crypto/secret.ts';
 import { StandinError } from '../../../src/errors.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';
-import type { ExecRequest, ExecSession, RunningSandbox, SandboxDriver, SandboxSpec } from '../../../src/sandbox/driver.ts';
+import type {
+  ExecRequest,
+  ExecSession,
+  RunningSandbox,
+  SandboxDriver,
+  SandboxSpec,
+} from '../../../src/sandbox/driver.ts';
 import { openStore } from '../../../src/store/open.ts';
 import type { Store } from '../../../src/store/store.ts';
 import type { VaultDeps } from '../../../src/vault/deps.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hostMatches } from '../../../src/net/hostname.ts';
 import { hostsOverlap, parseHostPattern, parseHosts } from '../../../src/vault/hosts.ts';
 import { refusal } from './harness.ts';
@@ -74,6 +74,7 @@ const refused: [given: string, words: RegExp][] = [
   ['api\u200d.example.com', /no host name has/],
   ['\uff41pi.example.com', /internationalised/],
   ['\u212aelvin.example.com', /internationalised/],
+  ['\uff41\u00e9.example.com', /internationalised/],
   ['api.example.com\u0661', /internationalised|not a host name/],
   ['😀.example.com', /no host name has/],
   ['xn--a.example.com', /internationalised/],
@@ -114,13 +115,19 @@ describe('hosts of a secret', () => {
 
   for (const suffix of publicSuffixes) {
     it(`a wildcard over the public suffix ${suffix} is refused`, () => {
-      assert.throws(() => parseHostPattern('hosts.0', `*.${suffix}`), refusal('bad_request', 'hosts.0', /anybody can register/));
+      assert.throws(
+        () => parseHostPattern('hosts.0', `*.${suffix}`),
+        refusal('bad_request', 'hosts.0', /anybody can register/),
+      );
     });
   }
 
   it('a wildcard over the customers of one service is refused', () => {
     for (const suffix of ['atlassian.net', 'zendesk.com', 'grafana.net', 'cloud.databricks.com']) {
-      assert.throws(() => parseHostPattern('hosts.0', `*.${suffix}`), refusal('bad_request', 'hosts.0', /every customer/));
+      assert.throws(
+        () => parseHostPattern('hosts.0', `*.${suffix}`),
+        refusal('bad_request', 'hosts.0', /every customer/),
+      );
     }
   });
 
@@ -128,7 +135,10 @@ describe('hosts of a secret', () => {
     assert.throws(() => parseHosts('hosts', []), refusal('bad_request', 'hosts', /1 to 16/));
     const sixteen = Array.from({ length: 16 }, (_, index) => `h${index}.example.com`);
     assert.deepEqual(parseHosts('hosts', sixteen), sixteen);
-    assert.throws(() => parseHosts('hosts', [...sixteen, 'one.example.com']), refusal('bad_request', 'hosts', /1 to 16/));
+    assert.throws(
+      () => parseHosts('hosts', [...sixteen, 'one.example.com']),
+      refusal('bad_request', 'hosts', /1 to 16/),
+    );
     assert.deepEqual(parseHosts('hosts', ['B.example.com', 'a.example.com', 'b.example.com']), [
       'b.example.com',
       'a.example.com',
@@ -176,7 +186,11 @@ describe('properties of hosts', () => {
 
   it('whatever is accepted is plain, lower-case and stable', () => {
     const odd = fc.string({ unit: 'grapheme', maxLength: 12 });
-    const text = fc.oneof(odd, fc.tuple(odd, name).map(([left, right]) => `${left}.${right}`), fc.webAuthority());
+    const text = fc.oneof(
+      odd,
+      fc.tuple(odd, name).map(([left, right]) => `${left}.${right}`),
+      fc.webAuthority(),
+    );
     fc.assert(
       fc.property(text, (given) => {
         let stored: string;
@@ -194,17 +208,24 @@ describe('properties of hosts', () => {
   });
 
   it('patterns overlap exactly where some host matches both', () => {
-    const short = fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 3 }).map((labels) => `${labels.join('.')}.x.org`);
+    const short = fc
+      .array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 3 })
+      .map((labels) => `${labels.join('.')}.x.org`);
     const pattern = fc.tuple(short, fc.boolean()).map(([host, wildcard]) => (wildcard ? `*.${host}` : host));
     const letters = ['a', 'b', ''];
     const hosts = letters.flatMap((one) =>
       letters.flatMap((two) =>
-        letters.flatMap((three) => letters.map((four) => [four, three, two, one, 'x.org'].filter((each) => each !== '').join('.'))),
+        letters.flatMap((three) =>
+          letters.map((four) => [four, three, two, one, 'x.org'].filter((each) => each !== '').join('.')),
+        ),
       ),
     );
     fc.assert(
       fc.property(pattern, pattern, (a, b) => {
-        assert.equal(hostsOverlap(a, b), hosts.some((host) => hostMatches(a, host) && hostMatches(b, host)));
+        assert.equal(
+          hostsOverlap(a, b),
+          hosts.some((host) => hostMatches(a, host) && hostMatches(b, host)),
+        );
       }),
     );
   });

@@ -17,7 +17,7 @@ const kept: [what: string, rule: AuthRule][] = [
   ['custom with one header', { type: 'custom', headers: { 'X-Token': '{{ value }}' } }],
   [
     'custom with several headers and spacings',
-    { type: 'custom', headers: { 'X-A': 'a={{value}};b', 'X-B': '{{   value }}', 'x_c': 'k {{ value}}' } },
+    { type: 'custom', headers: { 'X-A': 'a={{value}};b', 'X-B': '{{   value }}', x_c: 'k {{ value}}' } },
   ],
 ];
 
@@ -105,7 +105,10 @@ describe('a single rule', () => {
 
   for (const name of forbidden) {
     it(`the header ${name} is refused`, () => {
-      assert.throws(() => resolveAuth(header(name), hosts), refusal('bad_request', 'auth.header', /frames the message/));
+      assert.throws(
+        () => resolveAuth(header(name), hosts),
+        refusal('bad_request', 'auth.header', /frames the message/),
+      );
     });
   }
 
@@ -152,7 +155,10 @@ describe('per_host', () => {
 
   it('a wildcard at the top level does not stand for the hosts under it', () => {
     const under: AuthInput = { per_host: [{ hosts: ['a.example.com'], type: 'bearer' }] };
-    assert.throws(() => resolveAuth(under, ['*.example.com']), refusal('bad_request', 'auth.per_host.0.hosts', /top-level/));
+    assert.throws(
+      () => resolveAuth(under, ['*.example.com']),
+      refusal('bad_request', 'auth.per_host.0.hosts', /top-level/),
+    );
   });
 
   it('rules that overlap are refused, both ways round', () => {

@@ -11,7 +11,13 @@ import type { Harness } from './harness.ts';
 const plain = { auth: { type: 'bearer' }, hosts: ['api.example.com'] } as const;
 
 function input(change: Partial<CreateSecretInput> = {}): CreateSecretInput {
-  return { name: 'KEY', value: new Secret('real-value'), auth: { ...plain.auth }, hosts: [...plain.hosts], ...change };
+  return {
+    name: 'KEY',
+    value: new Secret('zQ7-real-value'),
+    auth: { ...plain.auth },
+    hosts: [...plain.hosts],
+    ...change,
+  };
 }
 
 async function currentValue({ store, deps, owner }: Harness, name: string): Promise<string> {
@@ -38,9 +44,9 @@ describe('creating a secret', () => {
       lastUsedAt: null,
     });
     assert.deepEqual(await harness.vault.secrets.get(harness.owner, 'KEY'), view);
-    assert.equal(await currentValue(harness, 'KEY'), 'real-value');
+    assert.equal(await currentValue(harness, 'KEY'), 'zQ7-real-value');
     const sealed = await harness.store.secrets.sealed(view.id, 1);
-    assert.ok(sealed && !Buffer.from(sealed.ciphertext).includes('real-value'));
+    assert.ok(sealed && !Buffer.from(sealed.ciphertext).includes('zQ7'));
   });
 
   it('a provider settles rule and hosts', async (t) => {
@@ -69,12 +75,12 @@ describe('creating a secret', () => {
       [value(''), 'value', /1 to 8192 bytes/],
       [value('a'.repeat(8193)), 'value', /1 to 8192 bytes.* is 8193/],
       [value('é'.repeat(4097)), 'value', /is 8194/],
-      [value('real-value\n'), 'value', /line break/],
-      [value('real\rvalue'), 'value', /line break/],
-      [value('real\0value'), 'value', /NUL/],
-      [value(Buffer.from([0x72, 0xff])), 'value', /UTF-8/],
-      [value(`ghp_${makeCore('text')}`), 'value', /is a stand-in/],
-      [value(makeCore('hex')), 'value', /is a stand-in/],
+      [value('zQ7value\n'), 'value', /line break/],
+      [value('zQ7\rvalue'), 'value', /line break/],
+      [value('zQ7\0value'), 'value', /NUL/],
+      [value(Buffer.from([0x7a, 0x51, 0x37, 0xff])), 'value', /UTF-8/],
+      [value(`zQ7${makeCore('text')}`), 'value', /is a stand-in/],
+      [value(`zQ7${makeCore('hex')}`), 'value', /is a stand-in/],
       [input({ auth: undefined, hosts: undefined }), 'provider', /or auth and hosts/],
       [input({ auth: undefined }), 'provider', /or auth and hosts/],
       [input({ hosts: undefined }), 'hosts', /required with auth/],
@@ -87,7 +93,7 @@ describe('creating a secret', () => {
     ];
     for (const [wrong, field, words] of cases) {
       await assert.rejects(vault.secrets.create(owner, wrong), (error) => {
-        assert.ok(!inspect(error).includes('real'), 'the value shows in the error');
+        assert.ok(!inspect(error).includes('zQ7'), 'the value shows in the error');
         return refusal('bad_request', field, words)(error);
       });
     }
@@ -103,7 +109,10 @@ describe('creating a secret', () => {
 
   it('a name is taken once, also by two at the same time', async (t) => {
     const { vault, owner } = await startVault(t);
-    const results = await Promise.allSettled([vault.secrets.create(owner, input()), vault.secrets.create(owner, input())]);
+    const results = await Promise.allSettled([
+      vault.secrets.create(owner, input()),
+      vault.secrets.create(owner, input()),
+    ]);
     const refused = results.filter((each) => each.status === 'rejected');
     assert.equal(refused.length, 1);
     refusal('conflict', 'name', /"KEY" exists/)(refused[0]?.reason);
@@ -136,7 +145,10 @@ describe('rotating a secret', () => {
     assert.notDeepEqual(view.createdAt, clock.now);
     assert.equal(told.length, 1);
     assert.deepEqual([...(told[0]?.keys() ?? [])].toSorted(), [one.sandbox.id, two.sandbox.id].toSorted());
-    assert.deepEqual(told[0]?.get(one.sandbox.id)?.bindings.map(({ version }) => version), [2, 2]);
+    assert.deepEqual(
+      told[0]?.get(one.sandbox.id)?.bindings.map(({ version }) => version),
+      [2, 2],
+    );
     assert.equal(await currentValue(harness, 'KEY'), 'second');
   });
 
@@ -177,7 +189,10 @@ describe('deleting a secret', () => {
     const { sandbox } = await createSandbox(harness, { secrets: { KEY: 'KEY' } });
     told.length = 0;
     await vault.secrets.remove(owner, 'KEY');
-    assert.deepEqual(told[0]?.get(sandbox.id)?.bindings.map(({ state }) => state), ['revoked']);
+    assert.deepEqual(
+      told[0]?.get(sandbox.id)?.bindings.map(({ state }) => state),
+      ['revoked'],
+    );
     assert.equal(await store.secrets.sealed(id, 1), null);
     await assert.rejects(vault.secrets.get(owner, 'KEY'), refusal('not_found'));
     await assert.rejects(vault.secrets.remove(owner, 'KEY'), refusal('not_found'));

@@ -15,23 +15,10 @@ export function accessSuite({ kind, freshUrl }: StoreSetup): void {
     });
     afterAll(() => store.close());
 
-    const apiKey = (team: TeamRecord, over: Partial<ApiKeyRecord> = {}): ApiKeyRecord => ({
-      id: randomUUID(),
-      teamId: team.id,
-      name: 'laptop',
-      hash: randomUUID(),
-      hint: 'sk_live_ab',
-      operator: false,
-      createdAt: noon,
-      lastUsedAt: null,
-      revokedAt: null,
-      ...over,
-    });
-
     it('counts teams and finds one by its name', async () => {
-      const before = await store.teams.count();
+      const earlier = await store.teams.count();
       const team = await newTeam(store);
-      assert.equal(await store.teams.count(), before + 1);
+      assert.equal(await store.teams.count(), earlier + 1);
       assert.deepEqual(await store.teams.byName(team.name), team);
       assert.equal(await store.teams.byName('nobody'), null);
     });
@@ -96,4 +83,19 @@ export function accessSuite({ kind, freshUrl }: StoreSetup): void {
       await assert.rejects(own.teams.count());
     });
   });
+}
+
+function apiKey(team: TeamRecord, over: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
+  return {
+    id: randomUUID(),
+    teamId: team.id,
+    name: 'laptop',
+    hash: randomUUID(),
+    hint: 'sk_live_ab',
+    operator: false,
+    createdAt: noon,
+    lastUsedAt: null,
+    revokedAt: null,
+    ...over,
+  };
 }

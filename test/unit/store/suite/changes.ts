@@ -26,21 +26,20 @@ function listenTo(store: Store) {
   };
 }
 
+async function withStores(url: string, count: number, body: (stores: Store[]) => Promise<void>): Promise<void> {
+  const stores: Store[] = [];
+  try {
+    for (let i = 0; i < count; i++) stores.push(await openStore(url));
+    await body(stores);
+  } finally {
+    for (const each of stores) await each.close();
+  }
+}
+
 export function changeSuite({ kind, freshUrl }: StoreSetup): void {
   describe(`${kind}: changes`, () => {
-    async function withStores(count: number, body: (stores: Store[]) => Promise<void>): Promise<void> {
-      const url = await freshUrl();
-      const stores: Store[] = [];
-      try {
-        for (let i = 0; i < count; i++) stores.push(await openStore(url));
-        await body(stores);
-      } finally {
-        for (const each of stores) await each.close();
-      }
-    }
-
     it('reach subscribers of the same process before publish resolves, once each, until they stop', async () => {
-      await withStores(1, async ([store]) => {
+      await withStores(await freshUrl(), 1, async ([store]) => {
         assert.ok(store !== undefined);
         const [one, two] = [listenTo(store), listenTo(store)];
         const ids = [randomUUID(), randomUUID()];
@@ -51,13 +50,16 @@ export function changeSuite({ kind, freshUrl }: StoreSetup): void {
         await store.changes.publish(ids);
         // Long enough for an echo of our own to come back, if there were one: a full turn through the database.
         await newTeam(store);
-        assert.deepEqual(one.heard.filter((each) => each?.length !== 0), [ids, ids]);
+        assert.deepEqual(
+          one.heard.filter((each) => each?.length !== 0),
+          [ids, ids],
+        );
         assert.deepEqual(two.heard, [ids]);
       });
     });
 
     it('reach the others even where one subscriber throws', async () => {
-      await withStores(1, async ([store]) => {
+      await withStores(await freshUrl(), 1, async ([store]) => {
         assert.ok(store !== undefined);
         store.changes.subscribe(() => {
           throw new Error('broken subscriber');
@@ -69,7 +71,7 @@ export function changeSuite({ kind, freshUrl }: StoreSetup): void {
     });
 
     it('reach another process on the same database, by name or as a call to drop everything', async () => {
-      await withStores(2, async ([here, there]) => {
+      await withStores(await freshUrl(), 2, async ([here, there]) => {
         assert.ok(here !== undefined && there !== undefined);
         const listener = listenTo(there);
         await here.ping();

@@ -18,7 +18,12 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
 
     it('gives back both kinds of event as they were written, with rising ids and the name of the sandbox', async () => {
       const own = await newSandbox(store, await newTeam(store), { name: 'named' });
-      const request = requestEvent(own, { secretId: randomUUID(), errorCode: 'host_denied', status: 403, upstreamStatus: null });
+      const request = requestEvent(own, {
+        secretId: randomUUID(),
+        errorCode: 'host_denied',
+        status: 403,
+        upstreamStatus: null,
+      });
       const connection = connectionEvent(own, { verdict: 'blocked' });
       await store.events.append([request, connection]);
       const [newest, oldest] = await store.events.bySandbox(own.id, { limit: 10 });
@@ -37,7 +42,7 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(event?.sandboxId, own.id);
     });
 
-    it("shows only request rows of a secret, filtered by class of status or by failure", async () => {
+    it('shows only request rows of a secret, filtered by class of status or by failure', async () => {
       const secretId = randomUUID();
       const row = (status: number | null, errorCode: string | null = null) =>
         requestEvent(box, { secretId, status, errorCode });
@@ -68,7 +73,10 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
       const batch = Array.from({ length: 2500 }, (_, index) => requestEvent(box, { secretId, path: `/${index}` }));
       await store.events.append(batch);
       const rows = await store.events.bySecret(secretId, { limit: 5000 });
-      assert.deepEqual(rows.map((each) => each.path), batch.map((each) => each.path).toReversed());
+      assert.deepEqual(
+        rows.map((each) => each.path),
+        batch.map((each) => each.path).toReversed(),
+      );
     });
 
     it('writes a batch wholly or not at all', async () => {
@@ -82,10 +90,10 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
 
     it('is not sunk by what a client may put into a path or host', async () => {
       const secretId = randomUUID();
-      const odd = { secretId, path: "/\0/\ud800/'\"\\u0000/é/😀", host: 'x\0y', method: 'G\ud800T', latencyMs: 1.6 };
+      const odd = { secretId, path: '/\0/\ud800/\'"\\u0000/é/😀', host: 'x\0y', method: 'G\ud800T', latencyMs: 1.6 };
       await store.events.append([requestEvent(box, odd)]);
       const [event] = await store.events.bySecret(secretId, { limit: 1 });
-      assert.equal(event?.path, "/\ufffd/\ufffd/'\"\\u0000/é/😀");
+      assert.equal(event?.path, '/\ufffd/\ufffd/\'"\\u0000/é/😀');
       assert.equal(event?.host, 'x\ufffdy');
       assert.equal(event?.method, 'G\ufffdT');
       assert.equal(event?.latencyMs, 2);
@@ -99,7 +107,6 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
         assert.ok(first !== undefined);
         const own = await newSandbox(first, await newTeam(first));
         const secretId = randomUUID();
-        let writing = 8;
         const writers = Array.from({ length: 8 }, async (_, writer) => {
           for (let round = 0; round < 12; round++) {
             const path = `/${writer}/${round}`;
@@ -108,12 +115,12 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
               requestEvent(own, { secretId, path: `${path}/b` }),
             ]);
           }
-          writing--;
         });
         // Once an id was seen, no lower one may ever appear: whoever pages down from it would have skipped that row.
         const seen = new Set<number>();
         let highest = 0;
-        while (writing > 0) {
+        const done = Promise.all(writers).then(() => 'done');
+        while ((await Promise.race([done, Promise.resolve()])) !== 'done') {
           const rows = await first.events.bySecret(secretId, { limit: 1000 });
           for (const { id } of rows) {
             assert.ok(seen.has(id) || id > highest, `row ${id} appeared after row ${highest} was seen`);
@@ -121,11 +128,13 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
           for (const { id } of rows) seen.add(id);
           highest = rows[0]?.id ?? highest;
         }
-        await Promise.all(writers);
         const paged: StoredEvent[] = [];
         for (;;) {
           const last = paged.at(-1);
-          const rows = await first.events.bySandbox(own.id, { limit: 7, ...(last === undefined ? {} : { before: last.id }) });
+          const rows = await first.events.bySandbox(own.id, {
+            limit: 7,
+            ...(last === undefined ? {} : { before: last.id }),
+          });
           if (rows.length === 0) break;
           paged.push(...rows);
         }

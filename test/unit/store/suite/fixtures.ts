@@ -13,7 +13,7 @@ import type {
 export interface StoreSetup {
   kind: Store['kind'];
   /** The URL of a new, empty database. */
-  freshUrl(): Promise<string>;
+  freshUrl: () => Promise<string>;
 }
 
 export const noon = new Date('2026-01-02T12:00:00.123Z');
@@ -50,7 +50,11 @@ export function sealed(): SealedValue {
   return { ciphertext: randomBytes(60), wrappedKey: randomBytes(61), keyId: 'local:test' };
 }
 
-export async function newSecret(store: Store, team: TeamRecord, over: Partial<SecretRecord> = {}): Promise<SecretRecord> {
+export async function newSecret(
+  store: Store,
+  team: TeamRecord,
+  over: Partial<SecretRecord> = {},
+): Promise<SecretRecord> {
   const record = secret(team, over);
   await store.secrets.insert(record, sealed());
   return record;

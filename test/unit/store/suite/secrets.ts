@@ -18,7 +18,9 @@ export function secretSuite({ kind, freshUrl }: StoreSetup): void {
       const team = await newTeam(store);
       const record = secret(team, {
         authType: 'per_host',
-        authConfig: { per_host: [{ hosts: ['ü.example'], type: 'custom', headers: { 'X-Key': 'a "b" {{ value }} \\' } }] },
+        authConfig: {
+          per_host: [{ hosts: ['ü.example'], type: 'custom', headers: { 'X-Key': 'a "b" {{ value }} \\' } }],
+        },
         providerShortcut: 'anthropic',
         lastUsedAt: after(3),
       });

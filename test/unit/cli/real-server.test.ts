@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { createClient } from '../../../src/client/client.ts';
+import { runProgram, startProgram, waitUntil } from '../../support/processes.ts';
+import type { ProgramOptions } from '../../support/processes.ts';
+import { startStandin } from '../../support/standin-server.ts';
+import type { StandinServer } from '../../support/standin-server.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { canMakeTerminals, startOnTerminal } from './terminal.ts';
+
+const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
+const needsTerminal = { skip: canMakeTerminals() ? false : 'needs script(1) of util-linux' };
+const directory = temporaryDirectory('cli-run');
+const cwd = join(directory.path, 'project');
+let server: StandinServer;
+let environment: Record<string, string>;
+
+before(async () => {
+  mkdirSync(cwd);
+  server = await startStandin();
+  environment = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: directory.path,
+    STANDIN_URL: server.url,
+    STANDIN_API_KEY: server.apiKey,
+  };
+  const stored = await standin(['secret', 'create', 'anthropic-prod', '--provider', 'anthropic', '-'], {
+    input: 'sk-ant-real',
+  });
+  assert.equal(stored.code, 0, stored.stderr);
+});
+after(async () => {
+  await server.stop();
+  directory.remove();
+});
+
+function standin(args: string[], options: ProgramOptions = {}) {
+  return runProgram(binary, args, { cwd, ...options, env: { ...environment, ...options.env } });
+}
+
+function sandboxes() {
+  return createClient({ baseUrl: server.url, apiKey: server.apiKey }).sandboxes.list();
+}
+
+test('a secret goes through its whole life from the command line, and no answer holds its value', async () => {
+  const said: string[] = [];
+  const run = async (args: string[], options: ProgramOptions = {}) => {
+    const { code, stdout, stderr } = await standin(args, options);
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+    said.push(stdout, stderr);
+    return stdout;
+  };
+  await run(
+    [
+      'secret',
+      'create',
+      'crm',
+      '--host',
+      'crm.example.com',
+      '--auth',
+      'api-key',
+      '--header',
+      'X-Key',
+      '--prefix',
+      'k ',
+      '--from-stdin',
+    ],
+    {
+      input: 'value-one\n',
+    },
+  );
+  const got = z
+    .object({ auth_config: z.record(z.string(), z.unknown()) })
+    .parse(JSON.parse(await run(['secret', 'get', 'crm', '--json'])));
+  assert.deepEqual(got.auth_config, { type: 'api-key', header: 'X-Key', prefix: 'k ' });
+  await run(['secret', 'rotate', 'crm', '--from-env', 'NEXT'], { env: { NEXT: 'value-two' } });
+  assert.match(await run(['secret', 'list']), /^crm +api-key +crm\.example\.com/m);
+  await run(['secret', 'audit', 'crm', '--json']);
+  await run(['secret', 'sandboxes', 'crm', '--json']);
+  await run(['secret', 'delete', 'crm']);
+  assert.equal((await standin(['secret', 'get', 'crm'])).code, 1);
+  assert.doesNotMatch(said.join(''), /value-one|value-two/);
+});
+
+test('a refusal of the server is one line with its own words', async () => {
+  const { code, stderr } = await standin(['secret', 'create', 'x', '--provider', 'anthropc', '-'], { input: 'v' });
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: provider[^\n]*anthropic[^\n]*\n$/);
+});
+
+test('a key that the server does not take is named by where it came from', async () => {
+  const { code, stderr } = await standin(['secret', 'list'], { env: { STANDIN_API_KEY: 'wrong-key-of-some-length' } });
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: \S+ does not take the key in STANDIN_API_KEY; put a live key into STANDIN_API_KEY\n$/);
+  assert.doesNotMatch(stderr, /wrong-key/);
+});
+
+test('an API key can be made, used and revoked', async () => {
+  const made = await standin(['key', 'create', 'ci']);
+  assert.match(made.stdout, /^\S{20,}\n$/);
+  const env = { STANDIN_API_KEY: made.stdout.trim() };
+  assert.equal((await standin(['secret', 'list'], { env })).code, 0);
+  const [, id = ''] = /\(([0-9a-f-]{36})\)/.exec(made.stderr) ?? [];
+  assert.equal((await standin(['key', 'revoke', id])).code, 0);
+  assert.equal((await standin(['secret', 'list'], { env })).code, 1);
+});
+
+test('doctor finds nothing to fail on a server that runs', async () => {
+  const { code, stdout } = await standin(['doctor'], {
+    env: { STANDIN_DATA_DIR: server.dataDir, STANDIN_PROXY_LISTEN: `127.0.0.1:${server.proxyPort}` },
+  });
+  assert.equal(code, 0, stdout);
+  for (const what of ['server', 'clock', 'API key', 'egress proxy'])
+    assert.match(stdout, new RegExp(`^ok +${what}`, 'm'));
+});
+
+test('ca print prints the certificate and never the key', async () => {
+  const { stdout } = await standin(['ca', 'print'], { env: { STANDIN_DATA_DIR: server.dataDir } });
+  assert.match(stdout, /^-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----\n$/);
+  assert.doesNotMatch(stdout, /PRIVATE/);
+});
+
+test('run has the directory at its own path, a stand-in for the key, the exit code, and leaves no sandbox', async () => {
+  const line = 'pwd; echo "$KEY"; echo new > made; exit 7';
+  const { code, stdout, stderr } = await standin([
+    'run',
+    '-s',
+    'KEY=anthropic-prod',
+    '-e',
+    'X=1',
+    '--',
+    'sh',
+    '-c',
+    line,
+  ]);
+  assert.equal(code, 7, stderr);
+  const [path, key] = stdout.split('\n');
+  assert.equal(path, cwd);
+  assert.match(key ?? '', /^sk-ant-api03-standin/);
+  assert.equal(readFileSync(join(cwd, 'made'), 'utf8'), 'new\n');
+  assert.equal(statSync(join(cwd, 'made')).uid, statSync(cwd).uid);
+  assert.deepEqual(await sandboxes(), []);
+});
+
+test('run --read-only lets the command read here and not write; --no-mount shows it nothing', async () => {
+  writeFileSync(join(cwd, 'seen'), 'there\n');
+  const readOnly = await standin(['run', '--read-only', '--', 'sh', '-c', 'cat seen; echo x > unwanted']);
+  assert.match(readOnly.stdout, /there/);
+  assert.notEqual(readOnly.code, 0);
+  const none = await standin(['run', '--no-mount', '--', 'sh', '-c', `ls '${cwd}'`]);
+  assert.notEqual(none.code, 0);
+  assert.doesNotMatch(none.stdout, /seen/);
+});
+
+test('run passes every byte both ways, and the end of the input', async () => {
+  const bytes = randomBytes(3_000_000).toString('base64');
+  const { code, stdout } = await standin(['run', '--', 'cat'], { input: bytes });
+  assert.equal(code, 0);
+  assert.equal(createHash('sha256').update(stdout).digest('hex'), createHash('sha256').update(bytes).digest('hex'));
+});
+
+test('run keeps stdout and stderr apart', async () => {
+  const { stdout, stderr } = await standin(['run', '--', 'sh', '-c', 'echo out; echo err >&2']);
+  assert.deepEqual([stdout, stderr], ['out\n', 'err\n']);
+});
+
+test('a command that is not there is 127, one that a signal ended 128 and its number', async () => {
+  assert.equal((await standin(['run', '--', 'no-such-command'])).code, 127);
+  assert.equal((await standin(['run', '--', 'sh', '-c', 'kill -KILL $$'])).code, 137);
+});
+
+test('a signal to run reaches the command, and the sandbox is removed', async () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    const program = await startProgram(binary, ['run', '--', 'sh', '-c', 'echo started; exec sleep 1000'], {
+      cwd,
+      env: environment,
+    });
+    await program.waitForOutput(/started/);
+    assert.deepEqual(await program.stop(signal), { code, signal: null });
+    assert.deepEqual(await sandboxes(), []);
+  }
+});
+
+test('a command that handles the signal goes on and ends by its own code', async () => {
+  const line = 'trap "echo caught; exit 3" INT; echo started; while :; do sleep 0.05; done';
+  const program = await startProgram(binary, ['run', '--', 'sh', '-c', line], { cwd, env: environment });
+  await program.waitForOutput(/started/);
+  assert.deepEqual(await program.stop('SIGINT'), { code: 3, signal: null });
+  assert.match(program.stdout(), /caught/);
+});
+
+test('a signal while the sandbox is being made leaves none behind', async () => {
+  const program = await startProgram(binary, ['run', '--', 'sleep', '1000'], { cwd, env: environment });
+  await waitUntil(async () => (await sandboxes()).length > 0, { what: 'the sandbox to be made' });
+  assert.deepEqual(await program.stop('SIGINT'), { code: 130, signal: null });
+  assert.deepEqual(await sandboxes(), []);
+});
+
+test('on a terminal the command has one of the same size, and Ctrl-C is its own', needsTerminal, async () => {
+  const line =
+    'trap "echo interrupted; exit 5" INT; stty size; test -t 0 && test -t 1 && echo terminal; while :; do sleep 0.05; done';
+  const session = startOnTerminal([binary, 'run', '--no-mount', '--', 'sh', '-c', line], environment);
+  await session.waitFor(/30 100\s+terminal/);
+  session.type('\u0003');
+  assert.equal(await session.ended, 5, session.shown());
+  assert.match(session.shown(), /interrupted/);
+});
+
+test('the terminal inside follows the size of the one outside', needsTerminal, async () => {
+  const line = 'trap "stty size; exit" WINCH; echo started; while :; do sleep 0.05; done';
+  const session = startOnTerminal(
+    ['sh', '-c', 'tty; exec "$@"', 'sh', binary, 'run', '--no-mount', '--', 'sh', '-c', line],
+    environment,
+  );
+  await session.waitFor(/started/);
+  const [pts = ''] = /\/dev\/pts\/\d+/.exec(session.shown()) ?? [];
+  execFileSync('stty', ['-F', pts, 'columns', '57', 'rows', '21']);
+  await session.ended;
+  assert.match(session.shown(), /21 57/);
+});
+
+test('--driver external runs the command here, with the stand-in in place of the real key, and says so', async () => {
+  const { code, stdout, stderr } = await standin(
+    [
+      'run',
+      '--driver',
+      'external',
+      '-s',
+      'KEY=anthropic-prod',
+      '--',
+      'sh',
+      '-c',
+      'echo "$KEY"; test -r "$SSL_CERT_FILE" && echo trust; env; exit 9',
+    ],
+    {
+      env: { KEY: 'the-real-one' },
+    },
+  );
+  assert.equal(code, 9);
+  assert.match(stdout, /^sk-ant-api03-standin\S+\ntrust\n/);
+  assert.doesNotMatch(stdout, /the-real-one/);
+  assert.ok(!stdout.includes(server.apiKey));
+  assert.match(stderr, /nothing isolates it/);
+  assert.deepEqual(await sandboxes(), []);
+});
+
+test('a sandbox that stays can be used, attached to and deleted from the command line', async () => {
+  const created = await standin(['sandbox', 'create', 'agent', '--metadata', 'team=web']);
+  const id = created.stdout.trim();
+  assert.equal(created.code, 0, created.stderr);
+  assert.match((await standin(['sandbox', 'list', '--metadata', 'team=web'])).stdout, /agent/);
+  assert.equal((await standin(['sandbox', 'attach', id, 'KEY=anthropic-prod'])).code, 0);
+  const exec = await standin(['sandbox', 'exec', id, '--', 'sh', '-c', 'printf %s "$KEY"; exit 4']);
+  assert.equal(exec.code, 4);
+  assert.match(exec.stdout, /^sk-ant-api03-standin/);
+  const asJson = await standin(['sandbox', 'exec', '--json', id, '--', 'sh', '-c', 'echo out; exit 6']);
+  assert.equal(asJson.code, 6);
+  assert.deepEqual(z.looseObject({}).parse(JSON.parse(asJson.stdout))['stdout'], 'out\n');
+  assert.equal((await standin(['sandbox', 'detach', id, 'KEY'])).code, 0);
+  assert.match((await standin(['sandbox', 'get', id])).stdout, /^name +agent$/m);
+  assert.equal((await standin(['sandbox', 'delete', id])).code, 0);
+  assert.equal((await standin(['sandbox', 'get', id])).code, 1);
+});
+
+test('--show-env can be read by a shell', async () => {
+  const created = await standin([
+    'sandbox',
+    'create',
+    'ci',
+    '--driver',
+    'external',
+    '-s',
+    'KEY=anthropic-prod',
+    '-e',
+    "ODD=it's $HOME",
+    '--show-env',
+  ]);
+  assert.equal(created.code, 0, created.stderr);
+  const { stdout } = await runProgram('sh', ['-c', `${created.stdout}\nprintf '%s|%s' "$KEY" "$ODD"`]);
+  assert.match(stdout, /^sk-ant-api03-standin[^|]+\|it's \$HOME$/);
+  for (const each of z.array(z.object({ id: z.string() })).parse(await sandboxes()))
+    await standin(['sandbox', 'delete', each.id]);
+});
