@@ -44,8 +44,8 @@ export interface ConnectTo {
   toPort: number;
 }
 
-interface Setting<Key extends keyof Config = keyof Config> {
-  key: Key;
+interface Setting {
+  key: keyof Config;
   env: string;
   flag: string;
   help: string;
@@ -53,12 +53,16 @@ interface Setting<Key extends keyof Config = keyof Config> {
   fallback: () => string | undefined;
   /** What `standin config` shows for the fallback. */
   fallbackHelp?: string;
-  parse: (text: string) => Config[Key];
+  /** Throws an Error that says what form the setting takes. */
+  parse: (text: string) => Config[keyof Config];
   secret?: boolean;
 }
 
-function setting<Key extends keyof Config>(definition: Setting<Key>): Setting {
-  return definition as unknown as Setting;
+/** Ties what `parse` gives to the key's own type. */
+function setting<Key extends keyof Config>(
+  definition: Setting & { key: Key; parse: (text: string) => Config[Key] },
+): Setting {
+  return definition;
 }
 
 const defaultDataDir = () =>
@@ -130,7 +134,7 @@ export const settings: readonly Setting[] = [
     key: 'bootstrapApiKey',
     env: 'STANDIN_BOOTSTRAP_API_KEY',
     flag: '--bootstrap-api-key',
-    help: "at the first start only: the key of the team `default`; without it one is made and printed once",
+    help: 'at the first start only: the key of the team `default`; without it one is made and printed once',
     fallback: () => undefined,
     fallbackHelp: 'none',
     parse: bootstrapKey,
@@ -228,7 +232,11 @@ export function loadConfig(
       ['file', `${variable} in ${path ?? ''}`, file.get(variable)],
       ['default', variable, fallback()],
     ];
-    const [source, place, text] = candidates.find(([, , value]) => value !== undefined) ?? ['default', variable, undefined];
+    const [source, place, text] = candidates.find(([, , value]) => value !== undefined) ?? [
+      'default',
+      variable,
+      undefined,
+    ];
     sources[key] = source;
     values[key] = null;
     if (text === undefined) continue;
@@ -238,9 +246,18 @@ export function loadConfig(
       throw new StartupError(`${place}: ${error instanceof Error ? error.message : 'not understood'}`);
     }
   }
-  const config = values as unknown as Config;
-  if (config.databaseUrl === 'sqlite:') config.databaseUrl = `sqlite:${join(config.dataDir, 'standin.db')}`;
-  return { config: Object.freeze(config), sources: sources as Record<keyof Config, Source> };
+  if (!isComplete(values) || !hasAllSources(sources)) throw new TypeError('a setting is missing');
+  if (values.databaseUrl === 'sqlite:') values.databaseUrl = `sqlite:${join(values.dataDir, 'standin.db')}`;
+  return { config: Object.freeze(values), sources };
+}
+
+/** Each setting's `parse` has made its value; this says so to the types. */
+function isComplete(values: Partial<Record<keyof Config, unknown>>): values is Config & Record<keyof Config, unknown> {
+  return settings.every(({ key }) => key in values);
+}
+
+function hasAllSources(sources: Partial<Record<keyof Config, Source>>): sources is Record<keyof Config, Source> {
+  return settings.every(({ key }) => key in sources);
 }
 
 /** Each setting as `standin config` prints it: no password, no key. */
@@ -287,7 +304,13 @@ function readConfigFile(path: string): Map<string, string> {
     if (equals < 1 || !known.has(name)) {
       throw new StartupError(`config file ${path}, line ${index + 1}: not a setting (\`standin config\` lists them)`);
     }
-    found.set(name, line.slice(equals + 1).trim().replace(/^"(.*)"$/, '$1'));
+    found.set(
+      name,
+      line
+        .slice(equals + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1'),
+    );
   }
   return found;
 }
@@ -306,7 +329,9 @@ function show(value: Config[keyof Config]): string {
 
 function redact(value: Config[keyof Config]): string {
   if (typeof value !== 'string') return 'none';
-  return value.startsWith('sqlite:') ? value : value.replace(/\/\/([^:@/]*)(:[^@/]*)?@/, '//$1:[secret]@').replace(/^(?!postgres).*$/, '[secret]');
+  return value.startsWith('sqlite:')
+    ? value
+    : value.replace(/\/\/([^:@/]*)(:[^@/]*)?@/, '//$1:[secret]@').replace(/^(?!postgres).*$/, '[secret]');
 }
 
 function bracket(host: string): string {
@@ -341,7 +366,8 @@ function listenAddress(text: string): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port > 65_535) throw new Error('must be address:port, such as 127.0.0.1:8787 or [::1]:8787');
+  if (host === undefined || port > 65_535)
+    throw new Error('must be address:port, such as 127.0.0.1:8787 or [::1]:8787');
   return { host, port };
 }
 
@@ -372,7 +398,8 @@ function databaseUrl(text: string): string {
 }
 
 function bootstrapKey(text: string): string {
-  if (text.length < 20 || /[^\x21-\x7e]/.test(text)) throw new Error('must be 20 or more printable characters without spaces');
+  if (text.length < 20 || /[^\x21-\x7e]/.test(text))
+    throw new Error('must be 20 or more printable characters without spaces');
   return text;
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Envelope } from './crypto/envelope.ts';
+import type { Envelope, SealedValue } from './crypto/envelope.ts';
 import { Secret, exposeSecret } from './crypto/secret.ts';
 import { StartupError } from './errors.ts';
 import type { Store } from './store/store.ts';
@@ -21,11 +21,7 @@ export async function loadTokenKey(store: Store, envelope: Envelope): Promise<Se
     JSON.stringify({ ciphertext: encode(ciphertext), wrappedKey: encode(wrappedKey), keyId }),
   );
   try {
-    const sealed = JSON.parse(kept) as { ciphertext: string; wrappedKey: string; keyId: string };
-    const opened = await envelope.open(
-      { ciphertext: decode(sealed.ciphertext), wrappedKey: decode(sealed.wrappedKey), keyId: sealed.keyId },
-      tokenKeyContext,
-    );
+    const opened = await envelope.open(parseSealed(kept), tokenKeyContext);
     return new Secret(Buffer.from(exposeSecret(opened).toString('latin1'), 'base64'));
   } catch (error) {
     throw new StartupError(
@@ -39,6 +35,10 @@ function encode(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-function decode(text: string): Buffer {
-  return Buffer.from(text, 'base64');
+function parseSealed(text: string): SealedValue {
+  const { ciphertext, wrappedKey, keyId }: Record<string, unknown> = { ...Object(JSON.parse(text)) };
+  if (typeof ciphertext !== 'string' || typeof wrappedKey !== 'string' || typeof keyId !== 'string') {
+    throw new TypeError('not a sealed value');
+  }
+  return { ciphertext: Buffer.from(ciphertext, 'base64'), wrappedKey: Buffer.from(wrappedKey, 'base64'), keyId };
 }

@@ -6,7 +6,17 @@ export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 's
 export type LogLevel = (typeof logLevels)[number];
 
 /** Fields that could carry a credential are cut out whatever their value; a `Secret` prints as `[secret]` by itself. */
-const redacted = ['value', 'token', 'access_token', 'proxy_token', 'api_key', 'authorization', 'headers', 'env', 'body'];
+const redacted = [
+  'value',
+  'token',
+  'access_token',
+  'proxy_token',
+  'api_key',
+  'authorization',
+  'headers',
+  'env',
+  'body',
+];
 
 /** JSON lines on stderr, or short coloured lines where stderr is a terminal. */
 export function createLogger(options: { level: LogLevel; name?: string; pretty?: boolean }): Logger {
@@ -33,18 +43,24 @@ function describeError(error: unknown): unknown {
   };
 }
 
+/** A line of pino's own. */
+function parseLine(line: string): Record<string, unknown> {
+  const parsed: unknown = JSON.parse(line);
+  return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
+}
+
 const colours: Record<string, string> = { fatal: '31', error: '31', warn: '33', info: '36', debug: '2', trace: '2' };
 
 function prettyStream(): { write: (line: string) => void } {
   return {
     write(line) {
-      const { level, time, room, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const { level, time, room, msg, ...rest } = parseLine(line);
       const name = String(level);
       const stamp = String(time).slice(11, 19);
       const extra = Object.entries(rest)
         .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
         .join('');
-      const place = room === undefined ? '' : `${String(room)}: `;
+      const place = typeof room === 'string' ? `${room}: ` : '';
       process.stderr.write(
         `\u001b[2m${stamp}\u001b[0m \u001b[${colours[name] ?? '0'}m${name.padEnd(5)}\u001b[0m ${place}${String(msg)}\u001b[2m${extra}\u001b[0m\n`,
       );

@@ -44,7 +44,10 @@ export interface RunningServer {
  * The composition root: configuration in, running objects out, in the order in which each needs the one before.
  * Whatever keeps it from starting is a StartupError; what had been started by then is stopped again.
  */
-export async function startServer(config: Readonly<Config>, options: { version: string; log: Logger }): Promise<RunningServer> {
+export async function startServer(
+  config: Readonly<Config>,
+  options: { version: string; log: Logger },
+): Promise<RunningServer> {
   const { log, version } = options;
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
@@ -96,7 +99,9 @@ export async function startServer(config: Readonly<Config>, options: { version: 
       privateDirectories: [config.dataDir],
       network: egress,
     });
-    const drivers = new Map<string, SandboxDriver>([createExternalDriver(), bubblewrap].map((each) => [each.name, each]));
+    const drivers = new Map<string, SandboxDriver>(
+      [createExternalDriver(), bubblewrap].map((each) => [each.name, each]),
+    );
     undo.push(async () => {
       for (const driver of drivers.values()) await driver.close();
     });
@@ -104,7 +109,8 @@ export async function startServer(config: Readonly<Config>, options: { version: 
     if (config.sandboxDriver === 'bubblewrap' && problems.length > 0) {
       throw new StartupError(`bubblewrap sandboxes cannot run here: ${problems.join('; ')}`);
     }
-    const defaultDriver = config.sandboxDriver !== 'auto' ? config.sandboxDriver : problems.length === 0 ? 'bubblewrap' : 'external';
+    const defaultDriver =
+      config.sandboxDriver !== 'auto' ? config.sandboxDriver : problems.length === 0 ? 'bubblewrap' : 'external';
 
     // Every process on the database hears of a change; this one's workers have forgotten before it is answered.
     let forgotten: Promise<unknown> = Promise.resolve();
@@ -191,7 +197,9 @@ async function listen(address: ListenAddress, setting: string, start: () => Prom
       EACCES: `not permitted. Choose a port above 1023 with ${setting}`,
       EADDRNOTAVAIL: `this machine has no such address. Set ${setting} to one that it has`,
     };
-    throw new StartupError(`cannot listen on ${place}: ${reason[code] ?? `${code || 'unknown'}; check ${setting}`}`, { cause: error });
+    throw new StartupError(`cannot listen on ${place}: ${reason[code] ?? `${code || 'unknown'}; check ${setting}`}`, {
+      cause: error,
+    });
   }
 }
 

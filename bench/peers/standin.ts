@@ -16,7 +16,6 @@ export async function startStandinPeer({ authority, upstreamPort, launcher }: Pe
     env: {
       STANDIN_EGRESS_CONNECT_TO: `${upstreamHost}:443:127.0.0.1:${upstreamPort}`,
       STANDIN_EGRESS_CA_FILE: rootFile,
-      STANDIN_EGRESS_ALLOW_PRIVATE: '127.0.0.0/8',
     },
   });
   const stop = async () => {

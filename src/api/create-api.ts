@@ -26,6 +26,8 @@ export interface ApiOptions extends SystemFacts {
   dataplaneDomain: string;
   /** Names beside the loopback ones by which a listener on a loopback address may be called. */
   hosts?: readonly string[];
+  /** How long a stopping server waits for what is under way, in milliseconds. */
+  drainMs?: number;
 }
 
 const bodyLimit = 64 * 1024;
@@ -33,6 +35,8 @@ const bodyLimit = 64 * 1024;
 /** How long a client may take to send its head, and the whole request. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
+
+const defaultDrainMs = 5000;
 
 /**
  * The HTTP server of the control plane, and of the data plane by header; the caller lets it listen. For another
@@ -91,6 +95,8 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
   app.addHook('preClose', async () => {
     stopping.abort();
     upgrades.close();
+    // A head that never ends would keep the server: once it closes, Node no longer looks at its own time limits.
+    setTimeout(() => app.server.closeAllConnections(), options.drainMs ?? defaultDrainMs).unref();
   });
 
   app.setErrorHandler((error, request, reply) => {

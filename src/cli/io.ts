@@ -1,4 +1,5 @@
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { Writable } from 'node:stream';
+import type { ReadStream } from 'node:tty';
 
 /** What the command line has of its process; a test gives its own. */
 export interface Io {
@@ -6,9 +7,12 @@ export interface Io {
   env: NodeJS.ProcessEnv;
   cwd: string;
   stdin: ReadStream;
-  stdout: WriteStream;
-  stderr: WriteStream;
+  stdout: OutputStream;
+  stderr: OutputStream;
 }
+
+/** A terminal or a pipe. */
+export type OutputStream = Writable & { isTTY?: boolean; columns?: number; rows?: number };
 
 /** The process's own. */
 export function processIo(): Io {

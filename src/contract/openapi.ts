@@ -1,9 +1,10 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { errorCodes } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { componentSchemas, schemaOf } from './components.ts';
 import { errorsOf } from './operation.ts';
 import type { Operation } from './operation.ts';
 import { operationList } from './operations.ts';
-import { errorEnvelope } from './schemas/system.ts';
 
 export interface OpenApiDocument {
   openapi: string;
@@ -31,7 +32,8 @@ export function createOpenApi(options: { version: string; statusOf: Record<Error
     servers: [{ url: '/' }],
     paths,
     components: {
-      schemas: { Error: schemaOf(errorEnvelope) },
+      schemas: componentSchemas(),
+      responses: errorResponses(options.statusOf),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         accessToken: {
@@ -95,24 +97,22 @@ function successOf({ success, webSocket }: Operation) {
 }
 
 function refusalsOf(operation: Operation, statusOf: Record<ErrorCode, number>) {
-  const byStatus = Map.groupBy(errorsOf(operation), (code) => statusOf[code]);
-  const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
-  const sorted = [...byStatus].toSorted(([a], [b]) => a - b);
+  const statuses = new Set(errorsOf(operation).map((code) => statusOf[code]));
+  return Object.fromEntries([...statuses].map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+}
+
+/** One response for each status, with the codes that it may carry. */
+function errorResponses(statusOf: Record<ErrorCode, number>) {
+  const byStatus = Map.groupBy(errorCodes, (code) => statusOf[code]);
+  const retryAfter = { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' } };
   return Object.fromEntries(
-    sorted.map(([status, codes]) => [
+    [...byStatus].map(([status, codes]) => [
       status,
       {
         description: codes.map((code) => `\`${code}\``).join(', '),
-        ...(status === 429
-          ? { headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' } } }
-          : {}),
-        content,
+        ...(status === 429 ? { headers: retryAfter } : {}),
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     ]),
   );
-}
-
-function schemaOf(schema: z.ZodType) {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
-  return rest;
 }

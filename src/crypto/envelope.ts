@@ -32,18 +32,18 @@ export function createEnvelope(provider: KeyProvider): Envelope {
     async seal(value, context) {
       const dataKey = randomBytes(32);
       try {
-        const ciphertext = sealBox(dataKey, exposeSecret(value), associatedData('value', context));
-        return { ciphertext, ...(await provider.wrap(dataKey, associatedData('data-key', context))) };
+        const ciphertext = sealBox(dataKey, exposeSecret(value), associatedData(context));
+        return { ciphertext, ...(await provider.wrap(dataKey, associatedData(context))) };
       } finally {
         dataKey.fill(0);
       }
     },
 
     async open(sealed, context) {
-      const dataKey = await provider.unwrap(sealed.wrappedKey, associatedData('data-key', context), sealed.keyId);
+      const dataKey = await provider.unwrap(sealed.wrappedKey, associatedData(context), sealed.keyId);
       let plaintext: Buffer | undefined;
       try {
-        plaintext = openBox(dataKey, sealed.ciphertext, associatedData('value', context));
+        plaintext = openBox(dataKey, sealed.ciphertext, associatedData(context));
         return new Secret(plaintext);
       } finally {
         dataKey.fill(0);
@@ -53,6 +53,6 @@ export function createEnvelope(provider: KeyProvider): Envelope {
   };
 }
 
-function associatedData(part: 'value' | 'data-key', { purpose, teamId, secretId, version }: SealContext): Buffer {
-  return encodeFields(['standin', part, purpose, teamId, secretId, String(version)]);
+function associatedData({ purpose, teamId, secretId, version }: SealContext): Buffer {
+  return encodeFields(['standin', purpose, teamId, secretId, String(version)]);
 }

@@ -1,20 +1,19 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { parseAuthority } from '../net/hostname.ts';
 import type { Authority } from '../net/hostname.ts';
 import type { EgressContext, TrackedConnection } from './context.ts';
 import { Exchange } from './exchange.ts';
+import { identify } from './identify.ts';
 import { recordConnection } from './recorder.ts';
-import type { SandboxEntry } from './registry.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import { hostDenied } from './request-judge.ts';
 import { resolveDestination } from './target.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
 import { findHeadEnd } from './wire/head-end.ts';
 import type { RequestHead } from './wire/head.ts';
 import { parseRequestHead } from './wire/http1-request.ts';
-import { knownHeader } from './wire/known-headers.ts';
 import { WireError } from './wire/wire-error.ts';
 
 /** What is known of a connection before its first request. */
@@ -54,7 +53,12 @@ export class ClientConnection implements TrackedConnection {
   #halfClosed = false;
   #served = 0;
 
-  constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
+  /** Serves the connection until it closes. */
+  static serve(context: EgressContext, socket: Socket, origin: ConnectionOrigin): ClientConnection {
+    return new ClientConnection(context, socket, origin);
+  }
+
+  private constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
     this.context = context;
     this.socket = socket;
     this.origin = origin;
@@ -207,10 +211,10 @@ export class ClientConnection implements TrackedConnection {
       );
       return;
     }
-    this.identify(head, (sandboxId, entry) => {
+    identify(this.context, { head, socket: this.socket, sandboxId: this.origin.sandboxId }, (entry) => {
       if (this.socket.destroyed) return;
-      if (typeof sandboxId !== 'string') {
-        this.#answer(sandboxId);
+      if ('code' in entry) {
+        this.#answer(entry);
         return;
       }
       const { verdict, rule } = entry.rules.network.judgeHost(authority.host);
@@ -223,71 +227,14 @@ export class ClientConnection implements TrackedConnection {
           verdict: 'blocked',
           matchRule: outside ? 'address guard' : rule,
         });
-        this.#answer(refusal('host_denied', `${authority.host} is not allowed by this sandbox's network rules`));
+        this.#answer(hostDenied(authority.host));
         return;
       }
       this.#detach();
       this.socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       if (rest.length > 0) this.socket.unshift(rest);
-      openTunnel(this.context, this.socket, { sandboxId, connect: authority, dialled: null });
+      openTunnel(this.context, this.socket, { sandboxId: entry.snapshot.id, connect: authority, dialled: null });
     });
-  }
-
-  /**
-   * Who sends this request: the sandbox of the listener, or the one whose token `Proxy-Authorization` carries. Calls
-   * back with its id and rules, at once where they are held.
-   */
-  identify(head: RequestHead, then: (sandboxId: string | Refusal, entry: SandboxEntry) => void): void {
-    const fail = then as (refused: Refusal) => void;
-    const { sandboxId } = this.origin;
-    if (sandboxId !== null) {
-      this.#withEntry(sandboxId, fail, (entry) => then(sandboxId, entry));
-      return;
-    }
-    const credentials = proxyCredentials(head);
-    const now = Date.now();
-    const throttleKey = `${this.socket.remoteAddress ?? ''}|${credentials?.id ?? ''}`;
-    if (this.context.failures.blocked(throttleKey, now)) {
-      fail(refusal('rate_limited', 'too many wrong proxy credentials; wait ten seconds'));
-      return;
-    }
-    const refuse = () => {
-      if (credentials !== null) this.context.failures.fail(throttleKey, now);
-      fail(
-        refusal('proxy_auth_required', 'Proxy-Authorization: Basic with the sandbox id and its proxy token is needed'),
-      );
-    };
-    if (credentials === null || !uuid.test(credentials.id)) {
-      refuse();
-      return;
-    }
-    this.#withEntry(
-      credentials.id,
-      (refused) => (refused.code === 'proxy_auth_required' ? refuse() : fail(refused)),
-      (entry) => {
-        const given = createHash('sha256').update(credentials.token).digest();
-        const wanted = Buffer.from(entry.snapshot.proxyTokenHash, 'hex');
-        if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) refuse();
-        else if (entry.snapshot.deleted === true) fail(sandboxGone());
-        else then(credentials.id, entry);
-      },
-    );
-  }
-
-  #withEntry(id: string, fail: (refused: Refusal) => void, then: (entry: SandboxEntry) => void): void {
-    const use = (entry: SandboxEntry | null) => {
-      if (entry === null) fail(refusal('proxy_auth_required', 'no such sandbox'));
-      else if (entry.snapshot.deleted === true && this.origin.sandboxId !== null) fail(sandboxGone());
-      else then(entry);
-    };
-    const held = this.context.registry.get(id);
-    if (held !== undefined) {
-      use(held);
-      return;
-    }
-    this.context.registry
-      .load(id)
-      .then(use, () => fail(refusal('vault_unavailable', 'the control plane does not answer')));
   }
 
   #onEnd = (): void => {
@@ -343,25 +290,6 @@ export class ClientConnection implements TrackedConnection {
   destroy(): void {
     this.socket.destroy();
   }
-}
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const basicCredentials = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
-
-function proxyCredentials(head: RequestHead): { id: string; token: string } | null {
-  for (let line = 0; line < head.lines.count; line++) {
-    if (head.lines.kinds[line] !== knownHeader.proxyAuthorization) continue;
-    const [, encoded] = basicCredentials.exec(head.lines.value(line)) ?? [];
-    if (encoded === undefined) return null;
-    const decoded = Buffer.from(encoded, 'base64').toString('latin1');
-    const colon = decoded.indexOf(':');
-    return colon === -1 ? null : { id: decoded.slice(0, colon), token: decoded.slice(colon + 1) };
-  }
-  return null;
-}
-
-function sandboxGone(): Refusal {
-  return refusal('sandbox_revoked', 'this sandbox has been deleted');
 }
 
 function arrivalOf(origin: ConnectionOrigin): Parameters<typeof resolveDestination>[0] | null {

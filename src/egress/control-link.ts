@@ -35,19 +35,22 @@ export class ControlLink implements ControlPort {
   }
 
   async sandbox(id: string): Promise<SandboxSnapshot | null> {
-    return (await this.#ask({ what: 'sandbox', sandboxId: id })) as SandboxSnapshot | null;
+    const answer = await this.#ask({ what: 'sandbox', sandboxId: id });
+    return answer.what === 'sandbox' ? answer.sandbox : null;
   }
 
   async value(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null> {
-    const bytes = (await this.#ask({ what: 'value', ...ask })) as Uint8Array | null;
-    if (bytes === null) return null;
-    const secret = new Secret(bytes);
-    bytes.fill(0);
+    const answer = await this.#ask({ what: 'value', ...ask });
+    if (answer.what !== 'value' || answer.value === null) return null;
+    const secret = new Secret(answer.value);
+    answer.value.fill(0);
     return secret;
   }
 
   async leaf(host: string): Promise<LeafCertificate> {
-    return (await this.#ask({ what: 'leaf', host })) as LeafCertificate;
+    const answer = await this.#ask({ what: 'leaf', host });
+    if (answer.what !== 'leaf') throw new Error('the control plane gave no leaf');
+    return answer.leaf;
   }
 
   record(event: EgressEvent): void {

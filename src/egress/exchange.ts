@@ -1,18 +1,17 @@
 import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
+import { Admission } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { identify } from './identify.ts';
 import { buildRequestHead } from './inject-head.ts';
-import type { Swap } from './inject-slots.ts';
-import { judgeCredentials, scanTrailers } from './inject.ts';
 import { recordConnection, recordRequest } from './recorder.ts';
-import type { SandboxEntry } from './registry.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import { upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
-import { resolveRequest } from './target.ts';
 import type { Target } from './target.ts';
 import { DialError } from './upstream.ts';
-import type { UpstreamConnection, UpstreamHandler, UpstreamTarget } from './upstream.ts';
+import type { UpstreamConnection, UpstreamHandler } from './upstream.ts';
 import { BodyReader } from './wire/body.ts';
 import type { RequestHead } from './wire/head.ts';
 import { WireError } from './wire/wire-error.ts';
@@ -25,8 +24,6 @@ const freshIdleMs = 5_000;
 const switchedIdleMs = 4 * 3_600_000;
 /** Content held while the upstream is being dialled. */
 const maxHeldBody = 256 * 1024;
-/** How often a request is judged again when its secret changes under it. */
-const maxAttempts = 3;
 /** A refused request's content is read to its end up to this size, so that the connection can go on. */
 const maxDrained = 256 * 1024;
 
@@ -39,9 +36,7 @@ export class Exchange implements UpstreamHandler {
   readonly #head: RequestHead;
   readonly #body: BodyReader;
   readonly #started = Date.now();
-  #entry: SandboxEntry | null = null;
-  #target: Target | null = null;
-  #swaps: readonly Swap[] = [];
+  readonly #admission: Admission;
   #upstream: UpstreamConnection | null = null;
   #relay: ResponseRelay | null = null;
   /** Content that came before there was anywhere to send it. */
@@ -52,14 +47,25 @@ export class Exchange implements UpstreamHandler {
   /** Refused: what is still to come of the request is thrown away, then the connection goes on or not. */
   #refused: { keepAlive: boolean } | null = null;
   #over = false;
-  #secretIds: string[] = [];
-  #foreign: string[] = [];
-  #attempts = 0;
 
   constructor(client: ClientConnection, head: RequestHead) {
     this.#client = client;
     this.#head = head;
     this.#body = new BodyReader(head.framing, 400);
+    const { destination, misdirected } = client;
+    this.#admission = new Admission({
+      registry: client.context.registry,
+      request: { head, destination, misdirected, trailers: () => this.#body.trailers },
+      outcome: {
+        admit: (values) => this.#connect(values),
+        refuse: (refused) => this.#refuse(refused),
+        deny: (refused, matchRule) => this.#deny(refused, { matchRule, dstIp: null }),
+      },
+    });
+  }
+
+  get #host(): string {
+    return this.#admission.target?.host ?? this.#client.destination?.host ?? '';
   }
 
   get wantsBody(): boolean {
@@ -76,9 +82,11 @@ export class Exchange implements UpstreamHandler {
       );
       return end;
     }
-    this.#client.identify(this.#head, (sandboxId, entry) => {
-      if (typeof sandboxId === 'string') this.#judge(entry);
-      else this.#refuse(sandboxId);
+    const { socket, sandboxId } = this.#client;
+    identify(this.#client.context, { head: this.#head, socket, sandboxId }, (entry) => {
+      if (this.#over) return;
+      if ('code' in entry) this.#refuse(entry);
+      else this.#admission.judge(entry);
     });
     return end;
   }
@@ -115,127 +123,18 @@ export class Exchange implements UpstreamHandler {
 
   /** Trailers are judged like a head: whoever may not carry a stand-in there ends the request before it is whole. */
   #sendTrailers(trailers: Buffer): void {
-    if (this.#entry === null || this.#target === null) {
-      // The head has not been judged yet: `#judge` looks at them in its turn.
-      this.#sendBody(trailers);
-      return;
-    }
-    if (this.#refuseTrailers(this.#entry, this.#target.host)) return;
-    this.#sendBody(trailers);
-  }
-
-  #refuseTrailers(entry: SandboxEntry, host: string): boolean {
-    const { trailers } = this.#body;
-    const found = trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
-    if (found === null) return false;
-    this.#secretIds.push(...found.bindings.map((each) => each.secretId));
-    this.#foreign.push(...found.foreign);
-    this.#fail(found.refused);
-    return true;
-  }
-
-  /** Steps 1 to 4: sandbox, network rules, stand-ins. */
-  #judge(entry: SandboxEntry): void {
-    if (this.#over) return;
-    this.#entry = entry;
-    const { misdirected, destination } = this.#client;
-    const target = misdirected ?? resolveRequest(destination, this.#head);
-    if ('refused' in target) {
-      this.#refuse(target.refused);
-      return;
-    }
-    this.#target = target;
-    const { verdict, rule } = entry.rules.network.judgeHost(target.host);
-    if (verdict === 'deny') {
-      this.#deny({ matchRule: rule, dstIp: null });
-      return;
-    }
-    const judged = judgeCredentials(entry.rules, { head: this.#head, target, cleartextAllowed: false });
-    if (judged.kind === 'refuse') {
-      this.#secretIds = judged.bindings.map((each) => each.secretId);
-      this.#foreign = judged.foreign;
-      this.#refuse(judged.refused);
-      return;
-    }
-    if (this.#refuseTrailers(entry, target.host)) return;
-    if (judged.kind === 'pass') {
-      this.#connect(new Map());
-      return;
-    }
-    this.#swaps = judged.swaps;
-    this.#secretIds = [...new Set(judged.swaps.map((each) => each.binding.secretId))];
-    this.#openValues(entry, judged.swaps);
-  }
-
-  /** Step 5: the values, out of what this worker holds or from the control plane. */
-  #openValues(entry: SandboxEntry, swaps: readonly Swap[]): void {
-    const { registry } = this.#client.context;
-    const values = new Map<string, Secret>();
-    for (const { binding } of swaps) {
-      const held = registry.value(entry, binding);
-      if (held === undefined) {
-        this.#loadValues(entry, swaps).catch(() => this.#refuse(vaultSilent()));
-        return;
-      }
-      values.set(binding.id, held);
-    }
-    this.#connect(values);
-  }
-
-  async #loadValues(entry: SandboxEntry, swaps: readonly Swap[]): Promise<void> {
-    const { registry } = this.#client.context;
-    const values = new Map<string, Secret>();
-    for (const { binding } of swaps) {
-      const value = registry.value(entry, binding) ?? (await registry.loadValue(entry, binding));
-      if (value === null) {
-        const revoked = refusal('credential_revoked', `${binding.envKey}: its secret was revoked`);
-        await this.#judgeAgain(entry, revoked, { stale: true });
-        return;
-      }
-      values.set(binding.id, value);
-    }
-    if (!this.#over) this.#connect(values);
-  }
-
-  /**
-   * The secret changed, or its value was wiped, after the rules were read: everything is judged anew, a few times at
-   * most. `stale`: the rules that this worker holds are the ones that were wrong.
-   */
-  async #judgeAgain(entry: SandboxEntry, otherwise: Refusal, options: { stale: boolean }): Promise<void> {
-    const { registry } = this.#client.context;
-    const { id } = entry.snapshot;
-    if (this.#attempts < maxAttempts) {
-      this.#attempts += 1;
-      if (options.stale && registry.get(id) === entry) registry.forget([id]);
-      const fresh = registry.get(id) ?? (await registry.load(id));
-      if (fresh !== null && fresh.snapshot.deleted !== true) {
-        this.#judge(fresh);
-        return;
-      }
-    }
-    this.#refuse(otherwise);
+    // Where the head has not been judged yet, they are judged with it.
+    const refused = this.#admission.judgeTrailers();
+    if (refused === null) this.#sendBody(trailers);
+    else this.#fail(refused);
   }
 
   /** Steps 6 and 7: a connection that belongs to this sandbox and host, then the request in one write. */
   #connect(values: Map<string, Secret>): void {
-    const [entry, target] = [this.#entry, this.#target];
+    const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
     const { pool, guard } = this.#client.context;
-    const { network } = entry.rules;
-    const asked = network.judgeHost(target.host);
-    const upstreamTarget: UpstreamTarget = {
-      sandboxId: entry.snapshot.id,
-      host: target.host,
-      port: target.port,
-      tls: target.scheme === 'https',
-      judgeAddress: (address) => {
-        const verdict = asked.verdict === 'ask-address' ? network.judgeAddress(address) : asked;
-        if (verdict.verdict === 'deny')
-          return refusal('host_denied', `${target.host} is at an address that this sandbox's rules deny`);
-        if (guard(address)) return null;
-        return refusal('host_denied', `${target.host} is at an address that is not public (${address})`);
-      },
-    };
+    const upstreamTarget = upstreamTargetOf(entry, target, guard);
     const safe = idempotent.has(this.#head.method) && this.#head.framing.kind === 'none';
     const pooled = pool.take(upstreamTarget, safe ? pool.idleTimeoutMs : freshIdleMs);
     if (pooled !== null) {
@@ -252,29 +151,20 @@ export class Exchange implements UpstreamHandler {
   }
 
   #dialFailed(error: unknown): void {
-    const [entry, target] = [this.#entry, this.#target];
-    if (entry === null || target === null || this.#over) return;
+    if (this.#over) return;
     if (!(error instanceof DialError)) {
       this.#client.context.log.error({ err: error }, 'an upstream could not be dialled');
-      this.#refuse(refusal('upstream_unreachable', `${target.host} cannot be reached`));
-      return;
+      this.#refuse(refusal('upstream_unreachable', `${this.#host} cannot be reached`));
+    } else if (error.refused.code === 'host_denied') {
+      this.#deny(error.refused, { matchRule: 'address guard', dstIp: error.address });
+    } else {
+      this.#recordConnection({ matchRule: null, dstIp: error.address, verdict: 'failed' });
+      this.#refuse(error.refused);
     }
-    if (error.refused.code === 'host_denied') {
-      this.#deny({ matchRule: 'address guard', dstIp: error.address, refused: error.refused });
-      return;
-    }
-    recordConnection(this.#client.context, entry.snapshot, {
-      host: target.host,
-      dstIp: error.address,
-      dstPort: target.port,
-      verdict: 'failed',
-      matchRule: null,
-    });
-    this.#refuse(error.refused);
   }
 
   #attach(connection: UpstreamConnection, values: Map<string, Secret>): void {
-    const target = this.#target;
+    const { target } = this.#admission;
     if (target === null) return;
     const body = this.#heldBody.length === 1 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
     const bytes = this.#requestBytes(target, { values, body });
@@ -306,15 +196,12 @@ export class Exchange implements UpstreamHandler {
     try {
       for (const [id, secret] of input.values) values.set(id, exposeSecret(secret));
     } catch {
-      // Wiped while the upstream was dialled: revoked, rotated or out of time. Never the old value.
-      const entry = this.#entry;
-      const refused = vaultSilent();
-      if (entry !== null) this.#judgeAgain(entry, refused, { stale: false }).catch(() => this.#refuse(refused));
+      this.#admission.again();
       return null;
     }
     const built = buildRequestHead(this.#head, {
       path: target.path,
-      swaps: this.#swaps,
+      swaps: this.#admission.swaps,
       values,
       ...(input.body === undefined || input.body.length === 0 ? {} : { body: input.body }),
     });
@@ -345,17 +232,14 @@ export class Exchange implements UpstreamHandler {
     this.#upstream = null;
     // RFC 9112 9.3.1: a request on a connection that closed before any answer may be repeated where that is harmless.
     const stale = connection !== null && connection.served > 0 && !begun;
-    const entry = this.#entry;
-    if (stale && entry !== null && idempotent.has(this.#head.method) && this.#head.framing.kind === 'none') {
+    if (stale && idempotent.has(this.#head.method) && this.#head.framing.kind === 'none') {
       this.#relay = null;
       this.#sent = false;
-      this.#openValues(entry, this.#swaps);
+      this.#admission.open();
       return;
     }
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'no answer';
-    this.#fail(
-      refusal('upstream_unreachable', `${this.#target?.host ?? 'the upstream'} closed the connection (${reason})`),
-    );
+    this.#fail(refusal('upstream_unreachable', `${this.#host} closed the connection (${reason})`));
   }
 
   /** After a switch of protocols: the client's bytes, as they come. */
@@ -390,7 +274,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   expire(): void {
-    this.#fail(refusal('upstream_timeout', `${this.#target?.host ?? 'the upstream'} did not answer in time`));
+    this.#fail(refusal('upstream_timeout', `${this.#host} did not answer in time`));
   }
 
   #touch(): void {
@@ -398,19 +282,15 @@ export class Exchange implements UpstreamHandler {
     this.#client.deadline = Date.now() + limit;
   }
 
-  #deny(row: { matchRule: string | null; dstIp: string | null; refused?: Refusal }): void {
-    const [entry, target] = [this.#entry, this.#target];
+  #deny(refused: Refusal, row: { matchRule: string | null; dstIp: string | null }): void {
+    this.#recordConnection({ ...row, verdict: 'blocked' });
+    this.#refuse(refused);
+  }
+
+  #recordConnection(row: { matchRule: string | null; dstIp: string | null; verdict: 'blocked' | 'failed' }): void {
+    const { entry, target } = this.#admission;
     if (entry === null || target === null) return;
-    recordConnection(this.#client.context, entry.snapshot, {
-      host: target.host,
-      dstIp: row.dstIp,
-      dstPort: target.port,
-      verdict: 'blocked',
-      matchRule: row.matchRule,
-    });
-    this.#refuse(
-      row.refused ?? refusal('host_denied', `${target.host} is not allowed by this sandbox's network rules`),
-    );
+    recordConnection(this.#client.context, entry.snapshot, { ...row, host: target.host, dstPort: target.port });
   }
 
   /** Something broke off: answered where no answer has begun, otherwise the client sees a cut connection, as it must. */
@@ -468,12 +348,12 @@ export class Exchange implements UpstreamHandler {
   }
 
   #record(status: number, errorCode: string | null): void {
-    const entry = this.#entry;
+    const { entry, target, secretIds, foreign } = this.#admission;
     if (entry === null) return;
-    const { path, host } = this.#target ?? { path: this.#head.target, host: this.#client.destination?.host ?? '' };
+    const path = target?.path ?? this.#head.target;
     const query = path.indexOf('?');
     recordRequest(this.#client.context, entry.snapshot, {
-      host,
+      host: this.#host,
       ts: this.#started,
       method: this.#head.method,
       path: query === -1 ? path : path.slice(0, query),
@@ -481,12 +361,8 @@ export class Exchange implements UpstreamHandler {
       upstreamStatus: this.#relay?.status ?? null,
       latencyMs: Date.now() - this.#started,
       errorCode,
-      secretIds: this.#secretIds,
-      foreign: this.#foreign,
+      secretIds,
+      foreign,
     });
   }
-}
-
-function vaultSilent(): Refusal {
-  return refusal('vault_unavailable', 'the vault does not answer; the request was not sent');
 }

@@ -1,3 +1,4 @@
+import type { SendHandle } from 'node:child_process';
 import type { EgressSettings, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 /**
@@ -29,4 +30,13 @@ export type Ask =
   | { what: 'value'; sandboxId: string; secretId: string; version: number }
   | { what: 'leaf'; host: string };
 
-export type Answer = SandboxSnapshot | LeafCertificate | Uint8Array | null;
+export type Answer =
+  | { what: 'sandbox'; sandbox: SandboxSnapshot | null }
+  | { what: 'value'; value: Uint8Array | null }
+  | { what: 'leaf'; leaf: LeafCertificate }
+  | { what: 'recorded' };
+
+/** Node's IPC carries native handles too, which its types leave out. */
+export function isSendable(handle: unknown): handle is SendHandle {
+  return typeof handle === 'object' && handle !== null;
+}

@@ -66,6 +66,8 @@ export function refusalResponse(refused: Refusal, options: { keepAlive: boolean;
     `X-Standin-Error: ${refused.code}`,
     'Cache-Control: no-store',
   ];
+  // RFC 9110 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+  if (refused.status === 405) lines.push('Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
   if (refused.code === 'proxy_auth_required') lines.push('Proxy-Authenticate: Basic realm="standin"');
   if (refused.code === 'rate_limited') lines.push('Retry-After: 10');
   lines.push(options.keepAlive ? 'Connection: keep-alive' : 'Connection: close');

@@ -5,6 +5,7 @@ import { exposeSecret } from '../crypto/secret.ts';
 import { StartupError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { GroupCommit } from './group-commit.ts';
+import { isSendable } from './ipc.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPlane, EgressEvent, EgressSettings } from './ports.ts';
 import type { Authority } from './tls/authority.ts';
@@ -87,8 +88,8 @@ export class EgressSupervisor {
           break;
         case 'events':
           void this.#answer(state, message.id, async () => {
-            await this.#journal.write(JSON.parse(message.json) as EgressEvent[]);
-            return null;
+            await this.#journal.write(eventsOf(message.json));
+            return { what: 'recorded' };
           });
           break;
         case 'forgotten':
@@ -118,10 +119,10 @@ export class EgressSupervisor {
   }
 
   async #look(ask: Ask): Promise<Answer> {
-    if (ask.what === 'leaf') return this.#authority.leaf(ask.host);
-    if (ask.what === 'sandbox') return this.#plane.snapshot(ask.sandboxId);
+    if (ask.what === 'leaf') return { what: 'leaf', leaf: await this.#authority.leaf(ask.host) };
+    if (ask.what === 'sandbox') return { what: 'sandbox', sandbox: await this.#plane.snapshot(ask.sandboxId) };
     const secret = await this.#plane.openSecret(ask);
-    return secret === null ? null : exposeSecret(secret);
+    return { what: 'value', value: secret === null ? null : exposeSecret(secret) };
   }
 
   async #answer(state: WorkerState, id: number, work: () => Promise<Answer>): Promise<void> {
@@ -193,7 +194,8 @@ export class EgressSupervisor {
       state.sandboxes.add(sandboxId);
       for (const { kind, port, handle } of listeners) {
         const message: ToWorker = { type: 'listen', sandboxId, kind, port };
-        state.worker.send(message, handle as never, { keepOpen: true }, (error) => this.#noteSendFailure(error));
+        if (!isSendable(handle)) throw new TypeError(`the ${kind} listener of ${sandboxId} is no handle`);
+        state.worker.send(message, handle, { keepOpen: true }, (error) => this.#noteSendFailure(error));
       }
     }
   }
@@ -220,4 +222,15 @@ export class EgressSupervisor {
       }),
     );
   }
+}
+
+/** What `ControlLink` of a worker of this same version wrote. */
+function eventsOf(json: string): EgressEvent[] {
+  const events: unknown = JSON.parse(json);
+  if (!isEventList(events)) throw new TypeError('an egress worker sent something other than events');
+  return events;
+}
+
+function isEventList(value: unknown): value is EgressEvent[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null && 'kind' in each);
 }

@@ -29,7 +29,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     (first) => {
       socket.unshift(first);
       if (first[0] === tlsHandshakeRecord) endTls(context, socket, { origin, first });
-      else new ClientConnection(context, socket, { mode: 'origin', ...origin, tls: null });
+      else ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null });
     },
     {
       sandboxId: origin.sandboxId,
@@ -54,7 +54,7 @@ function endTls(context: EgressContext, socket: Socket, input: { origin: TunnelO
     return;
   }
   secure(context, socket, { host, sandboxId: origin.sandboxId }, (secured) => {
-    new ClientConnection(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+    ClientConnection.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
   });
 }
 

@@ -86,9 +86,9 @@ export class UpstreamConnection {
   }
 
   /** Called by the socket's `onread`. Bytes that nobody asked for end the connection: they would answer the next request. */
-  receive(length: number, buffer: Buffer): boolean {
+  receive(length: number): boolean {
     if (this.handler === null) this.socket.destroy();
-    else this.handler.onData(buffer.subarray(0, length));
+    else this.handler.onData(readBuffer.subarray(0, length));
     return true;
   }
 
@@ -187,7 +187,7 @@ export class UpstreamPool {
       let connection: UpstreamConnection | null = null;
       const onread = {
         buffer: readBuffer,
-        callback: (length: number, buffer: Uint8Array) => connection?.receive(length, buffer as Buffer) ?? true,
+        callback: (length: number) => connection?.receive(length) ?? true,
       };
       const socket = target.tls
         ? this.#connectTls(target, { ...to, onread, key })
@@ -223,7 +223,7 @@ export class UpstreamPool {
       address: string;
       port: number;
       key: string;
-      onread: { buffer: Buffer; callback: (length: number, buffer: Uint8Array) => boolean };
+      onread: { buffer: Buffer; callback: (length: number) => boolean };
     },
   ): TLSSocket {
     const session = this.#sessions.get(to.key);
@@ -273,21 +273,21 @@ export class UpstreamPool {
   /** Closes what has been idle for too long; called once a second. */
   sweep(now: number): void {
     for (const list of this.#idle.values()) {
-      for (const connection of [...list]) if (connection.idleUntil <= now) connection.destroy();
+      for (const connection of list) if (connection.idleUntil <= now) connection.destroy();
     }
   }
 
   /** Forgets idle connections and sessions of a sandbox that is gone. */
   dropSandbox(sandboxId: string): void {
     const prefix = `${sandboxId}|`;
-    for (const connection of [...this.#all]) {
+    for (const connection of this.#all) {
       if (connection.handler === null && connection.key.startsWith(prefix)) connection.destroy();
     }
     for (const key of this.#sessions.keys()) if (key.startsWith(prefix)) this.#sessions.delete(key);
   }
 
   closeIdle(): void {
-    for (const list of this.#idle.values()) for (const connection of [...list]) connection.destroy();
+    for (const list of this.#idle.values()) for (const connection of list) connection.destroy();
   }
 }
 

@@ -65,6 +65,7 @@ class EgressWorker {
         post({ type: 'forgotten', id: message.id });
         break;
       case 'listen':
+        if (typeof handle !== 'object' || handle === null) break;
         this.#namespaces.listen(message.sandboxId, { kind: message.kind, port: message.port, handle });
         break;
       case 'unlisten':

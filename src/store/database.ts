@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { NewEvent } from './event-columns.ts';
 import type { Schema } from './schema.ts';
 import type { ChangeFeed } from './store.ts';
 
@@ -10,6 +11,8 @@ export interface Database {
   write: Kysely<Schema>;
   /** For statements that may take minutes. */
   migrator: Kysely<Schema>;
+  /** Inserts events, all or nothing, in the way that is cheapest here. Durable when resolved. */
+  appendEvents(events: readonly NewEvent[]): Promise<void>;
   changes: ChangeFeed;
   close(): Promise<void>;
 }

@@ -1,17 +1,10 @@
-import { sql } from 'kysely';
-import type { Selectable, Transaction } from 'kysely';
 import type { Database } from './database.ts';
+import type { NewEvent } from './event-columns.ts';
 import { storedEvent } from './rows.ts';
-import type { EventRow, Schema } from './schema.ts';
 import type { EventRecord, EventStore, StatusClass } from './store.ts';
 import { nearestStorableText } from './text.ts';
 
-/** Events that go into one statement. */
-const rowsAtOnce = 1000;
-/** Key of the PostgreSQL advisory lock under which event ids are given out. */
-const appendLock = 7_374_616_002;
-
-export function eventStore({ kind, read, write }: Database): EventStore {
+export function eventStore({ read, appendEvents }: Pick<Database, 'read' | 'appendEvents'>): EventStore {
   function page({ limit, before }: { limit: number; before?: number }) {
     const query = read
       .selectFrom('events')
@@ -27,17 +20,7 @@ export function eventStore({ kind, read, write }: Database): EventStore {
 
   return {
     async append(events) {
-      if (events.length === 0) return;
-      await write.transaction().execute(async (transaction) => {
-        if (kind === 'postgres') {
-          // Ids are drawn under a lock that is held until the commit, so they become visible in their order: who has
-          // seen an id will never see a lower one appear, and a cursor skips nothing. SQLite has one writer anyway.
-          await sql`select pg_advisory_xact_lock(${appendLock})`.execute(transaction);
-        }
-        for (let start = 0; start < events.length; start += rowsAtOnce) {
-          await insertRows[kind](transaction, JSON.stringify(events.slice(start, start + rowsAtOnce).map(eventRow)));
-        }
-      });
+      if (events.length > 0) await appendEvents(events.map(eventRow));
     },
 
     async bySecret(secretId, { status, ...cursor }) {
@@ -62,54 +45,6 @@ export function eventStore({ kind, read, write }: Database): EventStore {
 }
 
 const firstStatus: Record<Exclude<StatusClass, 'errors'>, number> = { '2xx': 200, '3xx': 300, '4xx': 400, '5xx': 500 };
-
-type NewEvent = Omit<Selectable<EventRow>, 'id'>;
-
-/** Each column with its type, in the order in which it is inserted. */
-const columns = {
-  kind: 'text',
-  ts: 'bigint',
-  team_id: 'text',
-  sandbox_id: 'text',
-  secret_id: 'text',
-  host: 'text',
-  method: 'text',
-  path: 'text',
-  status: 'bigint',
-  upstream_status: 'bigint',
-  latency_ms: 'bigint',
-  error_code: 'text',
-  dst_ip: 'text',
-  dst_port: 'bigint',
-  verdict: 'text',
-  match_rule: 'text',
-  bytes_sent: 'bigint',
-  bytes_recv: 'bigint',
-} as const satisfies Record<keyof NewEvent, 'text' | 'bigint'>;
-
-const names = sql.raw(Object.keys(columns).join(', '));
-const fromSqliteJson = sql.raw(
-  Object.keys(columns)
-    .map((name) => `value ->> '${name}'`)
-    .join(', '),
-);
-const jsonColumns = sql.raw(
-  Object.entries(columns)
-    .map(([name, type]) => `${name} ${type}`)
-    .join(', '),
-);
-
-/** A batch is one statement with one value, a JSON array: 18 values for each row would cost more to bind than to write. */
-const insertRows = {
-  async sqlite(transaction: Transaction<Schema>, json: string): Promise<void> {
-    await sql`insert into events (${names}) select ${fromSqliteJson} from json_each(${json})`.execute(transaction);
-  },
-  async postgres(transaction: Transaction<Schema>, json: string): Promise<void> {
-    await sql`
-      insert into events (${names}) select ${names} from json_to_recordset(${json}::json) as event (${jsonColumns})
-    `.execute(transaction);
-  },
-};
 
 function eventRow(event: EventRecord): NewEvent {
   return {

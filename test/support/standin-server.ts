@@ -38,25 +38,9 @@ const binary = fileURLToPath(new URL('../../bin/standin', import.meta.url));
 
 /** Starts it on free loopback ports; resolves when `GET /health` answers 200. Throws with its output where it ends. */
 export async function startStandin(options: StandinServerOptions = {}): Promise<StandinServer> {
-  const [apiPort = 0, proxyPort = 0] = await freePorts(2);
   const ownDirectory = options.dataDir === undefined ? temporaryDirectory('data') : undefined;
   const dataDir = options.dataDir ?? ownDirectory?.path ?? '';
-  const apiKey = options.apiKey ?? `test_${randomBytes(24).toString('hex')}`;
-  const url = `http://127.0.0.1:${apiPort}`;
-  const [command, ...args] = [...(options.launcher ?? []), binary, 'serve'];
-  const program = await startProgram(command, args, {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: dataDir,
-      STANDIN_DATA_DIR: dataDir,
-      STANDIN_API_LISTEN: `127.0.0.1:${apiPort}`,
-      STANDIN_PROXY_LISTEN: `127.0.0.1:${proxyPort}`,
-      STANDIN_BOOTSTRAP_API_KEY: apiKey,
-      STANDIN_EGRESS_WORKERS: '1',
-      STANDIN_LOG_LEVEL: 'warn',
-      ...options.env,
-    },
-  });
+  const { program, apiKey, url, proxyPort } = await launch({ ...options, dataDir });
   try {
     await waitUntil(() => healthy(url, program), { what: 'the server to answer /health', withinMs: 30_000 });
   } catch (error) {
@@ -80,6 +64,41 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
       await program.stop('SIGKILL');
     },
   };
+}
+
+/**
+ * Starts it where it is not to start: resolves when it ended. Where it does come up it is stopped, and its end is then
+ * that of a server that was.
+ */
+export async function runStandinToItsEnd(
+  options: StandinServerOptions & { dataDir: string },
+): Promise<ProgramEnd & { stdout: string; stderr: string }> {
+  const { program } = await launch(options);
+  const up = program.waitForOutput(/ is ready\n/, { withinMs: 60_000 }).then(() => program.stop());
+  const end = await Promise.race([program.ended, up.catch(() => program.stop('SIGKILL'))]);
+  return { ...end, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+async function launch(
+  options: StandinServerOptions & { dataDir: string },
+): Promise<{ program: Program; apiKey: string; url: string; proxyPort: number }> {
+  const [apiPort = 0, proxyPort = 0] = await freePorts(2);
+  const apiKey = options.apiKey ?? `test_${randomBytes(24).toString('hex')}`;
+  const [command, ...args] = [...(options.launcher ?? []), binary, 'serve'];
+  const program = await startProgram(command, args, {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: options.dataDir,
+      STANDIN_DATA_DIR: options.dataDir,
+      STANDIN_API_LISTEN: `127.0.0.1:${apiPort}`,
+      STANDIN_PROXY_LISTEN: `127.0.0.1:${proxyPort}`,
+      STANDIN_BOOTSTRAP_API_KEY: apiKey,
+      STANDIN_EGRESS_WORKERS: '1',
+      STANDIN_LOG_LEVEL: 'warn',
+      ...options.env,
+    },
+  });
+  return { program, apiKey, url: `http://127.0.0.1:${apiPort}`, proxyPort };
 }
 
 async function healthy(url: string, program: Program): Promise<boolean> {

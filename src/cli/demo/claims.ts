@@ -4,6 +4,8 @@ import type { Output } from '../output.ts';
 export interface Claim {
   claim: string;
   holds: boolean;
+  /** What was seen instead, where it does not hold. */
+  evidence?: string;
 }
 
 /** Keeps what was claimed, and prints each with its mark as it is made. */
@@ -17,7 +19,7 @@ export class Claims {
 
   /** `evidence` is shown where the claim does not hold. */
   check(claim: string, holds: boolean, evidence?: string): void {
-    this.all.push({ claim, holds });
+    this.all.push(holds || evidence === undefined ? { claim, holds } : { claim, holds, evidence });
     if (this.#output.json) return;
     this.#output.line(`   ${holds ? this.#output.style('green', '✓') : this.#output.style('red', '✗')} ${claim}`);
     if (!holds && evidence !== undefined) this.#output.line(`     ${this.#output.style('dim', evidence.trim())}`);

@@ -251,7 +251,7 @@ async function showAudit({ output, claims, client }: Scene): Promise<void> {
     const events = await client.secrets.audit('api-key');
     return events.length >= 3;
   };
-  await until(complete, { withinMs: 10_000 }).catch(() => undefined);
+  await until(complete, { withinMs: 5000 }).catch(() => undefined);
   const events = await client.secrets.audit('api-key');
   if (!output.json) {
     output.table(events.toReversed(), [
@@ -300,7 +300,7 @@ async function receivedBy(
     upstream.received
       .slice(wanted.from)
       .find(({ host, authorization }) => host === wanted.host && authorization === wanted.authorization);
-  await until(async () => find() !== undefined, { withinMs: 5000 }).catch(() => undefined);
+  await until(async () => find() !== undefined, { withinMs: 3000 }).catch(() => undefined);
   return find();
 }
 

@@ -1,7 +1,7 @@
 import type { Client, SandboxAccess } from '../../client/client.ts';
 import type { ExecConnection } from '../../client/exec-connection.ts';
 import type { ExecConnectRequest } from '../../contract/operations.ts';
-import type { Io } from '../io.ts';
+import type { Io, OutputStream } from '../io.ts';
 import type { SignalRelay } from './signals.ts';
 
 /** Of the person's terminal, what a program inside wants to know. */
@@ -23,7 +23,7 @@ export interface RemoteCommand {
  */
 export async function runRemotely(io: Io, command: RemoteCommand): Promise<number> {
   const { client, sandbox, request, signals } = command;
-  const isTerminal = command.terminal !== false && io.stdin.isTTY && io.stdout.isTTY;
+  const isTerminal = command.terminal !== false && io.stdin.isTTY && io.stdout.isTTY === true;
   const env: Record<string, string> = {};
   for (const name of terminalVariables) {
     const value = io.env[name];
@@ -71,11 +71,11 @@ function attachPipe(io: Io, connection: ExecConnection): () => void {
 }
 
 function sizeOf(io: Io): { columns: number; rows: number } {
-  return { columns: Math.max(1, io.stdout.columns), rows: Math.max(1, io.stdout.rows) };
+  return { columns: io.stdout.columns || 80, rows: io.stdout.rows || 24 };
 }
 
 /** Resolves when more may be written; a reader that went away (`| head`) is no reason to fail. */
-function writeTo(stream: NodeJS.WriteStream, chunk: Buffer): void | Promise<void> {
+function writeTo(stream: OutputStream, chunk: Buffer): void | Promise<void> {
   if (stream.destroyed || stream.write(chunk)) return;
   return new Promise((resolve) => {
     const done = () => {

@@ -19,13 +19,16 @@ const byteLength = (value: string) => new TextEncoder().encode(value).length;
 /** A string of `min` to `max` bytes of UTF-8 without NUL. */
 export function text(limits: { min?: number; max: number }) {
   const { min = 0, max } = limits;
-  return z.string().refine(
+  const rule = `${min} to ${max} bytes of UTF-8 without NUL`;
+  const schema = z.string().refine(
     (value) => {
       const length = byteLength(value);
       return length >= min && length <= max && !value.includes('\0');
     },
-    { error: `must be ${min} to ${max} bytes of UTF-8 without NUL` },
+    { error: `must be ${rule}` },
   );
+  // JSON Schema counts characters, so the document says it in words.
+  return schema.describe(rule);
 }
 
 /** A whole number from a query string or a body. */

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { envKey, queryNumber, secretName, strict, text, timestamp, uuid, wholeNumber } from './fields.ts';
 import { sandboxStatus } from './secrets.ts';
 
-/** JSON Schema cannot count bytes; the message says what it counts. */
 const metadata = z
   .record(
     text({ min: 1, max: 256 }).refine((key) => !key.startsWith('superserve.') && !key.startsWith('_superserve'), {

@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { hosts, queryNumber, secretName, strict, timestamp, uuid } from './fields.ts';
 
-const value = z.string().refine(
-  (text) => {
-    const { length } = new TextEncoder().encode(text);
-    return length >= 1 && length <= 8192 && !/[\r\n\0]/.test(text);
-  },
-  { error: 'must be 1 to 8192 bytes of UTF-8 without CR, LF or NUL' },
-);
+const valueRule = '1 to 8192 bytes of UTF-8 without CR, LF or NUL';
+const value = z
+  .string()
+  .refine(
+    (text) => {
+      const { length } = new TextEncoder().encode(text);
+      return length >= 1 && length <= 8192 && !/[\r\n\0]/.test(text);
+    },
+    { error: `must be ${valueRule}` },
+  )
+  .describe(`${valueRule}; never returned`);
 
 const bearer = { type: z.literal('bearer') };
 const basic = { type: z.literal('basic'), username: z.string().max(256).optional() };

@@ -23,15 +23,14 @@ export class NamespaceListeners {
   }
 
   /** `handle` is native: bound, and not yet listening or receiving. */
-  listen(sandboxId: string, listener: { kind: Kind; port: number; handle: unknown }): void {
+  listen(sandboxId: string, listener: { kind: Kind; port: number; handle: object }): void {
     const sandbox = this.#sandboxes.get(sandboxId) ?? { dns: new SyntheticDns(), servers: [], udp: [] };
     this.#sandboxes.set(sandboxId, sandbox);
     if (listener.kind === 'dns-udp') {
       const socket = createSocket('udp6');
       sandbox.udp.push(socket);
       serveDnsOverUdp(socket, sandbox.dns);
-      // A bound native handle is taken over; the types know only ports here.
-      socket.bind(listener.handle as never);
+      takeOver(socket, listener.handle);
       return;
     }
     const { kind, port } = listener;
@@ -39,7 +38,7 @@ export class NamespaceListeners {
       this.#accept(sandboxId, { kind, port, socket, dns: sandbox.dns }),
     );
     server.on('error', (error) => this.#context.log.error({ err: error, sandboxId }, 'a namespace listener failed'));
-    server.listen(listener.handle as never);
+    server.listen(listener.handle);
     sandbox.servers.push(server);
   }
 
@@ -48,7 +47,7 @@ export class NamespaceListeners {
     if (call.kind === 'dns-tcp') {
       serveDnsOverTcp(socket, call.dns);
     } else if (call.kind === 'proxy') {
-      new ClientConnection(this.#context, socket, {
+      ClientConnection.serve(this.#context, socket, {
         mode: 'proxy',
         sandboxId,
         tls: null,
@@ -71,6 +70,12 @@ export class NamespaceListeners {
   }
 
   closeAll(): void {
-    for (const sandboxId of [...this.#sandboxes.keys()]) this.close(sandboxId);
+    for (const sandboxId of this.#sandboxes.keys()) this.close(sandboxId);
   }
+}
+
+/** `dgram.Socket.bind` takes a bound native handle as `net.Server.listen` does; its types know only ports. */
+function takeOver(socket: UdpSocket, handle: object): void {
+  const bind: (handle: object) => void = socket.bind.bind(socket);
+  bind(handle);
 }

@@ -20,5 +20,5 @@ export function createProxyListener(context: EgressContext): Server {
 }
 
 function serveProxy(context: EgressContext, socket: Socket): void {
-  new ClientConnection(context, socket, { mode: 'proxy', sandboxId: null, tls: null, connect: null, dialled: null });
+  ClientConnection.serve(context, socket, { mode: 'proxy', sandboxId: null, tls: null, connect: null, dialled: null });
 }

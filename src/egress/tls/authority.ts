@@ -1,6 +1,12 @@
 // @peculiar/x509 resolves its parts through decorators and wants this polyfill before it.
 import 'reflect-metadata';
-import { createHash, createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import {
+  X509Certificate as ParsedCertificate,
+  createHash,
+  createPrivateKey,
+  randomBytes,
+  webcrypto,
+} from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -39,6 +45,17 @@ const leafLifetime = 7 * day;
 const clockSkew = day;
 const maxLeaves = 10_000;
 
+/** What every leaf has in common. */
+interface Issuer {
+  certificate: X509Certificate;
+  key: webcrypto.CryptoKey;
+  /** One key for all leaves: making one takes longer than signing. */
+  leafKeys: webcrypto.CryptoKeyPair;
+  leafKeyPem: string;
+  keyIdentifiers: [SubjectKeyIdentifierExtension, AuthorityKeyIdentifierExtension];
+  now: () => number;
+}
+
 /**
  * The certificate authority that sandboxes trust: made at the first start, kept in the data directory, the same after a
  * restart. It lives in the main process alone; workers are handed leaves.
@@ -46,55 +63,37 @@ const maxLeaves = 10_000;
 export class Authority {
   readonly pem: string;
   readonly fingerprint: string;
-  readonly #certificate: X509Certificate;
-  readonly #key: webcrypto.CryptoKey;
-  readonly #leafKeys: webcrypto.CryptoKeyPair;
-  readonly #leafKeyPem: string;
+  readonly #issuer: Issuer;
   readonly #leaves = new Map<string, { leaf: Promise<LeafCertificate>; renewAt: number }>();
 
-  private constructor(parts: {
-    certificate: X509Certificate;
-    key: webcrypto.CryptoKey;
-    leafKeys: webcrypto.CryptoKeyPair;
-    leafKeyPem: string;
-  }) {
-    this.#certificate = parts.certificate;
-    this.#key = parts.key;
-    this.#leafKeys = parts.leafKeys;
-    this.#leafKeyPem = parts.leafKeyPem;
-    this.pem = `${parts.certificate.toString('pem').trim()}\n`;
-    this.fingerprint = createHash('sha256').update(Buffer.from(parts.certificate.rawData)).digest('hex');
+  private constructor(issuer: Issuer) {
+    this.#issuer = issuer;
+    this.pem = `${issuer.certificate.toString('pem').trim()}\n`;
+    this.fingerprint = createHash('sha256').update(Buffer.from(issuer.certificate.rawData)).digest('hex');
   }
 
   /**
    * Opens `ca.pem` and `ca-key.pem` in `directory`. Makes them where both are missing and `mayCreate`; otherwise a
    * missing, unreadable or mismatched file is a StartupError, since a new authority would break every sandbox that
-   * trusts the old one.
+   * trusts the old one. `now`: milliseconds since the epoch.
    */
-  static async open(directory: string, options: { mayCreate: boolean }): Promise<Authority> {
+  static async open(directory: string, options: { mayCreate: boolean; now?: () => number }): Promise<Authority> {
+    const { mayCreate, now = Date.now } = options;
     const certificatePath = join(directory, 'ca.pem');
     const keyPath = join(directory, 'ca-key.pem');
     const present = [certificatePath, keyPath].filter((path) => existsSync(path));
-    if (present.length === 0 && options.mayCreate) await makeAuthority(certificatePath, keyPath);
+    if (present.length === 0 && mayCreate) await makeAuthority({ certificatePath, keyPath, now: now() });
     const missing = [certificatePath, keyPath].find((path) => !existsSync(path));
     if (missing !== undefined) {
       throw new StartupError(
-        `${missing} is missing, but this server has had a certificate authority: restore the file from a backup, or remove ca.pem and ca-key.pem and start once with STANDIN_NEW_CA=1 so that sandboxes are given a new one`,
+        `${missing} is missing, but this server has had a certificate authority that sandboxes trust: restore ca.pem and ca-key.pem from a backup`,
       );
     }
     if ((statSync(keyPath).mode & 0o077) !== 0) {
       throw new StartupError(`${keyPath} can be read by others: run chmod 600 ${keyPath}`);
     }
     try {
-      const certificate = new X509Certificate(readFileSync(certificatePath, 'utf8'));
-      const key = await importKey(readFileSync(keyPath, 'utf8'));
-      const probe = await certificateFor({ certificate, key, host: 'probe.invalid', publicKey: certificate.publicKey });
-      if (!(await probe.verify({ publicKey: certificate.publicKey, signatureOnly: true }))) {
-        throw new Error('the key does not belong to the certificate');
-      }
-      if (certificate.notAfter.getTime() < Date.now()) throw new Error('the certificate has expired');
-      const leafKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-      return new Authority({ certificate, key, leafKeys, leafKeyPem: await exportKey(leafKeys.privateKey) });
+      return new Authority(await readIssuer(readFileSync(certificatePath, 'utf8'), readFileSync(keyPath, 'utf8'), now));
     } catch (error) {
       throw new StartupError(
         `the certificate authority in ${directory} cannot be used (${error instanceof Error ? error.message : 'unknown'}): restore ca.pem and ca-key.pem from a backup`,
@@ -108,10 +107,10 @@ export class Authority {
    * is left.
    */
   leaf(host: string): Promise<LeafCertificate> {
-    const now = Date.now();
+    const now = this.#issuer.now();
     const cached = this.#leaves.get(host);
     if (cached !== undefined && cached.renewAt > now) return cached.leaf;
-    const leaf = this.#mint(host);
+    const leaf = this.#mint(host, now);
     if (this.#leaves.size >= maxLeaves) {
       const oldest = this.#leaves.keys().next();
       if (oldest.done !== true) this.#leaves.delete(oldest.value);
@@ -121,54 +120,58 @@ export class Authority {
     return leaf;
   }
 
-  async #mint(host: string): Promise<LeafCertificate> {
-    const certificate = await certificateFor({
-      certificate: this.#certificate,
-      key: this.#key,
-      host,
-      publicKey: this.#leafKeys.publicKey,
+  async #mint(host: string, now: number): Promise<LeafCertificate> {
+    const { certificate: issuer, key, leafKeys, leafKeyPem, keyIdentifiers } = this.#issuer;
+    const leaf = await X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      // RFC 5280 4.2.1.6: with an empty subject the alternative name must be critical. A CN would be cut at 64 bytes.
+      subject: '',
+      issuer: issuer.subjectName,
+      notBefore: wholeSeconds(Math.max(now - clockSkew, issuer.notBefore.getTime())),
+      notAfter: wholeSeconds(Math.min(now + leafLifetime, issuer.notAfter.getTime())),
+      signingAlgorithm: algorithm,
+      signingKey: key,
+      publicKey: leafKeys.publicKey,
+      extensions: [
+        new BasicConstraintsExtension(false, undefined, true),
+        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth], false),
+        new SubjectAlternativeNameExtension([{ type: isIP(host) === 0 ? 'dns' : 'ip', value: host }], true),
+        ...keyIdentifiers,
+      ],
     });
     return {
-      cert: `${certificate.toString('pem').trim()}\n${this.pem}`,
-      key: this.#leafKeyPem,
-      notAfter: certificate.notAfter.getTime(),
+      cert: `${leaf.toString('pem').trim()}\n${this.pem}`,
+      key: leafKeyPem,
+      notAfter: leaf.notAfter.getTime(),
     };
   }
 }
 
-async function certificateFor(input: {
-  certificate: X509Certificate;
-  key: webcrypto.CryptoKey;
-  host: string;
-  publicKey: webcrypto.CryptoKey | X509Certificate['publicKey'];
-}): Promise<X509Certificate> {
-  const now = Date.now();
-  const name = { type: isIP(input.host) === 0 ? ('dns' as const) : ('ip' as const), value: input.host };
-  const publicKey = 'export' in input.publicKey ? await input.publicKey.export(algorithm, ['verify']) : input.publicKey;
-  return X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    // RFC 5280 4.2.1.6: with an empty subject the alternative name must be critical. A CN would be cut at 64 bytes.
-    subject: '',
-    issuer: input.certificate.subjectName,
-    notBefore: wholeSeconds(Math.max(now - clockSkew, input.certificate.notBefore.getTime())),
-    notAfter: wholeSeconds(Math.min(now + leafLifetime, input.certificate.notAfter.getTime())),
-    signingAlgorithm: algorithm,
-    signingKey: input.key,
-    publicKey,
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth], false),
-      new SubjectAlternativeNameExtension([name], true),
-      await SubjectKeyIdentifierExtension.create(publicKey),
-      await AuthorityKeyIdentifierExtension.create(input.certificate.publicKey),
+/** Throws where the two do not belong together, or the certificate has expired. */
+async function readIssuer(certificatePem: string, keyPem: string, now: () => number): Promise<Issuer> {
+  const certificate = new X509Certificate(certificatePem);
+  if (!new ParsedCertificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem))) {
+    throw new Error('the key does not belong to the certificate');
+  }
+  if (certificate.notAfter.getTime() < now()) throw new Error('the certificate has expired');
+  const leafKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return {
+    certificate,
+    key: await importKey(keyPem),
+    leafKeys,
+    leafKeyPem: await exportKey(leafKeys.privateKey),
+    keyIdentifiers: [
+      await SubjectKeyIdentifierExtension.create(leafKeys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(certificate.publicKey),
     ],
-  });
+    now,
+  };
 }
 
-async function makeAuthority(certificatePath: string, keyPath: string): Promise<void> {
+async function makeAuthority(input: { certificatePath: string; keyPath: string; now: number }): Promise<void> {
+  const { certificatePath, keyPath, now } = input;
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const now = Date.now();
   // The suffix keeps two installations on one machine apart in a trust store.
   const name = `O=Standin,CN=Standin CA ${randomBytes(4).toString('hex')}`;
   const certificate = await X509CertificateGenerator.create({
@@ -205,9 +208,7 @@ function wholeSeconds(ms: number): Date {
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString();
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' });
 }
 
 async function importKey(pem: string): Promise<webcrypto.CryptoKey> {

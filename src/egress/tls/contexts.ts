@@ -7,26 +7,28 @@ const renewBeforeMs = 24 * 3_600_000;
 
 /** TLS server contexts by name, each with a leaf for exactly that name; made once, renewed before the leaf runs out. */
 export class LeafContexts {
-  readonly #control: ControlPort;
+  readonly #control: Pick<ControlPort, 'leaf'>;
+  readonly #now: () => number;
   readonly #contexts = new Map<
     string,
     { context: Promise<SecureContext>; ready: SecureContext | null; until: number }
   >();
 
-  constructor(control: ControlPort) {
+  constructor(control: Pick<ControlPort, 'leaf'>, now: () => number = Date.now) {
     this.#control = control;
+    this.#now = now;
   }
 
   /** The context for a name that is ready now, or undefined. */
   get(host: string): SecureContext | undefined {
     const found = this.#contexts.get(host);
-    return found !== undefined && found.until > Date.now() ? (found.ready ?? undefined) : undefined;
+    return found !== undefined && found.until > this.#now() ? (found.ready ?? undefined) : undefined;
   }
 
   /** Rejects where the control plane cannot give a leaf. */
   load(host: string): Promise<SecureContext> {
     const found = this.#contexts.get(host);
-    if (found !== undefined && found.until > Date.now()) return found.context;
+    if (found !== undefined && found.until > this.#now()) return found.context;
     const entry = { context: this.#make(host), ready: null as SecureContext | null, until: Number.POSITIVE_INFINITY };
     if (this.#contexts.size >= maxContexts) {
       const oldest = this.#contexts.keys().next();

@@ -28,6 +28,7 @@ sub put { my ($path, $text) = @_; open(my $f, '>', $path) or die "$path: $!\n"; 
 sub mount { my ($source, $target, $type, $flags, $data) = @_; call("mount $target", $MOUNT, $source, $target, $type, $flags, $data) }
 
 call('close_range', $CLOSE_RANGE, 3, 0xffffffff, 0);
+my $outside = readlink('/proc/self/ns/net');
 if ($uid) { call('unshare', $UNSHARE, $NEWNS | $NEWNET) }
 else {
   my ($me, $group) = ($>, (split(/ /, $)))[0]);
@@ -75,6 +76,8 @@ sub mapping {
   return $ids;
 }
 
+# In the host's own network these routes would lead all of its traffic to itself.
+die "still in the network of the host\n" if !defined $outside || readlink('/proc/self/ns/net') eq $outside;
 open(my $ip, '|-', 'ip', '-batch', '-') or die "ip: $!\n";
 print $ip "link set lo up\naddr add 198.18.255.254/32 dev lo\nroute add local 0.0.0.0/0 dev lo src 198.18.255.254\n";
 print $ip "addr add 2001:2::fffe/128 dev lo nodad\nroute add local ::/0 dev lo src 2001:2::fffe\n" if $ipv6;

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { StandinError } from '../../errors.ts';
-import { SqliteError } from './errors.ts';
+import { SqliteError, statementError } from './errors.ts';
 import { openingId } from './protocol.ts';
 import type { SqliteValue, ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './protocol.ts';
 
@@ -15,12 +15,16 @@ interface Caller {
 
 /** A SQLite connection in a thread of its own. */
 export interface SqliteConnection {
-  /** Runs one statement. Rejects with SqliteError, or `unavailable` where the thread is gone. */
+  /** Runs one statement. Rejects with `unavailable` where the file, the disk or the thread is at fault, else SqliteError. */
   run<Row>(sql: string, parameters: SqliteValue[]): Promise<ThreadResult<Row>>;
+  /** Runs one statement once for each row, in a transaction of its own: all or nothing. Rejects as `run` does. */
+  runForEach(sql: string, rows: SqliteValue[][]): Promise<void>;
+  /** Ends the open transaction, if SQLite has not done so itself. */
+  rollback(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the file in a new thread. Rejects with SqliteError where it can't be opened. */
+/** Opens the file in a new thread. Rejects as `run` does where it can't be opened. */
 export async function openConnection(options: ThreadOptions): Promise<SqliteConnection> {
   const waiting = new Map<number, Caller>();
   let lastId = openingId;
@@ -56,7 +60,7 @@ export async function openConnection(options: ThreadOptions): Promise<SqliteConn
   worker.on('message', (reply: ThreadReply) => {
     const caller = waiting.get(reply.id);
     waiting.delete(reply.id);
-    if ('error' in reply) caller?.reject(new SqliteError(reply.error));
+    if ('error' in reply) caller?.reject(statementError(new SqliteError(reply.error)));
     else caller?.resolve(reply);
   });
   worker.on('error', (error) => end(error instanceof Error ? error : undefined));
@@ -75,6 +79,12 @@ export async function openConnection(options: ThreadOptions): Promise<SqliteConn
   }
   return {
     run: (sql, parameters) => send({ sql, parameters }),
+    async runForEach(sql, rows) {
+      await send({ sql, rows });
+    },
+    async rollback() {
+      await send({ rollback: true });
+    },
     async close() {
       if (gone === null) await send({ close: true });
       await exited;

@@ -2,7 +2,6 @@ import { CompiledQuery, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler }
 import type { DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from 'kysely';
 import { storableText } from '../text.ts';
 import type { SqliteConnection } from './connection.ts';
-import { SqliteError, statementError } from './errors.ts';
 import type { SqliteValue } from './protocol.ts';
 
 /** Kysely over one SQLite connection in a thread. Whoever has acquired it has it alone, so transactions never mix. */
@@ -19,12 +18,8 @@ function sqliteDriver(connection: SqliteConnection): Driver {
   const turns = createTurns();
   const shared: DatabaseConnection = {
     async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-      try {
-        const { rows, changes } = await connection.run<Row>(sql, parameters.map(sqliteValue));
-        return { rows, numAffectedRows: BigInt(changes) };
-      } catch (error) {
-        throw error instanceof SqliteError ? statementError(error) : error;
-      }
+      const { rows, changes } = await connection.run<Row>(sql, parameters.map(sqliteValue));
+      return { rows, numAffectedRows: BigInt(changes) };
     },
     streamQuery() {
       throw new Error('this driver does not stream rows');
@@ -46,9 +41,7 @@ function sqliteDriver(connection: SqliteConnection): Driver {
     async commitTransaction(each) {
       await each.executeQuery(CompiledQuery.raw('commit'));
     },
-    async rollbackTransaction(each) {
-      await each.executeQuery(CompiledQuery.raw('rollback'));
-    },
+    rollbackTransaction: () => connection.rollback(),
     // Whoever opened the connection closes it.
     destroy: async () => {},
   };

@@ -5,6 +5,7 @@ import { StandinError, StartupError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { sqliteAppendEvents } from './append-events.ts';
 import { sqliteChanges } from './changes.ts';
 import { openConnection } from './connection.ts';
 import { sqliteDialect } from './dialect.ts';
@@ -28,6 +29,7 @@ export async function openSqlite(path: string, logger: Logger | undefined): Prom
       read,
       write,
       migrator: write,
+      appendEvents: sqliteAppendEvents(write, writer),
       changes,
       async close() {
         changes.close();

@@ -8,7 +8,12 @@ export interface ThreadOptions {
 
 export type SqliteValue = null | number | bigint | string | Uint8Array;
 
-export type ThreadRequest = { id: number; sql: string; parameters: SqliteValue[] } | { id: number; close: true };
+export type ThreadRequest =
+  | { id: number; sql: string; parameters: SqliteValue[] }
+  /** One transaction that runs the statement once for each row. */
+  | { id: number; sql: string; rows: SqliteValue[][] }
+  | { id: number; rollback: true }
+  | { id: number; close: true };
 
 export type ThreadReply =
   | ({ id: number } & ThreadResult<Record<string, SqliteValue>>)

@@ -20,15 +20,21 @@ function main(port: NonNullable<typeof parentPort>): void {
     reply({ id: openingId, error: describe(error) });
     return;
   }
-  const run = statementRunner(database);
+  const statements = statementRunner(database);
   port.on('message', (request: ThreadRequest) => {
     try {
       if ('close' in request) {
         database.close();
         reply({ id: request.id, rows: [], changes: 0 });
         port.close();
+      } else if ('rows' in request) {
+        statements.runForEach(request.sql, request.rows);
+        reply({ id: request.id, rows: [], changes: request.rows.length });
+      } else if ('rollback' in request) {
+        rollBack(database);
+        reply({ id: request.id, rows: [], changes: 0 });
       } else {
-        reply({ id: request.id, ...run(request.sql, request.parameters) });
+        reply({ id: request.id, ...statements.run(request.sql, request.parameters) });
       }
     } catch (error) {
       reply({ id: request.id, error: describe(error) });
@@ -74,12 +80,30 @@ function statementRunner(database: DatabaseSync) {
     return entry;
   }
 
-  return (sql: string, parameters: SqliteValue[]): { rows: Record<string, SqliteValue>[]; changes: number } => {
-    const { statement, returnsRows } = prepare(sql);
-    if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) };
-    const rows = statement.all(...parameters);
-    return { rows, changes: rows.length };
+  return {
+    run(sql: string, parameters: SqliteValue[]): { rows: Record<string, SqliteValue>[]; changes: number } {
+      const { statement, returnsRows } = prepare(sql);
+      if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) };
+      const rows = statement.all(...parameters);
+      return { rows, changes: rows.length };
+    },
+    runForEach(sql: string, rows: SqliteValue[][]): void {
+      const { statement } = prepare(sql);
+      database.exec('begin immediate');
+      try {
+        for (const row of rows) statement.run(...row);
+        database.exec('commit');
+      } catch (error) {
+        rollBack(database);
+        throw error;
+      }
+    },
   };
+}
+
+/** SQLite has rolled back by itself where the disk is full or failing; another rollback would hide why. */
+function rollBack(database: DatabaseSync): void {
+  if (database.isTransaction) database.exec('rollback');
 }
 
 function describe(error: unknown): ThreadError {

@@ -37,7 +37,9 @@ test('every operation of the contract that asks for a caller refuses every wrong
       { 'x-access-token': sandbox.access_token },
       { 'x-superserve-sandbox-id': randomUUID(), 'x-access-token': sandbox.access_token },
       { 'x-superserve-sandbox-id': 'not-an-id', 'x-access-token': sandbox.access_token },
-      ...['', 'x', server.apiKey, proxyToken, standIn].map((token) => ({ ...named, 'x-access-token': token })),
+      ...['', 'x', server.apiKey, proxyToken, standIn].map((token) =>
+        dataPlane({ id: sandbox.id, access_token: token }),
+      ),
     ],
   };
   for (const [index, [id, operation]] of operationList.entries()) {
@@ -73,7 +75,7 @@ test('an operation that is not there yet is answered 501 to those who may call i
   }
 });
 
-test("what another team has is 404 for every operation that names it, as what nobody has", async (t) => {
+test('what another team has is 404 for every operation that names it, as what nobody has', async (t) => {
   const server = await startServer(t);
   const stranger = await otherTeam(server.vaultHarness);
   const { key } = await server.vault.access.createKey(stranger, { name: 'stranger' });

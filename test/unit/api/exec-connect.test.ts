@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
@@ -8,6 +9,7 @@ import type { ExecConnection } from '../../../src/client/exec-connection.ts';
 import { ApiError, ConnectionError } from '../../../src/client/errors.ts';
 import { createClient } from '../../../src/client/client.ts';
 import type { SandboxWithAccess } from '../../../src/client/client.ts';
+import { execOutcome } from '../../../src/contract/schemas/exec.ts';
 import { dataPlane, dataplaneDomain, eventually, keyed, send, sendRaw, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
 import { groupAlive } from './process-driver.ts';
@@ -43,6 +45,13 @@ function sdkSocket(server: Server, sandbox: SandboxWithAccess): WebSocket {
   });
 }
 
+function refusedHandshake(socket: WebSocket): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    socket.once('unexpected-response', (_request, response) => resolve(response));
+    socket.once('error', reject);
+  });
+}
+
 test('the frames are those of the contract, byte for byte, as the official SDKs speak them', async (t) => {
   const { server, sandbox } = await startBox(t);
   const socket = sdkSocket(server, sandbox);
@@ -50,13 +59,14 @@ test('the frames are those of the contract, byte for byte, as the official SDKs 
   socket.on('message', (data: Buffer, isBinary) => frames.push(isBinary ? data : data.toString()));
   await once(socket, 'open');
   assert.equal(socket.protocol, 'superserve.exec.v1');
-  socket.send(JSON.stringify({ command: 'read line; printf "got %s" "$line"; cat >/dev/null; printf oops >&2; exit 3' }));
+  socket.send(
+    JSON.stringify({ command: 'read line; printf "got %s" "$line"; cat >/dev/null; printf oops >&2; exit 3' }),
+  );
   socket.send(Buffer.from([0, ...Buffer.from('hi\n')]));
   await eventually(() => frames.length === 1, 'the command answers');
   assert.deepEqual(frames[0], Buffer.from([1, ...Buffer.from('got hi')]));
   socket.send('{"type":"stdin_close"}');
-  const [code] = (await once(socket, 'close')) as [number];
-  assert.equal(code, 1000);
+  assert.equal((await once(socket, 'close'))[0], 1000);
   assert.deepEqual(frames.slice(1, -1), [Buffer.from([2, ...Buffer.from('oops')])]);
   assert.deepEqual(JSON.parse(String(frames.at(-1))), { exit_code: 3, finished: true });
 });
@@ -132,7 +142,9 @@ test('megabytes go through both ways unchanged while the reader is slow', async 
 
 test('a reader that stops holds the command back instead of filling the memory', async (t) => {
   const { server, sandbox } = await startBox(t);
-  const connection = await server.client.execConnect(sandbox, { command: 'yes | head -c 100000000 >&1; echo done >&2' });
+  const connection = await server.client.execConnect(sandbox, {
+    command: 'yes | head -c 100000000 >&1; echo done >&2',
+  });
   const gate = Promise.withResolvers<void>();
   let size = 0;
   connection.onOutput(async (_stream, chunk) => {
@@ -210,7 +222,7 @@ test('a handshake without the right token is refused like any other request, bef
   ];
   for (const [status, options] of cases) {
     const socket = open(server, options);
-    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number; headers: Record<string, string> }];
+    const response = await refusedHandshake(socket);
     assert.equal(response.statusCode, status, JSON.stringify(options.protocols));
     assert.match(String(response.headers['content-type']), /^application\/json/);
     socket.on('error', () => undefined).terminate();
@@ -258,8 +270,8 @@ test('a bad first frame is told with its code and message, and closes with 1008'
     const told = once(socket, 'message');
     const closed = once(socket, 'close');
     socket.send(frame);
-    const error = JSON.parse(String((await told)[0])) as { error: string; code: string };
-    assert.equal(error.code, 'bad_request', what);
+    const error = execOutcome.parse(JSON.parse(String((await told)[0])));
+    assert.ok('error' in error && error.code === 'bad_request', what);
     assert.match(error.error, message, what);
     assert.deepEqual([(await closed)[0], String((await closed)[1])], [1008, 'bad_request'], what);
   }
@@ -299,7 +311,7 @@ test('a message over a mebibyte closes with 1009', async (t) => {
 /** The reading once it no longer grows. */
 async function settled(read: () => number): Promise<number> {
   let last = read();
-  for (let same = 0; same < 5; ) {
+  for (let same = 0; same < 5;) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     const now = read();
     same = now <= last ? same + 1 : 0;

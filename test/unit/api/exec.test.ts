@@ -10,7 +10,11 @@ import { groupAlive } from './process-driver.ts';
 test('a command is run to its end: both streams, the exit code, arguments, variables and directory', async (t) => {
   const { client } = await startServer(t);
   await client.secrets.create(bearerSecret);
-  const sandbox = await client.sandboxes.create({ name: 'box', secrets: { KEY: bearerSecret.name }, env_vars: { A: 'own' } });
+  const sandbox = await client.sandboxes.create({
+    name: 'box',
+    secrets: { KEY: bearerSecret.name },
+    env_vars: { A: 'own' },
+  });
   assert.deepEqual(await client.exec(sandbox, { command: 'printf out; printf err >&2; exit 7' }), {
     stdout: 'out',
     stderr: 'err',
@@ -37,7 +41,10 @@ test('standard input is at its end, and a signal is 128 and its number', async (
 test('a command over its time is killed with all that it started, and exits 124 with what it said', async (t) => {
   const { client, driver } = await startServer(t);
   const sandbox = await client.sandboxes.create({ name: 'box' });
-  const result = await client.exec(sandbox, { command: 'echo begun; trap "" TERM; sleep 300 & sleep 300', timeout_s: 1 });
+  const result = await client.exec(sandbox, {
+    command: 'echo begun; trap "" TERM; sleep 300 & sleep 300',
+    timeout_s: 1,
+  });
   assert.equal(result.exit_code, 124);
   assert.equal(result.stdout, 'begun\n');
   const [pid] = driver.started;

@@ -35,6 +35,7 @@ export const dataplaneDomain = 'sandbox.localhost';
 
 export interface ServerOptions {
   health?: () => Promise<void>;
+  drainMs?: number;
   /** Puts something between the API and the vault. */
   wrap?: (vault: VaultSystem) => Vault;
 }
@@ -63,6 +64,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     openapi: createOpenApi({ version: '1.2.3', statusOf }),
     dataplaneDomain,
     health: options.health ?? (() => Promise.resolve()),
+    ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {

@@ -60,8 +60,18 @@ test('a path that is none and a method that a path does not take are 404 in the 
 test('only JSON is taken: any other media type, or none, is 415', async (t) => {
   const server = await startServer(t);
   const body = JSON.stringify(bearerSecret);
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json-patch', '']) {
-    const reply = await send(server, 'POST', { path: '/secrets', headers: { ...keyed(server), 'content-type': type }, body });
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/json-patch',
+    '',
+  ]) {
+    const reply = await send(server, 'POST', {
+      path: '/secrets',
+      headers: { ...keyed(server), 'content-type': type },
+      body,
+    });
     assert.equal(reply.status, 415, `${type}: ${reply.text}`);
     assert.equal(reply.error().code, 'unsupported_media_type');
   }
@@ -76,9 +86,10 @@ test('only JSON is taken: any other media type, or none, is 415', async (t) => {
   assert.equal((await send(server, 'POST', { path: '/secrets', headers, body })).status, 201);
 });
 
+const padded = (size: number) => JSON.stringify(bearerSecret).padEnd(size, ' ');
+
 test('a body of 64 KiB is read, one byte more is 413, declared or chunked', async (t) => {
   const server = await startServer(t);
-  const padded = (size: number) => JSON.stringify(bearerSecret).padEnd(size, ' ');
   const over = await send(server, 'POST', { path: '/secrets', headers: keyed(server), body: padded(65_537) });
   assert.equal(over.status, 413);
   assert.equal(over.error().code, 'payload_too_large');
@@ -93,10 +104,24 @@ test('a body of 64 KiB is read, one byte more is 413, declared or chunked', asyn
 test('a loopback listener answers only to its own names, so that a rebound DNS name reaches nothing', async (t) => {
   const server = await startServer(t);
   const health = (host: string) => send(server, 'GET', { path: '/health', headers: { host } });
-  for (const host of ['localhost', `localhost:${server.port}`, '127.0.0.1', `127.0.0.1:${server.port}`, '[::1]:80', 'LOCALHOST']) {
+  for (const host of [
+    'localhost',
+    `localhost:${server.port}`,
+    '127.0.0.1',
+    `127.0.0.1:${server.port}`,
+    '[::1]:80',
+    'LOCALHOST',
+  ]) {
     assert.equal((await health(host)).status, 200, host);
   }
-  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'boxd-x.sandbox.localhost', '10.0.0.1', '[::2]']) {
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'boxd-x.sandbox.localhost',
+    '10.0.0.1',
+    '[::2]',
+  ]) {
     const reply = await health(host);
     assert.equal(reply.status, 403, host);
     assert.equal(reply.error().code, 'forbidden');
@@ -137,8 +162,11 @@ test('what nobody foresaw is 500 with a request id and nothing else, and the log
     code: 'internal',
     message: `something failed inside the server; its log has more under request id ${id}`,
   });
-  const line = server.logged().split('\n').find((each) => each.includes('on fire'));
-  assert.ok(line?.includes(id), line);
+  const line = server
+    .logged()
+    .split('\n')
+    .find((each) => each.includes('on fire'));
+  assert.ok(line !== undefined && line.includes(id), line ?? 'not logged');
 });
 
 test('a stopping server finishes what is under way', async (t) => {
@@ -163,4 +191,16 @@ test('a stopping server finishes what is under way', async (t) => {
   release.resolve();
   assert.equal((await answer).status, 200);
   await closed;
+});
+
+test('a stopping server does not wait for a request that never ends', async (t) => {
+  const server = await startServer(t, { drainMs: 50 });
+  const ended = [
+    '',
+    'GET /health HTTP/1.1\r\nHost: loc',
+    'POST /secrets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc',
+  ].map((bytes) => sendRaw(server, bytes));
+  await server.client.health();
+  await server.close();
+  await Promise.all(ended);
 });

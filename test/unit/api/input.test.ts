@@ -29,21 +29,41 @@ const badSecrets: [what: string, change: Record<string, unknown>, message: RegEx
   ['a provider and an auth', { provider: 'anthropic' }, /provider|auth/],
   ['neither provider nor auth', { auth: undefined, hosts: undefined }, /auth|provider/],
   ['an auth without hosts', { hosts: undefined }, /^hosts: /],
-  ['an auth of no known type', { auth: { type: 'digest' } }, /^auth\.type: must be one of bearer, basic, api-key, custom/],
+  [
+    'an auth of no known type',
+    { auth: { type: 'digest' } },
+    /^auth\.type: must be one of bearer, basic, api-key, custom/,
+  ],
   ['an auth without a type', { auth: {} }, /^auth\.type: /],
   ['an auth that is a list', { auth: [] }, /^auth: must be an object, not an array/],
-  ['a field of another rule', { auth: { type: 'bearer', header: 'X-Key' } }, /^auth: unknown field "header" \(known here: type\)/],
+  [
+    'a field of another rule',
+    { auth: { type: 'bearer', header: 'X-Key' } },
+    /^auth: unknown field "header" \(known here: type\)/,
+  ],
   ['both forms of auth', { auth: { type: 'bearer', per_host: [] } }, /^auth: .*never both/],
   ['an api-key rule without a header', { auth: { type: 'api-key' } }, /^auth\.header: is required/],
   ['a header that is no token', { auth: { type: 'api-key', header: 'X Key' } }, /^auth\.header: /],
   ['a header that frames the message', { auth: { type: 'api-key', header: 'Content-Length' } }, /^auth\.header: /],
   ['a user name with a colon', { auth: { type: 'basic', username: 'a:b' } }, /^auth\.username: /],
   ['no custom header', { auth: { type: 'custom', headers: {} } }, /^auth\.headers: must name 1 to 8 headers/],
-  ['nine custom headers', { auth: { type: 'custom', headers: many(9, (i) => [`X-${i}`, '{{ value }}']) } }, /^auth\.headers: must name 1 to 8/],
+  [
+    'nine custom headers',
+    { auth: { type: 'custom', headers: many(9, (i) => [`X-${i}`, '{{ value }}']) } },
+    /^auth\.headers: must name 1 to 8/,
+  ],
   ['a template without the value', { auth: { type: 'custom', headers: { 'X-Key': 'static' } } }, /^auth\.headers/],
   ['no rule per host', { auth: { per_host: [] } }, /^auth\.per_host: must list 1 to 16 rules/],
-  ['a rule per host without hosts', { auth: { per_host: [{ type: 'bearer' }] } }, /^auth\.per_host\.0\.hosts: is required/],
-  ['a rule per host of a host not listed', { auth: { per_host: [{ hosts: ['b.example.com'], type: 'bearer' }] } }, /^auth\.per_host/],
+  [
+    'a rule per host without hosts',
+    { auth: { per_host: [{ type: 'bearer' }] } },
+    /^auth\.per_host\.0\.hosts: is required/,
+  ],
+  [
+    'a rule per host of a host not listed',
+    { auth: { per_host: [{ hosts: ['b.example.com'], type: 'bearer' }] } },
+    /^auth\.per_host/,
+  ],
   ['a list of hosts that is a string', { hosts: 'api.example.com' }, /^hosts: must be an array, not a string/],
   ['no hosts at all', { hosts: [] }, /^hosts: must list 1 to 16 hosts/],
   ['17 hosts', { hosts: Array.from({ length: 17 }, (_, i) => `h${i}.example.com`) }, /^hosts: must list 1 to 16 hosts/],
@@ -57,7 +77,11 @@ const badSandboxes: [what: string, change: Record<string, unknown>, message: Reg
   ['an empty name', { name: '' }, /^name: must be/],
   ['a name of 65 characters', { name: long(65) }, /^name: must be 1 to 64 characters/],
   ['secrets that are a list', { secrets: [] }, /^secrets: must be an object, not an array/],
-  ['a variable that begins with a digit', { secrets: { '1A': 'x' } }, /^secrets\.1A: the name must be the name of a variable/],
+  [
+    'a variable that begins with a digit',
+    { secrets: { '1A': 'x' } },
+    /^secrets\.1A: the name must be the name of a variable/,
+  ],
   ['a variable with a dash', { env_vars: { 'A-B': 'x' } }, /^env_vars\.A-B: the name must be/],
   ['a variable that is a number', { env_vars: { A: 1 } }, /^env_vars\.A: must be a string, not a number/],
   ['a variable with NUL', { env_vars: { A: 'a\0' } }, /^env_vars\.A: must be .* without NUL/],
@@ -67,19 +91,43 @@ const badSandboxes: [what: string, change: Record<string, unknown>, message: Reg
   ['65 metadata keys', { metadata: many(65, (i) => [`k${i}`, 'v']) }, /^metadata: must have 64 keys or fewer/],
   ['a metadata key of 257 bytes', { metadata: { [long(257)]: 'v' } }, /^metadata\.x+: the name must be 1 to 256 bytes/],
   ['a metadata value of 2049 bytes', { metadata: { k: 'é'.repeat(1025) } }, /^metadata\.k: must be 0 to 2048 bytes/],
-  ['16385 bytes of metadata', { metadata: many(9, (i) => [`k${i}`, long(2000)]) }, /^metadata: must be 16384 bytes or fewer in all/],
-  ['a reserved metadata prefix', { metadata: { 'superserve.x': 'v' } }, /^metadata\.superserve\.x: the name must not start with/],
-  ['another reserved prefix', { metadata: { _superserve_x: 'v' } }, /^metadata\._superserve_x: the name must not start with/],
+  [
+    '16385 bytes of metadata',
+    { metadata: many(9, (i) => [`k${i}`, long(2000)]) },
+    /^metadata: must be 16384 bytes or fewer in all/,
+  ],
+  [
+    'a reserved metadata prefix',
+    { metadata: { 'superserve.x': 'v' } },
+    /^metadata\.superserve\.x: the name must not start with/,
+  ],
+  [
+    'another reserved prefix',
+    { metadata: { _superserve_x: 'v' } },
+    /^metadata\._superserve_x: the name must not start with/,
+  ],
   ['a timeout of 0', { timeout_seconds: 0 }, /^timeout_seconds: must be a whole number from 1 to 604800/],
   ['a timeout with a fraction', { timeout_seconds: 1.5 }, /^timeout_seconds: must be a whole number/],
   ['a timeout that is a string', { timeout_seconds: '60' }, /^timeout_seconds: must be a whole number/],
   ['a timeout over a week', { timeout_seconds: 604_801 }, /^timeout_seconds: must be a whole number/],
-  ['a negative auto-delete', { auto_delete_seconds: -1 }, /^auto_delete_seconds: must be a whole number from 0 to 2592000/],
-  ['an unknown network field', { network: { allow: [] } }, /^network: unknown field "allow" \(known here: allow_out, deny_out\)/],
+  [
+    'a negative auto-delete',
+    { auto_delete_seconds: -1 },
+    /^auto_delete_seconds: must be a whole number from 0 to 2592000/,
+  ],
+  [
+    'an unknown network field',
+    { network: { allow: [] } },
+    /^network: unknown field "allow" \(known here: allow_out, deny_out\)/,
+  ],
   ['a domain in deny_out', { network: { deny_out: ['example.com'] } }, /^network\.deny_out/],
   ['an unknown driver', { driver: 'docker' }, /^driver: /],
   ['a relative mount', { mounts: [{ source: 'src', target: '/src' }] }, /^mounts\.0\.source: must be an absolute path/],
-  ['a mount with an unknown field', { mounts: [{ source: '/a', target: '/a', ro: true }] }, /^mounts\.0: unknown field "ro"/],
+  [
+    'a mount with an unknown field',
+    { mounts: [{ source: '/a', target: '/a', ro: true }] },
+    /^mounts\.0: unknown field "ro"/,
+  ],
   ['an unknown field', { image: 'debian' }, /^unknown field "image"/],
 ];
 
@@ -172,7 +220,13 @@ test('bad input', async (t) => {
   });
 
   await t.test('what cannot be a name or an id is 404, as what does not exist', async () => {
-    for (const path of ['/secrets/1bad', '/secrets/a%20b', `/secrets/${'x'.repeat(200)}`, '/sandboxes/42', '/secrets/none']) {
+    for (const path of [
+      '/secrets/1bad',
+      '/secrets/a%20b',
+      `/secrets/${'x'.repeat(200)}`,
+      '/sandboxes/42',
+      '/secrets/none',
+    ]) {
       const reply = await send(server, 'GET', { path, headers: keyed(server) });
       assert.equal(reply.status, 404, path);
       assert.equal(reply.error().code, 'not_found');

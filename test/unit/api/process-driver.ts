@@ -3,7 +3,13 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { ExecRequest, ExecSession, RunningSandbox, SandboxDriver, SandboxSpec } from '../../../src/sandbox/driver.ts';
+import type {
+  ExecRequest,
+  ExecSession,
+  RunningSandbox,
+  SandboxDriver,
+  SandboxSpec,
+} from '../../../src/sandbox/driver.ts';
 
 /** A driver without walls: commands are real processes of this machine, each the leader of its own process group. */
 export class ProcessDriver implements SandboxDriver {
@@ -84,7 +90,9 @@ export function groupAlive(pid: number): boolean {
     if (!/^\d+$/.test(entry)) return false;
     try {
       // proc(5): after the command's closing parenthesis come state, parent and process group.
-      const [state, , group] = readFileSync(`/proc/${entry}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+      const [state, , group] = readFileSync(`/proc/${entry}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
       return Number(group) === pid && state !== 'Z';
     } catch {
       return false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseStrictJson } from '../../../src/api/strict-json.ts';
 import { StandinError } from '../../../src/errors.ts';
 
@@ -33,7 +33,13 @@ test('a member given twice is refused by name at any depth, however its name is 
 });
 
 test('the same name in different objects, or as a value, is no repetition', () => {
-  for (const text of ['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a","b":"a"}', '{"a":["a","a"]}', '{"a":"\\\\","b":"{\\"a\\":1,\\"a\\":2}"}']) {
+  for (const text of [
+    '{"a":{"a":{"a":1}}}',
+    '[{"a":1},{"a":1}]',
+    '{"a":"a","b":"a"}',
+    '{"a":["a","a"]}',
+    '{"a":"\\\\","b":"{\\"a\\":1,\\"a\\":2}"}',
+  ]) {
     assert.deepEqual(parse(text), JSON.parse(text));
   }
 });
@@ -62,7 +68,15 @@ test('half of a surrogate pair is refused, a whole one is not', () => {
 });
 
 test('malformed text is refused without a word of it', () => {
-  for (const text of ['', 'hunter2', '{"value":"hunter2"', '{"value":hunter2}', "{'value':'hunter2'}", '{"value":"hunter2",}', '\ufeff{"value":"hunter2"}']) {
+  for (const text of [
+    '',
+    'hunter2',
+    '{"value":"hunter2"',
+    '{"value":hunter2}',
+    "{'value':'hunter2'}",
+    '{"value":"hunter2",}',
+    '\ufeff{"value":"hunter2"}',
+  ]) {
     assert.throws(
       () => parse(text),
       (error) => error instanceof StandinError && !error.message.includes('hunter2') && error.cause === undefined,

@@ -11,7 +11,10 @@ const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
 const directory = temporaryDirectory('demo-test');
 after(() => directory.remove());
 const path = process.env['PATH'] ?? '';
-const verdict = z.object({ holds: z.boolean(), claims: z.array(z.object({ claim: z.string(), holds: z.boolean() })) });
+const verdict = z.object({
+  holds: z.boolean(),
+  claims: z.array(z.object({ claim: z.string(), holds: z.boolean(), evidence: z.string().optional() })),
+});
 
 /** Its temporary files go to a directory of our own, so that what it leaves is seen. */
 function place(name: string): Record<string, string> {

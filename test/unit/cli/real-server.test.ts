@@ -253,6 +253,21 @@ test('--driver external runs the command here, with the stand-in in place of the
   assert.deepEqual(await sandboxes(), []);
 });
 
+test('where the server runs no sandboxes, nothing is run without isolation that was not asked for', async () => {
+  const other = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: 'external' } });
+  try {
+    const env = { STANDIN_URL: other.url, STANDIN_API_KEY: other.apiKey };
+    const { code, stdout, stderr } = await standin(['run', '--no-mount', '--', 'echo', 'ran'], { env });
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^error: the server runs no sandboxes of its own; `--driver external`[^\n]*\n$/);
+    const left = await standin(['sandbox', 'list', '--json'], { env });
+    assert.deepEqual(JSON.parse(left.stdout), []);
+  } finally {
+    await other.stop();
+  }
+});
+
 test('a sandbox that stays can be used, attached to and deleted from the command line', async () => {
   const created = await standin(['sandbox', 'create', 'agent', '--metadata', 'team=web']);
   const id = created.stdout.trim();
@@ -287,6 +302,5 @@ test('--show-env can be read by a shell', async () => {
   assert.equal(created.code, 0, created.stderr);
   const { stdout } = await runProgram('sh', ['-c', `${created.stdout}\nprintf '%s|%s' "$KEY" "$ODD"`]);
   assert.match(stdout, /^sk-ant-api03-standin[^|]+\|it's \$HOME$/);
-  for (const each of z.array(z.object({ id: z.string() })).parse(await sandboxes()))
-    await standin(['sandbox', 'delete', each.id]);
+  for (const { id } of await sandboxes()) await standin(['sandbox', 'delete', id]);
 });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { runCli } from '../../../src/cli/cli.ts';
+import { processIo } from '../../../src/cli/io.ts';
 import { freePort } from '../../support/ports.ts';
 import { runProgram } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -52,8 +55,8 @@ test('every command has help with examples and --json, on stdout with exit code 
     }),
   );
   for (const path of leaves.flat()) {
-    const { code, stdout, stderr } = await standin([...path, '--help']);
-    assert.equal(code, 0, `${path.join(' ')}: ${stderr}`);
+    const { code, stdout } = await help(path);
+    assert.equal(code, 0, path.join(' '));
     assert.match(stdout, new RegExp(`^Usage: standin ${path.join(' ')}`), path.join(' '));
     assert.match(stdout, /\nExamples:\n {2}# \S.*\n {2}\$ \S/, path.join(' '));
     assert.match(stdout, /--json/, path.join(' '));
@@ -94,6 +97,13 @@ test('what contradicts itself or is missing is wrong usage, named with what to g
     assert.match(stderr, /^error: [^\n]+\n$/);
     assert.match(stderr, message);
   }
+});
+
+test('run does not ask another machine to mount a path of this one', async () => {
+  const env = { STANDIN_URL: 'https://standin.example.com', STANDIN_API_KEY: 'k' };
+  const { code, stderr } = await standin(['run', '--', 'true'], env);
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: https:\/\/standin\.example\.com is another machine[^\n]*; give --no-mount\n$/);
 });
 
 test('without a server the answer is one line that says how to start one, and exit code 1', async () => {
@@ -176,8 +186,16 @@ test('colours are for terminals: neither a pipe nor NO_COLOR gets any', async ()
   assert.equal(stdout.includes('\u001b'), false);
 });
 
+/** The help of a command, without a process of its own. */
+async function help(path: string[]): Promise<{ code: number; stdout: string }> {
+  const stdout = new PassThrough({ encoding: 'utf8' });
+  const deps = { version: '9.9.9', serve: () => Promise.resolve(), preflight: () => Promise.resolve([]) };
+  const code = await runCli(['node', 'standin', ...path, '--help'], deps, { ...processIo(), stdout });
+  return { code, stdout: String(stdout.read() ?? '') };
+}
+
 async function subcommands(path: string[]): Promise<string[]> {
-  const { stdout } = await standin([...path, '--help']);
+  const { stdout } = await help(path);
   const [, list = ''] = stdout.split('\nCommands:\n');
   return [...list.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? '');
 }

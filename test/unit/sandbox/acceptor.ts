@@ -9,7 +9,9 @@ process.on('message', ({ sandboxId, kind }: { sandboxId: string; kind: string },
   const listening = () => process.send?.('listening');
   if (kind === 'dns-udp') {
     const socket = createSocket('udp6');
-    socket.on('message', (message, { port, address }) => socket.send(`${sandboxId} ${message.toString()}`, port, address));
+    socket.on('message', (message, { port, address }) =>
+      socket.send(`${sandboxId} ${message.toString()}`, port, address),
+    );
     socket.once('listening', listening);
     Reflect.apply(Reflect.get(socket, 'bind'), socket, [handle]);
     return;

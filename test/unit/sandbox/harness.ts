@@ -1,10 +1,12 @@
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
+import { it } from 'node:test';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
 import type { BubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
 import type {
@@ -130,4 +132,30 @@ export async function eventually(what: string, probe: () => Promise<boolean>): P
   while (!(await probe())) {
     if (Date.now() > deadline) throw new Error(`did not come about: ${what}`);
   }
+}
+
+export const isRoot = process.getuid?.() === 0;
+
+/** A test that runs its whole file again as an ordinary user, where it was run as root. */
+export function againAsOrdinaryUser(file: string): void {
+  const skip = isRoot ? whyNotAsUser(file) : 'this is an ordinary user';
+  it('all of it holds for an ordinary user', { skip }, async () => {
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const child = spawn('setpriv', [...user, process.execPath, file], {
+      env: { PATH: process.env['PATH'] },
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    const output = await text(child.stdout);
+    await ended;
+    assert.equal(child.exitCode, 0, output);
+  });
+}
+
+function whyNotAsUser(file: string): string | false {
+  for (let path = file; path !== '/'; path = dirname(path)) {
+    if ((statSync(path).mode & 0o005) === 0) return 'an ordinary user cannot read this directory';
+  }
+  return false;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after as afterAll, before, describe, it } from 'node:test';
 import { openStore } from '../../../../src/store/open.ts';
 import type { SandboxRecord, Store, StoredEvent } from '../../../../src/store/store.ts';
-import { connectionEvent, newSandbox, newTeam, noon, requestEvent } from './fixtures.ts';
+import { connectionEvent, newSandbox, newTeam, noon, openFor, requestEvent } from './fixtures.ts';
 import type { StoreSetup } from './fixtures.ts';
 
 export function eventSuite({ kind, freshUrl }: StoreSetup): void {
@@ -99,56 +99,52 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(event?.latencyMs, 2);
     });
 
-    it('gives every row once to a reader that pages while writers append from two stores', async () => {
+    it('gives every row once to a reader that pages while writers append from two stores', async (test) => {
       const url = await freshUrl();
-      const stores = [await openStore(url), await openStore(url)];
-      try {
-        const [first] = stores;
-        assert.ok(first !== undefined);
-        const own = await newSandbox(first, await newTeam(first));
-        const secretId = randomUUID();
-        const writers = Array.from({ length: 8 }, async (_, writer) => {
-          for (let round = 0; round < 12; round++) {
-            const path = `/${writer}/${round}`;
-            await stores[writer % 2]?.events.append([
-              requestEvent(own, { secretId, path }),
-              requestEvent(own, { secretId, path: `${path}/b` }),
-            ]);
-          }
-        });
-        // Once an id was seen, no lower one may ever appear: whoever pages down from it would have skipped that row.
-        const seen = new Set<number>();
-        let highest = 0;
-        const done = Promise.all(writers).then(() => 'done');
-        while ((await Promise.race([done, Promise.resolve()])) !== 'done') {
-          const rows = await first.events.bySecret(secretId, { limit: 1000 });
-          for (const { id } of rows) {
-            assert.ok(seen.has(id) || id > highest, `row ${id} appeared after row ${highest} was seen`);
-          }
-          for (const { id } of rows) seen.add(id);
-          highest = rows[0]?.id ?? highest;
+      const stores = [await openFor(test, url), await openFor(test, url)];
+      const [first] = stores;
+      assert.ok(first !== undefined);
+      const own = await newSandbox(first, await newTeam(first));
+      const secretId = randomUUID();
+      const writers = Array.from({ length: 8 }, async (_, writer) => {
+        for (let round = 0; round < 12; round++) {
+          const path = `/${writer}/${round}`;
+          await stores[writer % 2]?.events.append([
+            requestEvent(own, { secretId, path }),
+            requestEvent(own, { secretId, path: `${path}/b` }),
+          ]);
         }
-        const paged: StoredEvent[] = [];
-        for (;;) {
-          const last = paged.at(-1);
-          const rows = await first.events.bySandbox(own.id, {
-            limit: 7,
-            ...(last === undefined ? {} : { before: last.id }),
-          });
-          if (rows.length === 0) break;
-          paged.push(...rows);
+      });
+      // Once an id was seen, no lower one may ever appear: whoever pages down from it would have skipped that row.
+      const seen = new Set<number>();
+      let highest = 0;
+      const done = Promise.all(writers).then(() => 'done');
+      while ((await Promise.race([done, Promise.resolve()])) !== 'done') {
+        const rows = await first.events.bySecret(secretId, { limit: 1000 });
+        for (const { id } of rows) {
+          assert.ok(seen.has(id) || id > highest, `row ${id} appeared after row ${highest} was seen`);
         }
-        const expected = Array.from({ length: 8 }, (_, writer) =>
-          Array.from({ length: 12 }, (__, round) => [`/${writer}/${round}`, `/${writer}/${round}/b`]),
-        ).flat(2);
-        assert.deepEqual(paged.map((each) => each.path ?? '').toSorted(), expected.toSorted());
-        assert.deepEqual(
-          paged.map((each) => each.id),
-          paged.map((each) => each.id).toSorted((a, b) => b - a),
-        );
-      } finally {
-        for (const each of stores) await each.close();
+        for (const { id } of rows) seen.add(id);
+        highest = rows[0]?.id ?? highest;
       }
+      const paged: StoredEvent[] = [];
+      for (;;) {
+        const last = paged.at(-1);
+        const rows = await first.events.bySandbox(own.id, {
+          limit: 7,
+          ...(last === undefined ? {} : { before: last.id }),
+        });
+        if (rows.length === 0) break;
+        paged.push(...rows);
+      }
+      const expected = Array.from({ length: 8 }, (_, writer) =>
+        Array.from({ length: 12 }, (__, round) => [`/${writer}/${round}`, `/${writer}/${round}/b`]),
+      ).flat(2);
+      assert.deepEqual(paged.map((each) => each.path ?? '').toSorted(), expected.toSorted());
+      assert.deepEqual(
+        paged.map((each) => each.id),
+        paged.map((each) => each.id).toSorted((a, b) => b - a),
+      );
     });
   });
 }

@@ -1,4 +1,9 @@
+import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import { StartupError } from '../../../../src/errors.ts';
+import type { Database } from '../../../../src/store/database.ts';
+import { openDatabase, openStore } from '../../../../src/store/open.ts';
 import type {
   BindingRecord,
   EventRecord,
@@ -14,6 +19,31 @@ export interface StoreSetup {
   kind: Store['kind'];
   /** The URL of a new, empty database. */
   freshUrl: () => Promise<string>;
+}
+
+/** A store that is closed when the test ends, however it ends. */
+export async function openFor(test: TestContext, url: string): Promise<Store> {
+  const store = await openStore(url);
+  test.after(() => store.close());
+  return store;
+}
+
+/** The same for a database whose schema is left as it is. */
+export async function databaseFor(test: TestContext, url: string): Promise<Database> {
+  const db = await openDatabase(url);
+  test.after(() => db.close());
+  return db;
+}
+
+/** What the start refuses with; fails where it does not. */
+export async function startupError(url: string): Promise<Error> {
+  try {
+    await (await openStore(url)).close();
+  } catch (error) {
+    assert.ok(error instanceof StartupError, `not a StartupError: ${String(error)}`);
+    return error;
+  }
+  throw new Error('the store opened');
 }
 
 export const noon = new Date('2026-01-02T12:00:00.123Z');

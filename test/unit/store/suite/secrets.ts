@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after as afterAll, before, describe, it } from 'node:test';
 import { openStore } from '../../../../src/store/open.ts';
 import type { Store } from '../../../../src/store/store.ts';
-import { after, newSecret, newTeam, noon, sealed, secret } from './fixtures.ts';
+import { after, newSecret, newTeam, noon, openFor, sealed, secret } from './fixtures.ts';
 import type { StoreSetup } from './fixtures.ts';
 
 export function secretSuite({ kind, freshUrl }: StoreSetup): void {
@@ -139,17 +139,13 @@ export function secretSuite({ kind, freshUrl }: StoreSetup): void {
       for (const id of ids) assert.deepEqual((await store.secrets.byId(id))?.lastUsedAt, after(11));
     });
 
-    it('knows whether any sealed value exists', async () => {
-      const own = await openStore(await freshUrl());
-      try {
-        assert.equal(await own.secrets.anySealed(), false);
-        const record = await newSecret(own, await newTeam(own));
-        assert.equal(await own.secrets.anySealed(), true);
-        await own.secrets.remove(record.id, noon);
-        assert.equal(await own.secrets.anySealed(), false);
-      } finally {
-        await own.close();
-      }
+    it('knows whether any sealed value exists', async (test) => {
+      const own = await openFor(test, await freshUrl());
+      assert.equal(await own.secrets.anySealed(), false);
+      const record = await newSecret(own, await newTeam(own));
+      assert.equal(await own.secrets.anySealed(), true);
+      await own.secrets.remove(record.id, noon);
+      assert.equal(await own.secrets.anySealed(), false);
     });
   });
 }

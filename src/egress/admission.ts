@@ -1,0 +1,121 @@
+import type { Secret } from '../crypto/secret.ts';
+import type { Swap } from './inject-slots.ts';
+import type { BindingSnapshot } from './ports.ts';
+import type { SandboxEntry, SandboxRegistry } from './registry.ts';
+import { refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import { heldValues, judgeRequest, judgeTrailers, loadValues } from './request-judge.ts';
+import type { Destination, Refused, Target } from './target.ts';
+import type { RequestHead } from './wire/head.ts';
+
+/** How often a request is judged again when its secret changes under it. */
+const maxAttempts = 3;
+
+export interface AdmissionRequest {
+  head: RequestHead;
+  /** Of the connection: null where it is to the proxy itself. */
+  destination: Destination | null;
+  misdirected: Refused | null;
+  /** The request's trailers as far as they have come. */
+  trailers: () => Buffer | null;
+}
+
+/** What comes of it: one of the three is called, once for each time that the request is judged. */
+export interface AdmissionOutcome {
+  admit(values: Map<string, Secret>): void;
+  refuse(refused: Refusal): void;
+  /** The host is not allowed: by this rule, or by none. */
+  deny(refused: Refusal, matchRule: string | null): void;
+}
+
+/**
+ * Steps 1 to 5 of the contract's "Egress" for one request: whether it may go, and with which values. Waits only where
+ * the worker does not hold what it needs.
+ */
+export class Admission {
+  readonly #registry: SandboxRegistry;
+  readonly #request: AdmissionRequest;
+  readonly #outcome: AdmissionOutcome;
+  entry: SandboxEntry | null = null;
+  target: Target | null = null;
+  swaps: readonly Swap[] = [];
+  secretIds: string[] = [];
+  foreign: string[] = [];
+  #attempts = 0;
+
+  constructor(parts: { registry: SandboxRegistry; request: AdmissionRequest; outcome: AdmissionOutcome }) {
+    this.#registry = parts.registry;
+    this.#request = parts.request;
+    this.#outcome = parts.outcome;
+  }
+
+  judge(entry: SandboxEntry): void {
+    this.entry = entry;
+    const judged = judgeRequest(entry, { ...this.#request, trailers: this.#request.trailers() });
+    this.target = judged.target;
+    if (judged.kind === 'refuse') {
+      this.#note(judged);
+      if (judged.blockedBy === undefined) this.#outcome.refuse(judged.refused);
+      else this.#outcome.deny(judged.refused, judged.blockedBy);
+      return;
+    }
+    this.swaps = judged.swaps;
+    this.#note({ bindings: judged.swaps.map((each) => each.binding), foreign: [] });
+    this.open();
+  }
+
+  /** Trailers that came after the head was judged: the refusal, where they carry a stand-in. */
+  judgeTrailers(): Refusal | null {
+    const [entry, target] = [this.entry, this.target];
+    const stray =
+      entry === null || target === null ? null : judgeTrailers(entry, this.#request.trailers(), target.host);
+    if (stray === null) return null;
+    this.#note(stray);
+    return stray.refused;
+  }
+
+  /** The values, out of what this worker holds or from the control plane. */
+  open(): void {
+    const { entry } = this;
+    if (entry === null) return;
+    const held = heldValues(this.#registry, entry, this.swaps);
+    if (held === null) this.#load(entry).catch(() => this.#outcome.refuse(vaultSilent()));
+    else this.#outcome.admit(held);
+  }
+
+  async #load(entry: SandboxEntry): Promise<void> {
+    const values = await loadValues(this.#registry, entry, this.swaps);
+    if (values instanceof Map) this.#outcome.admit(values);
+    else await this.#again(refusal('credential_revoked', `${values.envKey}: its secret was revoked`), { stale: true });
+  }
+
+  /** A value was wiped before it could be used: revoked, rotated or out of time. Never the old one. */
+  again(): void {
+    this.#again(vaultSilent(), { stale: false }).catch(() => this.#outcome.refuse(vaultSilent()));
+  }
+
+  /** `stale`: the rules that this worker holds are the ones that were wrong. */
+  async #again(otherwise: Refusal, options: { stale: boolean }): Promise<void> {
+    const { entry } = this;
+    if (entry !== null && this.#attempts < maxAttempts) {
+      this.#attempts += 1;
+      const { id } = entry.snapshot;
+      if (options.stale && this.#registry.get(id) === entry) this.#registry.forget([id]);
+      const fresh = this.#registry.get(id) ?? (await this.#registry.load(id));
+      if (fresh !== null && fresh.snapshot.deleted !== true) {
+        this.judge(fresh);
+        return;
+      }
+    }
+    this.#outcome.refuse(otherwise);
+  }
+
+  #note(found: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
+    this.secretIds = [...new Set(found.bindings.map((each) => each.secretId))];
+    this.foreign = [...found.foreign];
+  }
+}
+
+function vaultSilent(): Refusal {
+  return refusal('vault_unavailable', 'the vault does not answer; the request was not sent');
+}

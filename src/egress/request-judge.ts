@@ -1,0 +1,115 @@
+import type { Secret } from '../crypto/secret.ts';
+import type { Swap } from './inject-slots.ts';
+import { judgeCredentials, scanTrailers } from './inject.ts';
+import type { CredentialRefusal } from './inject.ts';
+import type { BindingSnapshot } from './ports.ts';
+import type { SandboxEntry, SandboxRegistry } from './registry.ts';
+import { refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import { resolveRequest } from './target.ts';
+import type { Destination, Refused, Target } from './target.ts';
+import type { UpstreamTarget } from './upstream.ts';
+import type { RequestHead } from './wire/head.ts';
+
+/** What steps 1 to 4 of the contract's "Egress" say of a request. */
+export type Judged = GoAhead | RefusedRequest;
+
+export interface GoAhead {
+  kind: 'go';
+  target: Target;
+  /** None: it goes on without a credential. */
+  swaps: readonly Swap[];
+}
+
+export interface RefusedRequest {
+  kind: 'refuse';
+  refused: Refusal;
+  /** Null where the request does not say where it wants to go. */
+  target: Target | null;
+  /** The host was not allowed: by this rule, or by none. */
+  blockedBy?: string | null;
+  /** This sandbox's own bindings whose stand-ins were carried, and fingerprints of those of others. */
+  bindings: readonly BindingSnapshot[];
+  foreign: readonly string[];
+}
+
+/** Judges a request whole: where to, whether, and which stand-ins in which slots. Pure. */
+export function judgeRequest(
+  entry: SandboxEntry,
+  request: { head: RequestHead; trailers: Buffer | null; destination: Destination | null; misdirected: Refused | null },
+): Judged {
+  const target = request.misdirected ?? resolveRequest(request.destination, request.head);
+  if ('refused' in target) return { kind: 'refuse', refused: target.refused, target: null, bindings: [], foreign: [] };
+  const { verdict, rule } = entry.rules.network.judgeHost(target.host);
+  if (verdict === 'deny') {
+    return { kind: 'refuse', refused: hostDenied(target.host), target, blockedBy: rule, bindings: [], foreign: [] };
+  }
+  const judged = judgeCredentials(entry.rules, { head: request.head, target, cleartextAllowed: false });
+  if (judged.kind === 'refuse') return { ...judged, target };
+  const stray = judgeTrailers(entry, request.trailers, target.host);
+  if (stray !== null) return { ...stray, target };
+  return { kind: 'go', target, swaps: judged.kind === 'pass' ? [] : judged.swaps };
+}
+
+/** No rule has a slot in trailers: a stand-in there refuses the request. */
+export function judgeTrailers(entry: SandboxEntry, trailers: Buffer | null, host: string): CredentialRefusal | null {
+  return trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
+}
+
+export function hostDenied(host: string): Refusal {
+  return refusal('host_denied', `${host} is not allowed by this sandbox's network rules`);
+}
+
+/** Where an allowed request is sent, and which addresses that name may turn out to have. */
+export function upstreamTargetOf(
+  entry: SandboxEntry,
+  target: Target,
+  guard: (address: string) => boolean,
+): UpstreamTarget {
+  const { network } = entry.rules;
+  const asked = network.judgeHost(target.host);
+  return {
+    sandboxId: entry.snapshot.id,
+    host: target.host,
+    port: target.port,
+    tls: target.scheme === 'https',
+    judgeAddress: (address) => {
+      const verdict = asked.verdict === 'ask-address' ? network.judgeAddress(address) : asked;
+      if (verdict.verdict === 'deny') {
+        return refusal('host_denied', `${target.host} is at an address that this sandbox's rules deny`);
+      }
+      if (guard(address)) return null;
+      return refusal('host_denied', `${target.host} is at an address that is not public (${address})`);
+    },
+  };
+}
+
+/** The real values of the swaps by binding id, where this worker holds all of them. */
+export function heldValues(
+  registry: SandboxRegistry,
+  entry: SandboxEntry,
+  swaps: readonly Swap[],
+): Map<string, Secret> | null {
+  const values = new Map<string, Secret>();
+  for (const { binding } of swaps) {
+    const value = registry.value(entry, binding);
+    if (value === undefined) return null;
+    values.set(binding.id, value);
+  }
+  return values;
+}
+
+/** The same, asking the control plane for those that are not held. A binding: its secret was revoked or rotated. */
+export async function loadValues(
+  registry: SandboxRegistry,
+  entry: SandboxEntry,
+  swaps: readonly Swap[],
+): Promise<Map<string, Secret> | BindingSnapshot> {
+  const values = new Map<string, Secret>();
+  for (const { binding } of swaps) {
+    const value = registry.value(entry, binding) ?? (await registry.loadValue(entry, binding));
+    if (value === null) return binding;
+    values.set(binding.id, value);
+  }
+  return values;
+}
