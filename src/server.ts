@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import { createApi } from './api/create-api.ts';
 import { statusOf } from './api/problems.ts';
-import type { Config, ListenAddress } from './config.ts';
+import type { Config } from './config.ts';
+import type { ListenAddress } from './config-values.ts';
 import { createOpenApi } from './contract/openapi.ts';
 
 import { createEnvelope } from './crypto/envelope.ts';
@@ -109,6 +110,7 @@ export async function startServer(
     if (config.sandboxDriver === 'bubblewrap' && problems.length > 0) {
       throw new StartupError(`bubblewrap sandboxes cannot run here: ${problems.join('; ')}`);
     }
+    if (problems.length === 0) log.debug({ limits: await bubblewrap.prepare() }, 'enforced for a sandbox as a whole');
     const defaultDriver =
       config.sandboxDriver !== 'auto' ? config.sandboxDriver : problems.length === 0 ? 'bubblewrap' : 'external';
 
