@@ -37,7 +37,7 @@ export function writeCliFile(directory: string, server: { url: string; apiKey: s
   const apiKey = server.apiKey ?? keptKey(path);
   if (apiKey === null) return;
   const aside = `${path}.${process.pid}`;
-  writeFileSync(aside, `${JSON.stringify({ url: server.url, api_key: apiKey })}\n`, { mode: 0o600 });
+  writeFileSync(aside, `${JSON.stringify({ url: server.url, api_key: apiKey })}\n`, { mode: 0o600, flush: true });
   renameSync(aside, path);
 }
 

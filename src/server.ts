@@ -147,7 +147,10 @@ export async function startServer(
       health: () => store.ping(),
     });
     undo.push(() => api.close());
-    const made = await vault.bootstrap(config.bootstrapApiKey);
+    const configuredUrl = `http://${urlHost(config.apiListen.host)}:${config.apiListen.port}`;
+    const made = await vault.bootstrap(config.bootstrapApiKey, (apiKey) =>
+      writeCliFile(config.dataDir, { url: configuredUrl, apiKey }),
+    );
     const apiPort = await listen(config.apiListen, 'STANDIN_API_LISTEN', () => api.listen(config.apiListen));
     const url = `http://${urlHost(config.apiListen.host)}:${apiPort}`;
     if (config.dataplaneListen !== null) {

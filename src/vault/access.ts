@@ -77,15 +77,18 @@ export function createAccess({ store, now, logger }: Pick<VaultDeps, 'store' | '
 
 /**
  * At the first start, and where a start was cut short before there was a key: the team `default` and an operator key,
- * the one given or a fresh one. Answers the key, to be shown once; null where the team has a live key already.
+ * the one given or a fresh one. Answers the key, to be shown once; null where the team has a live key already. A fresh
+ * one goes to `keep` before it is stored: whatever fails afterwards, no key is live that nobody knows.
  */
 export async function bootstrap(
   { store, now }: Pick<VaultDeps, 'store' | 'now'>,
   givenKey: string | null,
+  keep: (madeKey: string) => void = () => undefined,
 ): Promise<{ apiKey: string } | null> {
   const team = (await store.teams.byName(bootstrapTeam)) ?? (await insertTeam(store, now()));
   if ((await store.apiKeys.list(team.id)).length > 0) return null;
   const apiKey = givenKey ?? freshKey();
+  if (givenKey === null) keep(apiKey);
   await store.apiKeys.insert(keyRecord(apiKey, { teamId: team.id, name: 'bootstrap', operator: true, at: now() }));
   return { apiKey };
 }

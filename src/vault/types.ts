@@ -21,9 +21,9 @@ export interface Vault {
 export interface VaultSystem extends Vault {
   /**
    * The first start: makes the team `default` and its operator key (`apiKey`, or a fresh one). Answers the key, to be
-   * shown once; null where the team has a live key.
+   * shown once; null where the team has a live key. A fresh one is handed to `keep` before it is stored.
    */
-  bootstrap(apiKey: string | null): Promise<{ apiKey: string } | null>;
+  bootstrap(apiKey: string | null, keep?: (madeKey: string) => void): Promise<{ apiKey: string } | null>;
   /** Marks the sandboxes of a server that is gone as failed. Before anything is served. */
   recover(): Promise<void>;
   egress: EgressService;

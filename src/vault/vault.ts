@@ -17,7 +17,7 @@ export function createVault(deps: VaultDeps): VaultSystem {
     secrets: createSecrets(deps),
     sandboxes: createSandboxes(deps, fleet),
     providers: providerViews,
-    bootstrap: (apiKey) => bootstrap(deps, apiKey),
+    bootstrap: (apiKey, keep) => bootstrap(deps, apiKey, keep),
     recover: () => fleet.recover(),
     egress: {
       snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
