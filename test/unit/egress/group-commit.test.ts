@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GroupCommit } from '../../../src/egress/group-commit.ts';
+
+test('what comes while a write runs goes into the next one, in its order', async () => {
+  const written: number[][] = [];
+  const gates: (() => void)[] = [];
+  const journal = new GroupCommit<number>(async (items) => {
+    written.push(items);
+    await new Promise<void>((resolve) => gates.push(resolve));
+  });
+  const first = journal.write([1]);
+  await until(() => gates.length === 1);
+  const second = Promise.all([journal.write([2, 3]), journal.write([4])]);
+  gates[0]?.();
+  await first;
+  await until(() => gates.length === 2);
+  gates[1]?.();
+  await second;
+  assert.deepEqual(written, [[1], [2, 3, 4]]);
+});
+
+test('a write that fails rejects everyone in its group, and the next group is written', async () => {
+  let fails = true;
+  const journal = new GroupCommit<number>(async () => {
+    if (fails) throw new Error('disk full');
+  });
+  const [one, two] = await Promise.allSettled([journal.write([1]), journal.write([2])]);
+  assert.deepEqual([one.status, two.status], ['rejected', 'rejected']);
+  fails = false;
+  await journal.write([3]);
+});
+
+test('a group has no more than a few thousand items, unless one caller alone brings more', async () => {
+  const sizes: number[] = [];
+  const journal = new GroupCommit<number>(async (items) => {
+    sizes.push(items.length);
+  });
+  const many = (count: number) => Array.from({ length: count }, (_, index) => index);
+  await Promise.all([journal.write(many(3000)), journal.write(many(3000)), journal.write(many(9000))]);
+  assert.deepEqual(sizes, [3000, 3000, 9000]);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
