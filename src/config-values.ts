@@ -1,4 +1,5 @@
 // The forms that a setting's text may take: each gives the value, or throws an Error that says what would be right.
+import { isIP } from 'node:net';
 import { parseCidr } from './net/address.ts';
 import { parseHostname } from './net/hostname.ts';
 
@@ -62,11 +63,16 @@ export function cidr(text: string): string {
 export function connectTo(text: string): ConnectTo {
   const match = /^([^:[\]]+):(\d{1,5}):(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] === undefined ? null : parseHostname(match[1]);
-  const address = match?.[3] ?? match?.[4];
-  if (host === null || address === undefined) {
+  const address = match?.[3] ?? match?.[4] ?? '';
+  const [port, toPort] = [Number(match?.[2]), Number(match?.[5])];
+  if (host === null || isIP(address) === 0 || !isPort(port) || !isPort(toPort)) {
     throw new Error(`${text}: must be host:port:address:port, such as api.example.com:443:127.0.0.1:8443`);
   }
-  return { host, port: Number(match?.[2]), address, toPort: Number(match?.[5]) };
+  return { host, port, address, toPort };
+}
+
+function isPort(value: number): boolean {
+  return value >= 1 && value <= 65_535;
 }
 
 export function databaseUrl(text: string): string {

@@ -102,7 +102,7 @@ export class Admission {
       const { id } = entry.snapshot;
       if (options.stale && this.#registry.get(id) === entry) this.#registry.forget([id]);
       const fresh = this.#registry.get(id) ?? (await this.#registry.load(id));
-      if (fresh !== null && fresh.snapshot.deleted !== true) {
+      if (fresh !== null) {
         this.judge(fresh);
         return;
       }

@@ -7,7 +7,8 @@ import { identify } from './identify.ts';
 import { recordConnection } from './recorder.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { hostDenied } from './request-judge.ts';
+import type { SandboxEntry } from './registry.ts';
+import { hostDenied, sandboxGone } from './request-judge.ts';
 import { resolveDestination } from './target.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
@@ -43,15 +44,14 @@ export class ClientConnection implements TrackedConnection {
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   deadline = Date.now() + headLimitMs;
-  /** The upstream address of the last exchange, for the connection's row. */
-  dialledAddress: string | null = null;
+  /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
+  dialled: { address: string; entry: SandboxEntry } | null = null;
   #held: Buffer | null = null;
   #exchange: Exchange | null = null;
   /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
   #consuming = false;
   #closing = false;
   #halfClosed = false;
-  #served = 0;
 
   /** Serves the connection until it closes. */
   static serve(context: EgressContext, socket: Socket, origin: ConnectionOrigin): ClientConnection {
@@ -100,6 +100,11 @@ export class ClientConnection implements TrackedConnection {
         at = exchange.takeBody(bytes, at);
         continue;
       }
+      // Who does not read its answers is not given more of them to hold here.
+      if (this.socket.writableNeedDrain) {
+        this.socket.pause();
+        break;
+      }
       const end = findHeadEnd(bytes, at, bytes.length);
       if (end instanceof WireError) {
         this.#refuseUnread(end);
@@ -131,7 +136,6 @@ export class ClientConnection implements TrackedConnection {
 
   #begin(head: RequestHead, bytes: Buffer, bodyStart: number): number {
     this.deadline = Number.POSITIVE_INFINITY;
-    this.#served += 1;
     const exchange = new Exchange(this, head);
     this.#exchange = exchange;
     return exchange.begin(bytes, bodyStart);
@@ -146,7 +150,10 @@ export class ClientConnection implements TrackedConnection {
       return;
     }
     this.deadline = Date.now() + idleLimitMs;
-    if (this.#consuming) return;
+    if (!this.#consuming) this.#goOn();
+  }
+
+  #goOn(): void {
     this.socket.resume();
     if (this.#held !== null) this.#consume(this.#held);
   }
@@ -170,8 +177,9 @@ export class ClientConnection implements TrackedConnection {
     if (this.#closing) return;
     this.#closing = true;
     this.#held = null;
-    this.deadline = Date.now() + lingerMs;
-    this.socket.end();
+    // A slow reader still has to get what is queued for it.
+    this.deadline = Date.now() + idleLimitMs;
+    this.socket.end(() => (this.deadline = Date.now() + lingerMs));
     this.socket.resume();
   }
 
@@ -217,6 +225,10 @@ export class ClientConnection implements TrackedConnection {
         this.#answer(entry);
         return;
       }
+      if (entry.snapshot.deleted === true) {
+        this.#answer(sandboxGone());
+        return;
+      }
       const { verdict, rule } = entry.rules.network.judgeHost(authority.host);
       const outside = authority.isAddress && verdict !== 'deny' && !this.context.guard(authority.host);
       if (verdict === 'deny' || outside) {
@@ -248,7 +260,8 @@ export class ClientConnection implements TrackedConnection {
   };
 
   #onDrain = (): void => {
-    this.#exchange?.clientDrained();
+    if (this.#exchange !== null) this.#exchange.clientDrained();
+    else if (!this.#closing) this.#goOn();
   };
 
   #onClose = (): void => {
@@ -256,11 +269,11 @@ export class ClientConnection implements TrackedConnection {
     this.context.connections.delete(this);
     this.#exchange?.clientClosed();
     this.#exchange = null;
-    const entry = this.origin.sandboxId === null ? undefined : this.context.registry.get(this.origin.sandboxId);
-    if (this.destination === null || this.dialledAddress === null || entry === undefined || this.#served === 0) return;
+    if (this.destination === null || this.dialled === null) return;
+    const { address, entry } = this.dialled;
     recordConnection(this.context, entry.snapshot, {
       host: this.destination.host,
-      dstIp: this.dialledAddress,
+      dstIp: address,
       dstPort: this.destination.port,
       verdict: 'allowed',
       matchRule: entry.rules.network.judgeHost(this.destination.host).rule,

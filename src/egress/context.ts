@@ -56,17 +56,18 @@ export class ConnectionTable {
     for (const connection of this.#open) if (connection.sandboxId === sandboxId) connection.destroy();
   }
 
-  /** Lets every exchange finish; resolves when no connection is left, or after `limitMs`. */
+  /** Lets every exchange finish, and cuts off what has not after `limitMs`. Resolves when no connection is left. */
   async drain(limitMs: number): Promise<void> {
     this.draining = true;
     for (const connection of this.#open) connection.drain();
     if (this.#open.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#empty = resolve;
-    const timer = setTimeout(resolve, limitMs);
+    const timer = setTimeout(() => {
+      for (const connection of this.#open) connection.destroy();
+    }, limitMs);
     await promise;
     clearTimeout(timer);
-    for (const connection of this.#open) connection.destroy();
   }
 }
 

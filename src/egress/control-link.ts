@@ -2,12 +2,14 @@ import { Secret } from '../crypto/secret.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPort, EgressEvent, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
-const batchSize = 128;
+const batchSize = 256;
 const flushIntervalMs = 25;
 const retryMs = 250;
 const askTimeoutMs = 10_000;
 /** Events that may wait for the control plane; past that, requests are refused rather than go unrecorded. */
 const maxBacklog = 20_000;
+/** A batch may go unanswered this long before requests are refused. */
+const silenceLimitMs = 5_000;
 
 /** Sends one message to the main process. */
 export type Post = (message: FromWorker) => void;
@@ -24,14 +26,19 @@ export class ControlLink implements ControlPort {
   #inFlight = 0;
   #nextId = 1;
   #lost = false;
+  /** The last batch that was answered could not be written. */
+  #failing = false;
+  /** Batches that have gone unanswered for too long. */
+  readonly #overdue = new Set<number>();
 
   constructor(post: Post) {
     this.#post = post;
   }
 
-  /** False: the control plane is gone or behind, and nothing more may be let through. */
+  /** False: the control plane is gone, silent, behind or cannot write, and nothing more may be let through. */
   get accepting(): boolean {
-    return !this.#lost && this.#queue.length + this.#inFlight < maxBacklog;
+    if (this.#lost || this.#failing || this.#overdue.size > 0) return false;
+    return this.#queue.length + this.#inFlight < maxBacklog;
   }
 
   async sandbox(id: string): Promise<SandboxSnapshot | null> {
@@ -90,8 +97,12 @@ export class ControlLink implements ControlPort {
   #deliver(events: EgressEvent[]): void {
     const id = this.#nextId++;
     this.#inFlight += events.length;
+    const silence = setTimeout(() => this.#overdue.add(id), silenceLimitMs);
     this.#asks.set(id, (answer) => {
+      clearTimeout(silence);
+      this.#overdue.delete(id);
       this.#inFlight -= events.length;
+      this.#failing = answer?.ok !== true;
       if (answer?.ok === true || this.#lost) return;
       // Not durable: the same events go again, in their place before what came since.
       this.#queue.unshift(...events);

@@ -164,8 +164,8 @@ export class Exchange implements UpstreamHandler {
   }
 
   #attach(connection: UpstreamConnection, values: Map<string, Secret>): void {
-    const { target } = this.#admission;
-    if (target === null) return;
+    const { entry, target } = this.#admission;
+    if (entry === null || target === null) return;
     const body = this.#heldBody.length === 1 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
     const bytes = this.#requestBytes(target, { values, body });
     if (bytes === null) {
@@ -175,7 +175,7 @@ export class Exchange implements UpstreamHandler {
     this.#heldBody = [];
     this.#heldBytes = 0;
     this.#upstream = connection;
-    this.#client.dialledAddress = connection.address;
+    this.#client.dialled = { address: connection.address, entry };
     connection.handler = this;
     this.#relay = new ResponseRelay({
       client: this.#client,
@@ -270,6 +270,7 @@ export class Exchange implements UpstreamHandler {
     if (this.#over) return;
     this.#over = true;
     this.#upstream?.destroy();
+    if (this.#refused !== null) return;
     this.#record(this.#relay?.status ?? 499, this.#relay?.begun === true ? null : 'client_closed_request');
   }
 
@@ -297,6 +298,12 @@ export class Exchange implements UpstreamHandler {
   #fail(refused: Refusal): void {
     if (this.#over) return;
     this.#upstream?.destroy();
+    if (this.#refused !== null) {
+      // It has its answer: a second one would be taken for that to the next request.
+      this.#over = true;
+      this.#client.finish(this, { keepAlive: false });
+      return;
+    }
     if (this.#relay?.begun === true) {
       this.#over = true;
       this.#record(this.#relay.status ?? refused.status, refused.code);

@@ -4,6 +4,7 @@ import type { EgressContext } from './context.ts';
 import type { SandboxEntry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import { sandboxGone } from './request-judge.ts';
 import type { RequestHead } from './wire/head.ts';
 import { knownHeader } from './wire/known-headers.ts';
 
@@ -13,6 +14,7 @@ const basicCredentials = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 /**
  * Step 1 of the contract's "Egress": who sends this request. `sandboxId`: the sandbox whose listener it came in by; null:
  * the one whose token `Proxy-Authorization` carries. Calls back with its rules or a refusal, at once where they are held.
+ * A deleted sandbox is still known by its token: whoever asks further refuses it.
  */
 export function identify(
   context: EgressContext,
@@ -20,7 +22,7 @@ export function identify(
   then: (found: SandboxEntry | Refusal) => void,
 ): void {
   if (request.sandboxId !== null) {
-    find(context, request.sandboxId, (entry) => then(entry === null || isDeleted(entry) ? sandboxGone() : entry));
+    find(context, request.sandboxId, (entry) => then(entry ?? sandboxGone()));
     return;
   }
   const credentials = proxyCredentials(request.head);
@@ -44,7 +46,7 @@ export function identify(
   }
   find(context, credentials.id, (entry) => {
     if (entry === null || ('snapshot' in entry && !isToken(credentials.token, entry))) fail();
-    else then(isDeleted(entry) ? sandboxGone() : entry);
+    else then(entry);
   });
 }
 
@@ -55,10 +57,6 @@ function find(context: EgressContext, id: string, then: (entry: SandboxEntry | R
     return;
   }
   context.registry.load(id).then(then, () => then(refusal('vault_unavailable', 'the control plane does not answer')));
-}
-
-function isDeleted(entry: SandboxEntry | Refusal): boolean {
-  return 'snapshot' in entry && entry.snapshot.deleted === true;
 }
 
 function isToken(token: string, entry: SandboxEntry): boolean {
@@ -78,8 +76,4 @@ function proxyCredentials(head: RequestHead): { id: string; token: string } | nu
 
 function credentialsWanted(): Refusal {
   return refusal('proxy_auth_required', 'Proxy-Authorization: Basic with the sandbox id and its proxy token is needed');
-}
-
-function sandboxGone(): Refusal {
-  return refusal('sandbox_revoked', 'this sandbox has been deleted');
 }

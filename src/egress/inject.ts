@@ -106,15 +106,7 @@ function refuseStray(
   sandbox: CompiledSandbox,
   { cores, carried, host }: { cores: Iterable<string>; carried: BindingSnapshot[]; host: string },
 ): CredentialRefusal {
-  const bindings: BindingSnapshot[] = [...carried];
-  const foreign: string[] = [];
-  const own: BindingSnapshot[] = [];
-  for (const core of cores) {
-    const binding = sandbox.bindings.get(core);
-    if (binding === undefined) foreign.push(coreFingerprint(core));
-    else own.push(binding);
-  }
-  bindings.push(...own);
+  const { bindings: own, foreign } = ownersOf(sandbox, cores);
   const [first] = own;
   const revoked = own.find(({ state }) => state === 'revoked');
   let refused: Refusal;
@@ -125,7 +117,26 @@ function refuseStray(
   } else {
     refused = refusal('credential_host_mismatch', explainMismatch(first, sandbox.openings(host), host));
   }
-  return { kind: 'refuse', refused, bindings: unique(bindings), foreign };
+  return { kind: 'refuse', refused, bindings: unique([...carried, ...own]), foreign };
+}
+
+/** Whose stand-ins a request carries that is refused for another reason: its audit row names them. */
+export function carriedStandIns(
+  sandbox: CompiledSandbox,
+  { lines }: RequestHead,
+): Pick<CredentialRefusal, 'bindings' | 'foreign'> {
+  return ownersOf(sandbox, suspectOffsets(lines.text).length === 0 ? [] : hiddenCores(lines.text));
+}
+
+function ownersOf(sandbox: CompiledSandbox, cores: Iterable<string>): Pick<CredentialRefusal, 'bindings' | 'foreign'> {
+  const bindings: BindingSnapshot[] = [];
+  const foreign: string[] = [];
+  for (const core of cores) {
+    const binding = sandbox.bindings.get(core);
+    if (binding === undefined) foreign.push(coreFingerprint(core));
+    else bindings.push(binding);
+  }
+  return { bindings, foreign };
 }
 
 function explainMismatch(binding: BindingSnapshot, openings: readonly Opening[], host: string): string {

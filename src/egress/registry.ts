@@ -3,13 +3,14 @@ import type { Secret } from '../crypto/secret.ts';
 import { compileSandbox } from './inject-plan.ts';
 import type { CompiledSandbox } from './inject-plan.ts';
 import type { BindingSnapshot, ControlPort, SandboxSnapshot } from './ports.ts';
+import { TimeToLive } from './time-to-live.ts';
 
 /** What this worker holds of one sandbox: its compiled rules, and the values that it has used of late. */
 export interface SandboxEntry {
   readonly snapshot: SandboxSnapshot;
   readonly rules: CompiledSandbox;
-  readonly until: number;
-  readonly values: Map<string, { secret: Secret; until: number }>;
+  readonly life: TimeToLive;
+  readonly values: Map<string, { secret: Secret; life: TimeToLive }>;
   /** Values that are being asked for: whoever wants one waits for the same answer. */
   readonly asked: Map<string, Promise<Secret | null>>;
 }
@@ -32,7 +33,7 @@ export class SandboxRegistry {
   /** What is held and fresh, without waiting. */
   get(id: string): SandboxEntry | undefined {
     const entry = this.#entries.get(id);
-    if (entry === undefined || entry.until > Date.now()) return entry;
+    if (entry === undefined || !entry.life.over) return entry;
     this.#drop(entry);
     return undefined;
   }
@@ -58,7 +59,7 @@ export class SandboxRegistry {
         const entry: SandboxEntry = {
           snapshot,
           rules: compileSandbox(snapshot),
-          until: Date.now() + entryLifetimeMs,
+          life: new TimeToLive(entryLifetimeMs),
           values: new Map(),
           asked: new Map(),
         };
@@ -74,7 +75,7 @@ export class SandboxRegistry {
   value(entry: SandboxEntry, binding: BindingSnapshot): Secret | undefined {
     const held = entry.values.get(binding.secretId);
     if (held === undefined) return undefined;
-    if (held.until > Date.now()) return held.secret;
+    if (!held.life.over) return held.secret;
     wipeSecret(held.secret);
     entry.values.delete(binding.secretId);
     return undefined;
@@ -93,7 +94,7 @@ export class SandboxRegistry {
     const { id } = entry.snapshot;
     const secret = await this.#control.value({ sandboxId: id, secretId: binding.secretId, version: binding.version });
     if (secret === null || this.#entries.get(id) === entry) {
-      if (secret !== null) entry.values.set(binding.secretId, { secret, until: Date.now() + this.#valueTtlMs });
+      if (secret !== null) entry.values.set(binding.secretId, { secret, life: new TimeToLive(this.#valueTtlMs) });
       return secret;
     }
     // Told to forget while the answer was under way: it may be the value of before. A wiped one is asked for again.
@@ -114,12 +115,12 @@ export class SandboxRegistry {
   }
 
   /** Wipes what has outlived its time; called once a second. */
-  sweep(now: number): void {
+  sweep(): void {
     for (const entry of this.#entries.values()) {
-      if (entry.until <= now) this.#drop(entry);
+      if (entry.life.over) this.#drop(entry);
       else {
         for (const [secretId, held] of entry.values) {
-          if (held.until > now) continue;
+          if (!held.life.over) continue;
           wipeSecret(held.secret);
           entry.values.delete(secretId);
         }

@@ -1,6 +1,6 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { Swap } from './inject-slots.ts';
-import { judgeCredentials, scanTrailers } from './inject.ts';
+import { carriedStandIns, judgeCredentials, scanTrailers } from './inject.ts';
 import type { CredentialRefusal } from './inject.ts';
 import type { BindingSnapshot } from './ports.ts';
 import type { SandboxEntry, SandboxRegistry } from './registry.ts';
@@ -38,22 +38,32 @@ export function judgeRequest(
   entry: SandboxEntry,
   request: { head: RequestHead; trailers: Buffer | null; destination: Destination | null; misdirected: Refused | null },
 ): Judged {
-  const target = request.misdirected ?? resolveRequest(request.destination, request.head);
-  if ('refused' in target) return { kind: 'refuse', refused: target.refused, target: null, bindings: [], foreign: [] };
-  const { verdict, rule } = entry.rules.network.judgeHost(target.host);
-  if (verdict === 'deny') {
-    return { kind: 'refuse', refused: hostDenied(target.host), target, blockedBy: rule, bindings: [], foreign: [] };
-  }
-  const judged = judgeCredentials(entry.rules, { head: request.head, target, cleartextAllowed: false });
+  const resolved = request.misdirected ?? resolveRequest(request.destination, request.head);
+  const target = 'refused' in resolved ? null : resolved;
+  const refuse = (refused: Refusal): RefusedRequest => ({
+    kind: 'refuse',
+    refused,
+    target,
+    ...carriedStandIns(entry.rules, request.head),
+  });
+  if (entry.snapshot.deleted === true) return refuse(sandboxGone());
+  if ('refused' in resolved) return refuse(resolved.refused);
+  const { verdict, rule } = entry.rules.network.judgeHost(resolved.host);
+  if (verdict === 'deny') return { ...refuse(hostDenied(resolved.host)), blockedBy: rule };
+  const judged = judgeCredentials(entry.rules, { head: request.head, target: resolved, cleartextAllowed: false });
   if (judged.kind === 'refuse') return { ...judged, target };
-  const stray = judgeTrailers(entry, request.trailers, target.host);
+  const stray = judgeTrailers(entry, request.trailers, resolved.host);
   if (stray !== null) return { ...stray, target };
-  return { kind: 'go', target, swaps: judged.kind === 'pass' ? [] : judged.swaps };
+  return { kind: 'go', target: resolved, swaps: judged.kind === 'pass' ? [] : judged.swaps };
 }
 
 /** No rule has a slot in trailers: a stand-in there refuses the request. */
 export function judgeTrailers(entry: SandboxEntry, trailers: Buffer | null, host: string): CredentialRefusal | null {
   return trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
+}
+
+export function sandboxGone(): Refusal {
+  return refusal('sandbox_revoked', 'this sandbox has been deleted');
 }
 
 export function hostDenied(host: string): Refusal {

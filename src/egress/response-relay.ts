@@ -33,6 +33,8 @@ export class ResponseRelay {
   #head: ResponseHead | null = null;
   #body: BodyReader | null = null;
   #requestSent = false;
+  /** The client's connection ends with this answer. */
+  #closes = false;
   /** The connection speaks another protocol now. */
   switched = false;
   #over = false;
@@ -108,7 +110,9 @@ export class ResponseRelay {
     }
     this.#head = head;
     this.#body = new BodyReader(head.framing, 502);
-    const lines = this.#closes(head) ? ['Connection: close'] : [];
+    // RFC 9112 9.6: who will not read a request to its end says so, lest the rest be taken for another.
+    this.#closes = head.framing.kind === 'close' || !this.#request.keepAlive || !this.#requestSent;
+    const lines = this.#closes ? ['Connection: close'] : [];
     const end = this.#body.push(bytes, at, bytes.length);
     if (end instanceof WireError) {
       this.#break(end.reason);
@@ -124,10 +128,6 @@ export class ResponseRelay {
       this.#write(ready);
     }
     this.#afterBody(end < bytes.length);
-  }
-
-  #closes(head: ResponseHead): boolean {
-    return head.framing.kind === 'close' || !this.#request.keepAlive;
   }
 
   #receiveBody(chunk: Buffer, start: number): void {
@@ -157,7 +157,7 @@ export class ResponseRelay {
     if (head?.keepAlive === true && this.#requestSent && !surplus)
       this.#upstream.release(keepAliveOf(head, this.#client));
     else this.#upstream.destroy();
-    this.#done({ keepAlive: head !== null && !this.#closes(head), refused: null });
+    this.#done({ keepAlive: !this.#closes, refused: null });
   }
 
   /** RFC 9110 7.8: from here on both sides speak something else, which passes untouched. */

@@ -82,6 +82,8 @@ export class EgressSupervisor {
           break;
         case 'failed':
           reject(new StartupError(message.message));
+          // One that cannot listen is of no use: where others run, its end has it tried again.
+          worker.process.kill('SIGKILL');
           break;
         case 'ask':
           void this.#answer(state, message.id, () => this.#look(message.ask));

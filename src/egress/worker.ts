@@ -83,7 +83,7 @@ class EgressWorker {
     const now = Date.now();
     this.#context.connections.sweep(now);
     this.#context.pool.sweep(now);
-    this.#context.registry.sweep(now);
+    this.#context.registry.sweep();
   }
 
   /** Finishes what is in flight, hands over every event, ends the process. */
@@ -123,7 +123,9 @@ function describeListenFailure(listen: { host: string; port: number }, error: No
 
 /** The process's one entry: everything follows from the messages of the main process. */
 function run(): void {
-  if (!cluster.isWorker) throw new Error('this is an egress worker: it is started by the server');
+  if (cluster.worker === undefined) throw new Error('this is an egress worker: it is started by the server');
+  // Otherwise Node ends this process at once when the main process is gone, in the middle of its answers.
+  cluster.worker.exitedAfterDisconnect = true;
   let worker: EgressWorker | null = null;
   // A terminal sends its signals to the whole group; the main process decides when a worker ends.
   process.on('SIGINT', () => {});

@@ -8,7 +8,7 @@ const unstorableEscape = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i;
  * fail on them, SQLite would keep them and cut or change them later.
  */
 export function storableText(text: string): string {
-  if (text.isWellFormed() && !text.includes('\0')) return text;
+  if (isStorable(text)) return text;
   throw unstorable();
 }
 
@@ -21,7 +21,11 @@ export function storableJson(value: unknown): string {
 
 /** The nearest storable text, for what must be kept whatever a client sent. */
 export function nearestStorableText(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+  return isStorable(text) ? text : text.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 function unstorable(): StandinError {

@@ -151,7 +151,7 @@ const directoryFaults: DirectoryFault[] = [
     says: [/key can be used by other users/, /chmod 600/],
   },
   {
-    name: "a CA whose key is missing",
+    name: 'a CA whose key is missing',
     spoil: (dir) => rmSync(path(dir, 'ca-key.pem')),
     says: [/ca-key\.pem is missing/, /restore ca\.pem and ca-key\.pem from a backup/],
   },
@@ -187,9 +187,9 @@ describe('the data directory', { concurrency: 2 }, () => {
     it(`is refused with ${name}, and nothing in it is touched`, async () => {
       const dataDir = copyOf(template);
       spoil(dataDir);
-      const before = contentOf(dataDir);
+      const spoilt = contentOf(dataDir);
       await expectRefusal({ dataDir }, says);
-      assert.deepEqual(contentOf(dataDir), before);
+      assert.deepEqual(contentOf(dataDir), spoilt);
     });
   }
 
@@ -211,24 +211,28 @@ describe('the data directory', { concurrency: 2 }, () => {
     assert.equal(readFileSync(dataDir, 'utf8'), 'precious');
   });
 
-  it('is refused where this user may not write to it, and used once he may', { skip: skipWithout('setpriv') }, async () => {
-    const outer = temporaryDirectory('unwritable');
-    try {
-      const dataDir = join(outer.path, 'data');
-      mkdirSync(dataDir, { mode: 0o500 });
-      if (isRoot) for (const each of [outer.path, dataDir]) chownSync(each, nobody, nobody);
-      const launcher = isRoot ? asNobody : [];
-      await expectRefusal({ dataDir, launcher }, [
-        /data directory .* cannot be used \(EACCES\)/,
-        /make it writable for this user, or set STANDIN_DATA_DIR to another/,
-      ]);
-      chmodSync(dataDir, 0o700);
-      const server = await startStandin({ dataDir, launcher, env: { STANDIN_SANDBOX_DRIVER: 'external' } });
-      assert.deepEqual(await server.stop(), { code: 0, signal: null });
-    } finally {
-      outer.remove();
-    }
-  });
+  it(
+    'is refused where this user may not write to it, and used once he may',
+    { skip: skipWithout('setpriv') },
+    async () => {
+      const outer = temporaryDirectory('unwritable');
+      try {
+        const dataDir = join(outer.path, 'data');
+        mkdirSync(dataDir, { mode: 0o500 });
+        if (isRoot) for (const each of [outer.path, dataDir]) chownSync(each, nobody, nobody);
+        const launcher = isRoot ? asNobody : [];
+        await expectRefusal({ dataDir, launcher }, [
+          /data directory .* cannot be used \(EACCES\)/,
+          /make it writable for this user, or set STANDIN_DATA_DIR to another/,
+        ]);
+        chmodSync(dataDir, 0o700);
+        const server = await startStandin({ dataDir, launcher, env: { STANDIN_SANDBOX_DRIVER: 'external' } });
+        assert.deepEqual(await server.stop(), { code: 0, signal: null });
+      } finally {
+        outer.remove();
+      }
+    },
+  );
 });
 
 describe('a port that is taken', { concurrency: 2 }, () => {
@@ -259,7 +263,9 @@ describe('a port that is taken', { concurrency: 2 }, () => {
       env: { STANDIN_BOOTSTRAP_API_KEY: '', STANDIN_SANDBOX_DRIVER: 'external' },
     });
     try {
-      const { url, api_key: key }: Record<string, unknown> = JSON.parse(readFileSync(path(dataDir, 'cli.json'), 'utf8'));
+      const { url, api_key: key }: Record<string, unknown> = JSON.parse(
+        readFileSync(path(dataDir, 'cli.json'), 'utf8'),
+      );
       assert.equal(url, server.url);
       assert.equal((await createClient({ baseUrl: server.url, apiKey: String(key) }).keys.list()).length, 1);
     } finally {

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { createHash, randomUUID } from 'node:crypto';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Secret } from '../../src/crypto/secret.ts';
+import type { ControlPlane, EgressEvent } from '../../src/egress/ports.ts';
+import { EgressSupervisor } from '../../src/egress/supervisor.ts';
+import { Authority } from '../../src/egress/tls/authority.ts';
+import { createLogger } from '../../src/log.ts';
+import { makeCore } from '../../src/stand-in.ts';
+import { makeAuthority } from '../support/certificates.ts';
+import { waitUntil } from '../support/processes.ts';
+import { connectThroughProxy, openTunnel, proxyAuthorization } from '../support/proxy-client.ts';
+import { TunnelRefused } from '../support/proxy-client.ts';
+import type { RawConnection } from '../support/proxy-client.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { startTlsUpstream } from '../support/tls-upstream.ts';
+import type { TlsUpstream } from '../support/tls-upstream.ts';
+
+/**
+ * Row 8: the real supervisor and a real worker process, over a control plane whose every part can be made to fail. The
+ * proxy refuses, with a reason, and nothing reaches the upstream: neither a value, nor the stand-in, nor the request.
+ */
+
+const host = 'api.example.com';
+const realValue = 'the-real-value-of-row-8';
+const standIn = `sk-test-${makeCore('text')}`;
+const token = 'a-proxy-token-of-some-length-0123456789';
+const sandboxId = randomUUID();
+const valueTtlMs = 400;
+
+/** Which part of the control plane fails now. */
+type Part = 'snapshot' | 'value' | 'record' | 'leaf';
+const failing = new Set<Part>();
+const recorded: EgressEvent[] = [];
+let value = realValue;
+
+function working<Answer>(part: Part, answer: Answer): Promise<Answer> {
+  return failing.has(part) ? Promise.reject(new Error(`${part} fails, as the test wants it`)) : Promise.resolve(answer);
+}
+
+const plane: ControlPlane = {
+  snapshot: (id) =>
+    working(
+      'snapshot',
+      id !== sandboxId
+        ? null
+        : {
+            id,
+            teamId: 'team',
+            proxyTokenHash: createHash('sha256').update(token).digest('hex'),
+            network: { allowOut: [], denyOut: [] },
+            bindings: [
+              {
+                id: 'binding',
+                envKey: 'API_KEY',
+                standIn,
+                secretId: 'secret',
+                secretName: 'secret',
+                version: 1,
+                state: 'live',
+                rules: [
+                  {
+                    hosts: [host],
+                    slots: [
+                      {
+                        kind: 'header',
+                        name: 'Authorization',
+                        before: 'Bearer ',
+                        after: '',
+                        set: [{ name: 'Authorization', before: 'Bearer ', after: '' }],
+                      },
+                    ],
+                  },
+                ],
+              },
+            ],
+          },
+    ),
+  openSecret: () => working('value', new Secret(value)),
+  record: async (events) => {
+    await working('record', null);
+    recorded.push(...events);
+  },
+};
+
+const directory = temporaryDirectory('row-8');
+let upstream: TlsUpstream;
+let egress: EgressSupervisor;
+let authority: Authority;
+let proxyPort: number;
+
+before(async () => {
+  const roots = makeAuthority();
+  upstream = await startTlsUpstream({ certificate: roots.issue([host, 'b.example.com']) });
+  authority = await Authority.open(directory.path, { mayCreate: true });
+  const leaf = authority.leaf.bind(authority);
+  authority.leaf = async (name) => {
+    await working('leaf', null);
+    return leaf(name);
+  };
+  egress = new EgressSupervisor({
+    settings: {
+      proxyListen: { host: '127.0.0.1', port: 0 },
+      connectTo: [host, 'b.example.com'].map((name) => ({
+        host: name,
+        port: 443,
+        address: '127.0.0.1',
+        toPort: upstream.port,
+      })),
+      extraRoots: roots.certPem,
+      allowPrivate: [],
+      firstByteTimeoutMs: 10_000,
+      valueTtlMs,
+      logLevel: 'silent',
+    },
+    plane,
+    authority,
+    log: createLogger({ level: 'silent' }),
+  });
+  proxyPort = await egress.start(1);
+});
+
+after(async () => {
+  await egress.stop();
+  await upstream.stop();
+  directory.remove();
+});
+
+afterEach(async () => {
+  failing.clear();
+  value = realValue;
+  await egress.forget(null);
+});
+
+const access = () => ({ port: proxyPort, authorization: proxyAuthorization(sandboxId, token) });
+const connect = (name = host) => connectThroughProxy(access(), { host: name, ca: authority.pem });
+
+/** The status and the refusal's code of one request that carries the stand-in, or another credential. */
+async function ask(connection: RawConnection, credential = standIn): Promise<{ status: number; code?: string }> {
+  connection.send(`GET /asked HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${credential}\r\n\r\n`);
+  const response = await connection.response();
+  const code = response.header('x-standin-error');
+  return { status: response.status, ...(code === undefined ? {} : { code }) };
+}
+
+const passed = { status: 200 };
+const vaultUnavailable = { status: 502, code: 'vault_unavailable' };
+const auditUnavailable = { status: 503, code: 'audit_unavailable' };
+
+/** Runs `work`, in which no request may reach the upstream. */
+async function withNothingSent(work: () => Promise<void>): Promise<void> {
+  const bytes = upstream.receivedText().length;
+  await work();
+  assert.equal(upstream.receivedText().length, bytes, 'something reached the upstream');
+}
+
+describe('row 8: when the control plane fails', () => {
+  it('a request whose value cannot be opened is refused, and served once it can', async () => {
+    const connection = await connect();
+    failing.add('value');
+    await withNothingSent(async () => assert.deepEqual(await ask(connection), vaultUnavailable));
+    failing.clear();
+    assert.deepEqual(await ask(connection), passed);
+    assert.match(upstream.receivedText(), new RegExp(`Authorization: Bearer ${realValue}\r\n`));
+    connection.close();
+  });
+
+  it('a value that is held is used no longer than its time to live, and never when that is over', async () => {
+    const connection = await connect();
+    assert.deepEqual(await ask(connection), passed);
+    const held = performance.now();
+    failing.add('value');
+    // Still held: the vault is not asked.
+    assert.deepEqual(await ask(connection), passed);
+    for (let age = 0; age <= valueTtlMs;) {
+      age = performance.now() - held;
+      const { status } = await ask(connection);
+      assert.ok(status === 502 || age <= valueTtlMs, `served ${age} ms after it was fetched`);
+    }
+    await withNothingSent(async () => assert.deepEqual(await ask(connection), vaultUnavailable));
+    connection.close();
+  });
+
+  it('a sandbox that cannot be looked up gets no tunnel and no answer from anywhere', async () => {
+    const connection = await connect();
+    failing.add('snapshot');
+    await egress.forget(null);
+    await withNothingSent(async () => {
+      assert.deepEqual(await ask(connection), vaultUnavailable);
+      await assert.rejects(openTunnel(access(), `${host}:443`), (error) => {
+        assert.ok(error instanceof TunnelRefused);
+        assert.equal(error.response.status, 502);
+        assert.equal(error.response.header('x-standin-error'), 'vault_unavailable');
+        return true;
+      });
+    });
+    connection.close();
+  });
+
+  it('nothing is let through, credential or not, while what was let through cannot be recorded', async () => {
+    const connection = await connect();
+    assert.deepEqual(await ask(connection), passed);
+    await waitUntil(() => recorded.some(({ request }) => request?.path === '/asked'), { what: 'the first event' });
+    recorded.length = 0;
+    const before = upstream.requests.length;
+    failing.add('record');
+    await waitUntil(async () => (await ask(connection)).code === 'audit_unavailable', { what: 'a refusal' });
+    await withNothingSent(async () => {
+      assert.deepEqual(await ask(connection), auditUnavailable);
+      assert.deepEqual(await ask(connection, 'a key of its own'), auditUnavailable);
+    });
+    const sent = upstream.requests.length - before;
+    failing.clear();
+    await waitUntil(async () => (await ask(connection)).status === 200, {
+      what: 'the audit trail to be written again',
+    });
+    await waitUntil(() => passedIn(recorded) >= sent + 1, { what: 'every event to come' });
+    assert.equal(passedIn(recorded), sent + 1, 'each that reached the upstream is recorded, once');
+    connection.close();
+  });
+
+  it('a name for which there is no certificate is cut off, never tunnelled through', async () => {
+    failing.add('leaf');
+    await withNothingSent(async () => {
+      await assert.rejects(connect('b.example.com'));
+    });
+    failing.clear();
+    (await connect('b.example.com')).close();
+  });
+
+  it('a stored value that would end its header is refused, not sent', async () => {
+    const connection = await connect();
+    for (const each of ['line\r\nX-Injected: yes', 'nul\0', 'line\nfeed', 'return\r']) {
+      value = each;
+      await egress.forget(null);
+      await withNothingSent(async () => assert.deepEqual(await ask(connection), vaultUnavailable));
+    }
+    connection.close();
+  });
+});
+
+function passedIn(events: EgressEvent[]): number {
+  return events.filter(({ request }) => request?.upstreamStatus === 200).length;
+}
