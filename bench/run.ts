@@ -98,7 +98,8 @@ async function measure(run: {
     bodyBytes: scenario.bodyBytes,
     lanes: scenario.lanes,
     newConnections: scenario.newConnections,
-    warmUpMs: 500,
+    // Node compiles what runs often, as it goes: steady state is what is compared.
+    warmUpMs: 2_000,
     measureMs: seconds * 1000,
     pids: processTree(peer.pid),
   };

@@ -12,6 +12,7 @@ import { hostDenied, sandboxGone } from './request-judge.ts';
 import { resolveDestination } from './target.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
+import type { UpstreamTarget } from './upstream.ts';
 import { findHeadEnd } from './wire/head-end.ts';
 import type { RequestHead } from './wire/head.ts';
 import { parseRequestHead } from './wire/http1-request.ts';
@@ -45,6 +46,8 @@ export class ClientConnection implements TrackedConnection {
   readonly misdirected: Refused | null;
   deadline = Date.now() + headLimitMs;
   /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
+  /** Where its requests go, worked out once for each set of rules. */
+  route: { entry: SandboxEntry; target: UpstreamTarget } | null = null;
   dialled: { address: string; entry: SandboxEntry } | null = null;
   #held: Buffer | null = null;
   #exchange: Exchange | null = null;

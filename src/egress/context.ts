@@ -34,6 +34,8 @@ export class ConnectionTable {
   readonly #open = new Set<TrackedConnection>();
   #empty: (() => void) | null = null;
   draining = false;
+  /** The time at the last sweep: near enough for deadlines, and free. */
+  now = Date.now();
 
   get size(): number {
     return this.#open.size;
@@ -49,6 +51,7 @@ export class ConnectionTable {
   }
 
   sweep(now: number): void {
+    this.now = now;
     for (const connection of this.#open) if (connection.deadline <= now) connection.expire();
   }
 

@@ -1,17 +1,19 @@
 import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
+import type { AdmissionOutcome } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { identify } from './identify.ts';
 import { buildRequestHead } from './inject-head.ts';
 import { recordConnection, recordRequest } from './recorder.ts';
+import type { SandboxEntry } from './registry.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { Target } from './target.ts';
 import { DialError } from './upstream.ts';
-import type { UpstreamConnection, UpstreamHandler } from './upstream.ts';
+import type { UpstreamConnection, UpstreamHandler, UpstreamTarget } from './upstream.ts';
 import { BodyReader } from './wire/body.ts';
 import type { RequestHead } from './wire/head.ts';
 import { WireError } from './wire/wire-error.ts';
@@ -31,7 +33,7 @@ const maxDrained = 256 * 1024;
  * One request and its answer: who, where to, whether, with which credential; then both ways at once. The steps are
  * those of the contract's "Egress", in its order. Nothing of a request is sent before all of them have passed.
  */
-export class Exchange implements UpstreamHandler {
+export class Exchange implements UpstreamHandler, AdmissionOutcome {
   readonly #client: ClientConnection;
   readonly #head: RequestHead;
   readonly #body: BodyReader;
@@ -56,12 +58,20 @@ export class Exchange implements UpstreamHandler {
     this.#admission = new Admission({
       registry: client.context.registry,
       request: { head, destination, misdirected, trailers: () => this.#body.trailers },
-      outcome: {
-        admit: (values) => this.#connect(values),
-        refuse: (refused) => this.#refuse(refused),
-        deny: (refused, matchRule) => this.#deny(refused, { matchRule, dstIp: null }),
-      },
+      outcome: this,
     });
+  }
+
+  admit(values: Map<string, Secret>): void {
+    this.#connect(values);
+  }
+
+  refuse(refused: Refusal): void {
+    this.#refuse(refused);
+  }
+
+  deny(refused: Refusal, matchRule: string | null): void {
+    this.#deny(refused, { matchRule, dstIp: null });
   }
 
   get #host(): string {
@@ -133,8 +143,8 @@ export class Exchange implements UpstreamHandler {
   #connect(values: Map<string, Secret>): void {
     const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
-    const { pool, guard } = this.#client.context;
-    const upstreamTarget = upstreamTargetOf(entry, target, guard);
+    const { pool } = this.#client.context;
+    const upstreamTarget = this.#route(entry, target);
     const safe = idempotent.has(this.#head.method) && this.#head.framing.kind === 'none';
     const pooled = pool.take(upstreamTarget, safe ? pool.idleTimeoutMs : freshIdleMs);
     if (pooled !== null) {
@@ -148,6 +158,21 @@ export class Exchange implements UpstreamHandler {
       },
       (error: unknown) => this.#dialFailed(error),
     );
+  }
+
+  #route(entry: SandboxEntry, target: Target): UpstreamTarget {
+    const { route, context } = this.#client;
+    const known = route?.target;
+    if (
+      route?.entry === entry &&
+      known?.host === target.host &&
+      known.port === target.port &&
+      known.tls === (target.scheme === 'https')
+    )
+      return known;
+    const fresh = upstreamTargetOf(entry, target, context.guard);
+    this.#client.route = { entry, target: fresh };
+    return fresh;
   }
 
   #dialFailed(error: unknown): void {
@@ -280,7 +305,7 @@ export class Exchange implements UpstreamHandler {
 
   #touch(): void {
     const limit = this.#relay?.switched === true ? switchedIdleMs : this.#client.context.firstByteTimeoutMs;
-    this.#client.deadline = Date.now() + limit;
+    this.#client.deadline = this.#client.context.connections.now + limit;
   }
 
   #deny(refused: Refusal, row: { matchRule: string | null; dstIp: string | null }): void {

@@ -17,6 +17,9 @@ export interface CompiledNetwork {
   judgeAddress(address: string): Verdict;
 }
 
+/** Hosts whose verdict is kept. */
+const maxHosts = 256;
+
 interface CidrRule {
   cidr: Cidr;
   rule: string;
@@ -56,15 +59,25 @@ export function compileNetwork({ allowOut, denyOut }: NetworkRules): CompiledNet
     if (deny !== null || restricts) return { verdict: 'deny', rule: deny };
     return { verdict: 'allow', rule: null };
   };
+  const judgeAnew = (host: string): Verdict => {
+    const address = parseAddress(host);
+    if (address !== null) return judge(address);
+    const domain = domains.find((pattern) => hostMatchesBelow(pattern, host));
+    if (domain !== undefined) return { verdict: 'allow', rule: `allow_out: ${domain}` };
+    if (denyAll !== undefined) return { verdict: 'deny', rule: denyAll.rule };
+    if (restricts) return { verdict: 'deny', rule: null };
+    return { verdict: denied.length === 0 ? 'allow' : 'ask-address', rule: null };
+  };
+  const judged = new Map<string, Verdict>();
   return {
     judgeHost(host) {
-      const address = parseAddress(host);
-      if (address !== null) return judge(address);
-      const domain = domains.find((pattern) => hostMatchesBelow(pattern, host));
-      if (domain !== undefined) return { verdict: 'allow', rule: `allow_out: ${domain}` };
-      if (denyAll !== undefined) return { verdict: 'deny', rule: denyAll.rule };
-      if (restricts) return { verdict: 'deny', rule: null };
-      return { verdict: denied.length === 0 ? 'allow' : 'ask-address', rule: null };
+      const known = judged.get(host);
+      if (known !== undefined) return known;
+      const verdict = judgeAnew(host);
+      // A sandbox talks to few hosts; one that walks through names only costs itself the time.
+      if (judged.size >= maxHosts) judged.clear();
+      judged.set(host, verdict);
+      return verdict;
     },
     judgeAddress(text) {
       const address = parseAddress(text);

@@ -79,6 +79,7 @@ export function upstreamTargetOf(
   const { network } = entry.rules;
   const asked = network.judgeHost(target.host);
   return {
+    key: `${entry.snapshot.id}|${target.scheme}|${target.host}|${target.port}`,
     sandboxId: entry.snapshot.id,
     host: target.host,
     port: target.port,

@@ -3,7 +3,7 @@ import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { UpstreamConnection } from './upstream.ts';
 import { BodyReader } from './wire/body.ts';
-import { buildResponseHead } from './wire/forward-response.ts';
+import { buildResponseHead, goesOnUnchanged } from './wire/forward-response.ts';
 import { findHeadEnd } from './wire/head-end.ts';
 import type { RequestHead, ResponseHead } from './wire/head.ts';
 import { parseResponseHead } from './wire/http1-response.ts';
@@ -89,19 +89,19 @@ export class ResponseRelay {
         this.#break(head.reason);
         return;
       }
-      at = end;
       if (!head.interim) {
-        this.#beginFinal(head, bytes, at);
+        this.#beginFinal(head, bytes, { start: at, end });
         return;
       }
+      at = end;
       // RFC 9110 15.2: "A server MUST NOT send a 1xx response to an HTTP/1.0 client."
       if (this.#request.minorVersion === 1) this.#write(buildResponseHead(head));
     }
   }
 
-  #beginFinal(head: ResponseHead, bytes: Buffer, at: number): void {
+  #beginFinal(head: ResponseHead, bytes: Buffer, place: { start: number; end: number }): void {
     if (head.status === 101) {
-      this.#switch(head, bytes.subarray(at));
+      this.#switch(head, bytes.subarray(place.end));
       return;
     }
     if (head.framing.kind === 'chunked' && this.#request.minorVersion === 0) {
@@ -113,15 +113,17 @@ export class ResponseRelay {
     // RFC 9112 9.6: who will not read a request to its end says so, lest the rest be taken for another.
     this.#closes = head.framing.kind === 'close' || !this.#request.keepAlive || !this.#requestSent;
     const lines = this.#closes ? ['Connection: close'] : [];
-    const end = this.#body.push(bytes, at, bytes.length);
+    const end = this.#body.push(bytes, place.end, bytes.length);
     if (end instanceof WireError) {
       this.#break(end.reason);
       return;
     }
     this.status = head.status;
     this.begun = true;
-    const ready = bytes.subarray(at, this.#body.forwardEnd);
-    if (ready.length <= maxJoined) {
+    const ready = bytes.subarray(place.end, this.#body.forwardEnd);
+    if (!this.#closes && goesOnUnchanged(head)) {
+      this.#write(bytes.subarray(place.start, this.#body.forwardEnd));
+    } else if (ready.length <= maxJoined) {
       this.#write(buildResponseHead(head, { lines, body: ready }));
     } else {
       this.#write(buildResponseHead(head, { lines }));

@@ -8,6 +8,8 @@ import { refusal } from './refusals.ts';
 
 /** Whom a request goes to, once policy has allowed the name. */
 export interface UpstreamTarget {
+  /** The same for two requests only where one may use the other's connection: sandbox, scheme, host and port. */
+  readonly key: string;
   /** Connections, TLS sessions and look-ups are never shared between sandboxes. */
   sandboxId: string;
   /** The name that is verified: lower-case A-label, or an address literal. */
@@ -128,7 +130,7 @@ export class UpstreamPool {
 
   /** An idle connection that has been idle for no more than `maxIdleMs`, or null. */
   take(target: UpstreamTarget, maxIdleMs: number): UpstreamConnection | null {
-    const list = this.#idle.get(keyOf(target));
+    const list = this.#idle.get(target.key);
     if (list === undefined) return null;
     const now = Date.now();
     for (;;) {
@@ -182,7 +184,7 @@ export class UpstreamPool {
   }
 
   #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamConnection> {
-    const key = keyOf(target);
+    const key = target.key;
     return new Promise((resolve, reject) => {
       let connection: UpstreamConnection | null = null;
       const onread = {
@@ -250,7 +252,8 @@ export class UpstreamPool {
 
   /** @internal used by UpstreamConnection */
   keep(connection: UpstreamConnection, keepAliveMs: number): void {
-    const list = this.#idle.get(connection.key) ?? [];
+    let list = this.#idle.get(connection.key);
+    if (list === undefined) this.#idle.set(connection.key, (list = []));
     if (keepAliveMs <= 0 || connection.socket.destroyed || list.length >= maxIdlePerKey) {
       connection.destroy();
       return;
@@ -258,7 +261,6 @@ export class UpstreamPool {
     connection.idleSince = Date.now();
     connection.idleUntil = connection.idleSince + Math.min(keepAliveMs, this.#options.idleTimeoutMs);
     list.push(connection);
-    this.#idle.set(connection.key, list);
   }
 
   /** @internal used by UpstreamConnection */
@@ -289,10 +291,6 @@ export class UpstreamPool {
   closeIdle(): void {
     for (const list of this.#idle.values()) for (const connection of list) connection.destroy();
   }
-}
-
-function keyOf(target: UpstreamTarget): string {
-  return `${target.sandboxId}|${target.tls ? 'https' : 'http'}|${target.host}|${target.port}`;
 }
 
 async function resolveName(host: string): Promise<string[]> {

@@ -182,7 +182,7 @@ test('after a restart the CA is the same, and a lost, open or foreign key is no 
   try {
     await Authority.open(foreign.path, { mayCreate: true });
     const [certificate, key] = [join(copy.path, 'ca.pem'), join(copy.path, 'ca-key.pem')];
-    const open = () => Authority.open(copy.path, { mayCreate: true });
+    const open = () => Authority.open(copy.path, { mayCreate: false });
     copyFileSync(join(directory.path, 'ca.pem'), certificate);
     await assert.rejects(open, StartupError, 'the key is missing');
     copyFileSync(join(foreign.path, 'ca-key.pem'), key);

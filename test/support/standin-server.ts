@@ -40,7 +40,7 @@ const binary = fileURLToPath(new URL('../../bin/standin', import.meta.url));
 export async function startStandin(options: StandinServerOptions = {}): Promise<StandinServer> {
   const ownDirectory = options.dataDir === undefined ? temporaryDirectory('data') : undefined;
   const dataDir = options.dataDir ?? ownDirectory?.path ?? '';
-  const { program, apiKey, url, proxyPort } = await launch({ ...options, dataDir });
+  const { program, apiKey, url, proxyPort } = await launchStandin({ ...options, dataDir });
   try {
     await waitUntil(() => healthy(url, program), { what: 'the server to answer /health', withinMs: 30_000 });
   } catch (error) {
@@ -73,13 +73,14 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
 export async function runStandinToItsEnd(
   options: StandinServerOptions & { dataDir: string },
 ): Promise<ProgramEnd & { stdout: string; stderr: string }> {
-  const { program } = await launch(options);
+  const { program } = await launchStandin(options);
   const up = program.waitForOutput(/ is ready\n/, { withinMs: 60_000 }).then(() => program.stop());
   const end = await Promise.race([program.ended, up.catch(() => program.stop('SIGKILL'))]);
   return { ...end, stdout: program.stdout(), stderr: program.stderr() };
 }
 
-async function launch(
+/** Starts the process, on free loopback ports, and does not wait for anything. */
+export async function launchStandin(
   options: StandinServerOptions & { dataDir: string },
 ): Promise<{ program: Program; apiKey: string; url: string; proxyPort: number }> {
   const [apiPort = 0, proxyPort = 0] = await freePorts(2);

@@ -4,6 +4,8 @@ import {
   X509Certificate as ParsedCertificate,
   createHash,
   createPrivateKey,
+  createPublicKey,
+  createPublicKey,
   randomBytes,
   webcrypto,
 } from 'node:crypto';
@@ -73,16 +75,16 @@ export class Authority {
   }
 
   /**
-   * Opens `ca.pem` and `ca-key.pem` in `directory`. Makes them where both are missing and `mayCreate`; otherwise a
-   * missing, unreadable or mismatched file is a StartupError, since a new authority would break every sandbox that
-   * trusts the old one. `now`: milliseconds since the epoch.
+   * Opens `ca.pem` and `ca-key.pem` in `directory`. Makes them where `mayCreate` and there is no certificate, with the
+   * key that a start which was cut short has left; otherwise a missing, unreadable or mismatched file is a
+   * StartupError, since a new authority would break every sandbox that trusts the old one. `now`: milliseconds since
+   * the epoch.
    */
   static async open(directory: string, options: { mayCreate: boolean; now?: () => number }): Promise<Authority> {
     const { mayCreate, now = Date.now } = options;
     const certificatePath = join(directory, 'ca.pem');
     const keyPath = join(directory, 'ca-key.pem');
-    const present = [certificatePath, keyPath].filter((path) => existsSync(path));
-    if (present.length === 0 && mayCreate) await makeAuthority({ certificatePath, keyPath, now: now() });
+    if (mayCreate && !existsSync(certificatePath)) await makeAuthority({ certificatePath, keyPath, now: now() });
     const missing = [certificatePath, keyPath].find((path) => !existsSync(path));
     if (missing !== undefined) {
       throw new StartupError(
@@ -171,7 +173,10 @@ async function readIssuer(certificatePem: string, keyPem: string, now: () => num
 
 async function makeAuthority(input: { certificatePath: string; keyPath: string; now: number }): Promise<void> {
   const { certificatePath, keyPath, now } = input;
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  // The key first: a certificate without a key would be an authority that is lost from its first day.
+  if (!existsSync(keyPath)) writeOnce(keyPath, await makeKey(), 0o600);
+  const keyPem = readFileSync(keyPath, 'utf8');
+  const publicKey = await importPublicKey(keyPem);
   // The suffix keeps two installations on one machine apart in a trust store.
   const name = `O=Standin,CN=Standin CA ${randomBytes(4).toString('hex')}`;
   const certificate = await X509CertificateGenerator.create({
@@ -181,16 +186,14 @@ async function makeAuthority(input: { certificatePath: string; keyPath: string; 
     notBefore: wholeSeconds(now - clockSkew),
     notAfter: wholeSeconds(now + caLifetime),
     signingAlgorithm: algorithm,
-    signingKey: keys.privateKey,
-    publicKey: keys.publicKey,
+    signingKey: await importKey(keyPem),
+    publicKey,
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await SubjectKeyIdentifierExtension.create(publicKey),
     ],
   });
-  // The key first: a certificate without a key would be an authority that is lost from its first day.
-  writeOnce(keyPath, await exportKey(keys.privateKey), 0o600);
   writeOnce(certificatePath, `${certificate.toString('pem').trim()}\n`, 0o644);
 }
 
@@ -209,6 +212,16 @@ function wholeSeconds(ms: number): Date {
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
   return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' });
+}
+
+async function makeKey(): Promise<string> {
+  const { privateKey } = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return exportKey(privateKey);
+}
+
+async function importPublicKey(privateKeyPem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPublicKey(privateKeyPem).export({ format: 'der', type: 'spki' });
+  return webcrypto.subtle.importKey('spki', new Uint8Array(der), algorithm, true, ['verify']);
 }
 
 async function importKey(pem: string): Promise<webcrypto.CryptoKey> {

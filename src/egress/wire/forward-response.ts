@@ -25,3 +25,14 @@ export function buildResponseHead(
     ...(options.body === undefined ? {} : { body: options.body }),
   });
 }
+
+/**
+ * Whether a response's head may go on byte for byte: nothing in it belongs to the upstream connection but a `keep-alive`
+ * that is as true of the client's, and nothing names a way past this proxy. Most are so, and then need no copy.
+ */
+export function goesOnUnchanged({ lines, status, connectionTokens }: ResponseHead): boolean {
+  if (status === 101 || !connectionTokens.every((token) => token === 'keep-alive')) return false;
+  return !lines.kinds.some(
+    (kind) => kind !== knownHeader.connection && (isHopByHop(kind) || kind === knownHeader.altSvc),
+  );
+}

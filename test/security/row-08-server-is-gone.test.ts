@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { findProblems } from '../../src/sandbox/bubblewrap/preflight.ts';
+import { startEgressRig } from '../support/egress-rig.ts';
+import type { EgressRig } from '../support/egress-rig.ts';
+import { descendantsOf, isRunning, waitUntil } from '../support/processes.ts';
+import { connectPlain } from '../support/proxy-client.ts';
+import type { RawConnection } from '../support/proxy-client.ts';
+
+/** Row 8: the main process is stopped or killed while its workers and sandboxes go on. Nothing falls open. */
+
+const host = 'api.example.com';
+let rig: EgressRig;
+
+before(async () => {
+  rig = await startEgressRig({ names: [host], server: { env: { STANDIN_EGRESS_WORKERS: '2' } } });
+  await rig.secret({ name: 'key', auth: { type: 'bearer' }, hosts: [host] });
+});
+after(() => rig.stop());
+
+async function ask(connection: RawConnection, standIn: string): Promise<string> {
+  connection.send(`GET /outside HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${standIn}\r\n\r\n`);
+  const response = await connection.response();
+  return response.header('x-standin-error') ?? String(response.status);
+}
+
+describe('row 8: a main process that does not answer', () => {
+  it('is not worked around: requests whose value is held are refused too, until it answers again', async () => {
+    const sandbox = await rig.sandbox({ API_KEY: 'key' });
+    const standIn = sandbox.standIn('API_KEY');
+    const connection = await sandbox.connect(host);
+    assert.equal(await ask(connection, standIn), '200');
+    rig.server.program.child.kill('SIGSTOP');
+    try {
+      await waitUntil(async () => (await ask(connection, standIn)) === 'audit_unavailable', { what: 'a refusal' });
+      const seen = rig.upstream.requests.length;
+      for (let times = 0; times < 5; times++) assert.equal(await ask(connection, standIn), 'audit_unavailable');
+      assert.equal(rig.upstream.requests.length, seen);
+    } finally {
+      rig.server.program.child.kill('SIGCONT');
+    }
+    await waitUntil(async () => (await ask(connection, standIn)) === '200', { what: 'the proxy to work again' });
+    connection.close();
+  });
+});
+
+const problems = await findProblems();
+
+describe('row 8: a main process that is killed', { skip: problems.map(({ what }) => what).join('; ') || false }, () => {
+  it('takes its sandboxes and workers with it, and nothing of them reaches the upstream any more', async () => {
+    const { client, program } = rig.server;
+    const sandbox = await client.sandboxes.create({ name: 'box', driver: 'bubblewrap', secrets: { API_KEY: 'key' } });
+    // Goes on by itself, in the sandbox's own session, for as long as it is let.
+    const command = `setsid sh -c 'while :; do curl -s -m 2 -H "Authorization: Bearer $API_KEY" https://${host}/inside; done' >/dev/null 2>&1 &`;
+    await client.exec(sandbox, { command });
+    await waitUntil(() => rig.requestsFor('/inside').length > 3, { what: 'the sandbox to be at work' });
+    const below = descendantsOf(program.pid);
+    assert.ok(below.length >= 5, `two workers, bwrap, its agent and the loop, not only ${below.length}`);
+
+    program.child.kill('SIGKILL');
+    await waitUntil(() => !below.some(isRunning), { what: 'every process of the server to end' });
+    const seen = rig.upstream.requests.length;
+    // Every connection is closed by then: what was on its way has come.
+    await Promise.all(rig.upstream.connections.map(({ closed }) => closed));
+    assert.equal(rig.upstream.requests.length, seen);
+    await assert.rejects(connectPlain({ port: rig.server.proxyPort }), {
+      code: 'ECONNREFUSED',
+    });
+  });
+});
