@@ -78,6 +78,10 @@ export async function startEgressRig(options: EgressRigOptions): Promise<EgressR
       STANDIN_EGRESS_CA_FILE: rootFile,
       ...options.server?.env,
     },
+  }).catch(async (error: unknown) => {
+    await upstream.stop();
+    directory.remove();
+    throw error;
   });
   let count = 0;
   return {

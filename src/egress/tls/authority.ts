@@ -5,7 +5,6 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
-  createPublicKey,
   randomBytes,
   webcrypto,
 } from 'node:crypto';
