@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { runCli } from './cli/cli.ts';
 import type { ServeOptions } from './cli/command.ts';
 import { loadConfig, scrubEnvironment } from './config.ts';
+import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
 import { createLogger } from './log.ts';
 
 const version = readVersion();
@@ -11,6 +12,7 @@ async function serve({ flags, file }: ServeOptions): Promise<void> {
   const { config } = loadConfig(flags, { file });
   scrubEnvironment();
   const log = createLogger({ level: config.logLevel, pretty: process.stderr.isTTY });
+  keepMemoryOutOfCoreDumps(log);
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log });

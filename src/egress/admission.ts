@@ -40,7 +40,7 @@ export class Admission {
   target: Target | null = null;
   swaps: readonly Swap[] = [];
   secretIds: string[] = [];
-  foreign: string[] = [];
+  foreign: readonly string[] = [];
   #attempts = 0;
 
   constructor(parts: { registry: SandboxRegistry; request: AdmissionRequest; outcome: AdmissionOutcome }) {
@@ -51,7 +51,8 @@ export class Admission {
 
   judge(entry: SandboxEntry): void {
     this.entry = entry;
-    const judged = judgeRequest(entry, { ...this.#request, trailers: this.#request.trailers() });
+    const { head, destination, misdirected, trailers } = this.#request;
+    const judged = judgeRequest(entry, { head, destination, misdirected, trailers: trailers() });
     this.target = judged.target;
     if (judged.kind === 'refuse') {
       this.#note(judged);
@@ -111,9 +112,14 @@ export class Admission {
   }
 
   #note(found: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
-    this.secretIds = [...new Set(found.bindings.map((each) => each.secretId))];
-    this.foreign = [...found.foreign];
+    this.secretIds =
+      found.bindings.length < 2 ? found.bindings.map(secretOf) : [...new Set(found.bindings.map(secretOf))];
+    this.foreign = found.foreign;
   }
+}
+
+function secretOf({ secretId }: BindingSnapshot): string {
+  return secretId;
 }
 
 function vaultSilent(): Refusal {

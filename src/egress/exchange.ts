@@ -191,7 +191,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   #attach(connection: UpstreamConnection, values: Map<string, Secret>): void {
     const { entry, target } = this.#admission;
     if (entry === null || target === null) return;
-    const body = this.#heldBody.length === 1 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
+    const body = this.#heldBody.length < 2 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
     const bytes = this.#requestBytes(target, { values, body });
     if (bytes === null) {
       connection.release(this.#client.context.pool.idleTimeoutMs);
@@ -228,7 +228,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
       path: target.path,
       swaps: this.#admission.swaps,
       values,
-      ...(input.body === undefined || input.body.length === 0 ? {} : { body: input.body }),
+      body: input.body,
     });
     if (Buffer.isBuffer(built)) return built;
     this.#refuse(built.refused);
@@ -387,14 +387,16 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     recordRequest(this.#client.context, entry.snapshot, {
       host: this.#host,
       ts: this.#started,
-      method: this.#head.method,
-      path: query === -1 ? path : path.slice(0, query),
-      status,
-      upstreamStatus: this.#relay?.status ?? null,
-      latencyMs: Date.now() - this.#started,
-      errorCode,
-      secretIds,
-      foreign,
+      request: {
+        method: this.#head.method,
+        path: query === -1 ? path : path.slice(0, query),
+        status,
+        upstreamStatus: this.#relay?.status ?? null,
+        latencyMs: Date.now() - this.#started,
+        errorCode,
+        secretIds,
+        foreign,
+      },
     });
   }
 }

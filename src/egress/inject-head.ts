@@ -15,7 +15,7 @@ export interface OutgoingRequest {
   /** The real value of each binding that is swapped, by binding id. */
   values: ReadonlyMap<string, Buffer>;
   /** Content that is at hand already: written right after the head. */
-  body?: Buffer;
+  body?: Buffer | undefined;
 }
 
 const unreserved = /[A-Za-z0-9\-._~]/;
@@ -29,7 +29,11 @@ const unreserved = /[A-Za-z0-9\-._~]/;
 export function buildRequestHead(head: RequestHead, { path, swaps, values, body }: OutgoingRequest): Buffer | Refused {
   const { lines, connectionTokens, upgrade } = head;
   const insert = new Map<number, Piece[]>();
-  const add = (line: number, pieces: Piece[]) => insert.set(line, [...(insert.get(line) ?? []), ...pieces]);
+  const add = (line: number, pieces: Piece[]) => {
+    const before = insert.get(line);
+    if (before === undefined) insert.set(line, pieces);
+    else before.push(...pieces);
+  };
   const target: Piece[] = [];
   let copied = 0;
   for (const swap of swaps.toSorted((a, b) => placeOf(a) - placeOf(b))) {
@@ -49,7 +53,7 @@ export function buildRequestHead(head: RequestHead, { path, swaps, values, body 
     } else {
       for (const { name, before, after } of swap.slot.set) {
         const line = name === swap.slot.name ? swap.line : (lineOf(head, name) ?? swap.line);
-        add(line, [name, ': ', before, value, after, '\r\n']);
+        add(line, [`${name}: ${before}`, value, `${after}\r\n`]);
       }
     }
   }
@@ -63,12 +67,12 @@ export function buildRequestHead(head: RequestHead, { path, swaps, values, body 
   };
   const rewritten = target.length > 0 || path !== head.target;
   return rewriteHead(lines, {
-    ...(rewritten
-      ? { startLine: [head.method, ' ', ...target, path.slice(copied), ` HTTP/1.${head.minorVersion}`] }
-      : {}),
+    startLine: rewritten
+      ? [`${head.method} `, ...target, path.slice(copied), ` HTTP/1.${head.minorVersion}`]
+      : undefined,
     drop,
     insert,
-    ...(body === undefined ? {} : { body }),
+    body,
   });
 }
 

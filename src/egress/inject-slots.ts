@@ -22,12 +22,12 @@ export function matchHeaderLine(openings: readonly Opening[], lines: HeaderLines
   for (const opening of openings) {
     const { slot, binding } = opening;
     if (slot.kind === 'header' && slot.name.toLowerCase() === name && fitsHeader(slot, binding.standIn, value)) {
-      return { ...opening, slot, place: 'header', line };
+      return { binding, owned: opening.owned, slot, place: 'header', line };
     }
     if (slot.kind === 'basic' && name === 'authorization') {
       const credentials = decodeBasic(value);
       const username = credentials === null ? undefined : fitsBasic(slot, binding.standIn, credentials);
-      if (username !== undefined) return { ...opening, slot, place: 'basic', line, username };
+      if (username !== undefined) return { binding, owned: opening.owned, slot, place: 'basic', line, username };
     }
   }
   return null;

@@ -86,9 +86,9 @@ export interface EgressEvent {
     latencyMs: number;
     errorCode: string | null;
     /** One event row is kept for each; none: one row without a secret. */
-    secretIds: string[];
+    secretIds: readonly string[];
     /** Fingerprints of stand-ins found that are not this sandbox's own. */
-    foreign: string[];
+    foreign: readonly string[];
   };
   connection?: {
     dstIp: string | null;

@@ -25,8 +25,8 @@ export function recordConnection(
 export function recordRequest(
   context: EgressContext,
   sandbox: Pick<SandboxSnapshot, 'id' | 'teamId'>,
-  row: { host: string; ts: number } & NonNullable<EgressEvent['request']>,
+  row: { host: string; ts: number; request: NonNullable<EgressEvent['request']> },
 ): void {
-  const { host, ts, ...request } = row;
+  const { host, ts, request } = row;
   context.control.record({ kind: 'request', ts, sandboxId: sandbox.id, teamId: sandbox.teamId, host, request });
 }

@@ -61,7 +61,8 @@ export class EgressSupervisor {
     cluster.setupPrimary({
       exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
       args: [],
-      execArgv: ['--max-semi-space-size=64'],
+      // SIGUSR1 would open a debugger.
+      execArgv: ['--max-semi-space-size=64', '--disable-sigusr1'],
       serialization: 'advanced',
     });
     const ports = await Promise.all(Array.from({ length: count }, () => this.#spawn()));

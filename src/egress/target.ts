@@ -71,7 +71,8 @@ export function resolveRequest(destination: Destination | null, head: RequestHea
   }
   if (head.targetForm === 'authority') return malformed('CONNECT inside a tunnel');
   if (head.targetForm === 'absolute') return resolveAbsolute(destination, head);
-  return checkHost({ ...destination, path: head.target }, head);
+  const { host, port, scheme, isAddress } = destination;
+  return checkHost({ host, port, scheme, isAddress, path: head.target }, head);
 }
 
 function resolveAbsolute(destination: Destination | null, head: RequestHead): Target | Refused {

@@ -16,8 +16,8 @@ export interface ObservedEvent {
     upstreamStatus: number | null;
     latencyMs: number;
     errorCode: string | null;
-    secretIds: string[];
-    foreign: string[];
+    secretIds: readonly string[];
+    foreign: readonly string[];
   };
   connection?: {
     dstIp: string | null;

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { headerValues } from '../support/http-bytes.ts';
+import { waitUntil } from '../support/processes.ts';
+import { connectPlain } from '../support/proxy-client.ts';
 import type { RawConnection, RawResponse } from '../support/proxy-client.ts';
 import { chunked, sized } from '../support/replies.ts';
 import type { UpstreamRequest } from '../support/tls-upstream.ts';
@@ -245,6 +250,41 @@ describe('a stand-in that must not travel', () => {
   });
 });
 
+describe('a stand-in in a request that is refused for another reason is in its audit trail', () => {
+  before(() => rig.secret({ name: 'noted', auth: { type: 'bearer' }, hosts: [api] }));
+
+  test('the host is not allowed', async () => {
+    const sandbox = await rig.sandbox({ KEY: 'noted' }, { network: { allow_out: [api] } });
+    await assert.rejects(sandbox.connect(elsewhere), /host_denied/);
+    const connection = await connectPlain(sandbox.access);
+    const path = '/denied';
+    connection.send(
+      [
+        `GET https://${elsewhere}${path} HTTP/1.1`,
+        `Host: ${elsewhere}`,
+        `Proxy-Authorization: ${sandbox.access.authorization}`,
+        `Authorization: Bearer ${sandbox.standIn('KEY')}`,
+        '',
+        '',
+      ].join('\r\n'),
+    );
+    const response = await connection.response();
+    connection.close();
+    const expected = { code: 'host_denied', status: 403, secret: 'noted' };
+    const row = await assertRefused({ response, path, seen: rig.requestsFor(path)[0] }, expected);
+    assert.equal(row.host, elsewhere);
+  });
+
+  test('the connection is to another host than the request', async () => {
+    const sandbox = await rig.sandbox({ KEY: 'noted' });
+    const connection = await sandbox.connect(elsewhere);
+    const refused = await ask(connection, api, [`Authorization: Bearer ${sandbox.standIn('KEY')}`]);
+    connection.close();
+    const row = await assertRefused(refused, { code: 'misdirected_request', status: 421, secret: 'noted' });
+    assert.equal(row.host, elsewhere);
+  });
+});
+
 describe('a change while a connection is open', () => {
   test('rotation: the next request has the new value', async () => {
     const first = await rig.secret({ name: 'rotated', auth: { type: 'bearer' }, hosts: [api] });
@@ -329,5 +369,26 @@ describe('the audit trail', () => {
     await assert.rejects(connection.response(), /closed/);
     const cut = await rig.auditRow('audited', (each) => each.path === '/cut');
     assert.deepEqual([cut.status, cut.upstream_status, cut.error_code], [200, 200, 'upstream_unreachable']);
+  });
+
+  test('has the row of a connection whose sandbox has changed meanwhile', async () => {
+    const sandbox = await rig.sandbox({ KEY: 'audited' });
+    const connection = await sandbox.connect(api);
+    await ask(connection, api, []);
+    await rig.server.client.sandboxes.detach(sandbox.id, 'KEY');
+    connection.close();
+    const rows = () => {
+      const file = readdirSync(rig.server.dataDir).find((name) => /\.(db|sqlite)$/.test(name)) ?? '';
+      const database = new DatabaseSync(join(rig.server.dataDir, file), { readOnly: true });
+      try {
+        return database
+          .prepare("select host, verdict, dst_ip from events where kind = 'connection' and sandbox_id = ?")
+          .all(sandbox.id);
+      } finally {
+        database.close();
+      }
+    };
+    await waitUntil(() => rows().length > 0, { what: 'the row of the connection' });
+    assert.deepEqual({ ...rows()[0] }, { host: api, verdict: 'allowed', dst_ip: '127.0.0.1' });
   });
 });

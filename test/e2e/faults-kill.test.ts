@@ -131,15 +131,15 @@ async function killRounds(rounds: number, databaseUrl: string | undefined): Prom
 
 const postgresSkip = await postgresMissing();
 
-describe('kill -9 of the server', () => {
+describe('kill -9 of the server', { concurrency: 2 }, () => {
   it('at random moments of a stream of writes loses none that was acknowledged, on SQLite', () =>
-    killRounds(10, undefined));
+    killRounds(8, undefined));
 
   let postgres: Postgres | undefined;
   after(() => postgres?.stop());
   it('loses none on PostgreSQL either', { skip: postgresSkip }, async () => {
     postgres = await startPostgres();
-    await killRounds(6, await postgres.freshUrl());
+    await killRounds(4, await postgres.freshUrl());
   });
 
   for (const file of ['standin.db', 'key', 'ca-key.pem', 'ca.pem', 'cli.json']) {

@@ -5,13 +5,13 @@ export type Piece = string | Buffer;
 
 export interface HeadEdit {
   /** Instead of the start line, without its CRLF. */
-  startLine?: readonly Piece[];
+  startLine?: readonly Piece[] | undefined;
   /** Whether to leave out a header line. */
   drop: (line: number) => boolean;
   /** Header lines, each with its CRLF, to write where the line of that index begins (`count`: after the last one). */
   insert?: ReadonlyMap<number, readonly Piece[]>;
   /** Written right after the head: both then leave in one packet. */
-  body?: Buffer;
+  body?: Buffer | undefined;
 }
 
 /** The head again, byte for byte but for what `edit` says: case, order and blanks of the other lines stay. */

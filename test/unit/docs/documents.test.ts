@@ -56,7 +56,7 @@ test('the threat table links every security test, each in its own row', () => {
     const number = Number(/row-(\d+)/.exec(path)?.[1]);
     return rows.get(number)?.includes(`](${path})`) !== true;
   });
-  assert.deepEqual(unlinked, []);
+  assert.deepEqual(unlinked, [], 'link these in the last column of their row');
 });
 
 test('every decision is in the index', () => {
