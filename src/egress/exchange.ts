@@ -62,14 +62,6 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     });
   }
 
-  admit(values: Map<string, Secret>): void {
-    this.#connect(values);
-  }
-
-  refuse(refused: Refusal): void {
-    this.#refuse(refused);
-  }
-
   deny(refused: Refusal, matchRule: string | null): void {
     this.#deny(refused, { matchRule, dstIp: null });
   }
@@ -87,7 +79,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     const end = this.#body.done || bodyStart === bytes.length ? bodyStart : this.takeBody(bytes, bodyStart);
     if (this.#over) return end;
     if (!this.#client.context.control.accepting) {
-      this.#refuse(
+      this.refuse(
         refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can'),
       );
       return end;
@@ -95,7 +87,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     const { socket, sandboxId } = this.#client;
     identify(this.#client.context, { head: this.#head, socket, sandboxId }, (entry) => {
       if (this.#over) return;
-      if ('code' in entry) this.#refuse(entry);
+      if ('code' in entry) this.refuse(entry);
       else this.#admission.judge(entry);
     });
     return end;
@@ -140,7 +132,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   }
 
   /** Steps 6 and 7: a connection that belongs to this sandbox and host, then the request in one write. */
-  #connect(values: Map<string, Secret>): void {
+  admit(values: Map<string, Secret>): void {
     const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
     const { pool } = this.#client.context;
@@ -179,12 +171,12 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     if (this.#over) return;
     if (!(error instanceof DialError)) {
       this.#client.context.log.error({ err: error }, 'an upstream could not be dialled');
-      this.#refuse(refusal('upstream_unreachable', `${this.#host} cannot be reached`));
+      this.refuse(refusal('upstream_unreachable', `${this.#host} cannot be reached`));
     } else if (error.refused.code === 'host_denied') {
       this.#deny(error.refused, { matchRule: 'address guard', dstIp: error.address });
     } else {
       this.#recordConnection({ matchRule: null, dstIp: error.address, verdict: 'failed' });
-      this.#refuse(error.refused);
+      this.refuse(error.refused);
     }
   }
 
@@ -231,7 +223,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
       body: input.body,
     });
     if (Buffer.isBuffer(built)) return built;
-    this.#refuse(built.refused);
+    this.refuse(built.refused);
     return null;
   }
 
@@ -310,7 +302,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
 
   #deny(refused: Refusal, row: { matchRule: string | null; dstIp: string | null }): void {
     this.#recordConnection({ ...row, verdict: 'blocked' });
-    this.#refuse(refused);
+    this.refuse(refused);
   }
 
   #recordConnection(row: { matchRule: string | null; dstIp: string | null; verdict: 'blocked' | 'failed' }): void {
@@ -340,7 +332,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   }
 
   /** Answered here, before anything was sent. */
-  #refuse(refused: Refusal): void {
+  refuse(refused: Refusal): void {
     if (this.#over || this.#refused !== null) return;
     const { framing, expectContinue, keepAlive } = this.#head;
     const small = framing.kind !== 'length' || framing.length <= maxDrained;

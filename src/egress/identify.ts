@@ -9,7 +9,8 @@ import type { RequestHead } from './wire/head.ts';
 import { knownHeader } from './wire/known-headers.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const basicCredentials = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+/** Ours are 80 characters. What failed is remembered for each claimed id, which so must not be as long as a head. */
+const basicCredentials = /^basic +([A-Za-z0-9+/]{1,1000}={0,2})$/i;
 
 /**
  * Step 1 of the contract's "Egress": who sends this request. `sandboxId`: the sandbox whose listener it came in by; null:

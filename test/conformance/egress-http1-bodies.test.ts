@@ -236,16 +236,27 @@ describe('the body of a response', () => {
     own.close();
   });
 
-  test('that is whole before the request has ended reaches the client', async () => {
-    const own = await sandbox.connect(host);
-    rig.answer('/early', () => ({ ...sized(413, 'too much'), close: 'end' }));
-    own.send(head('POST /early', 'Content-Length: 10000000'));
-    own.send(Buffer.alloc(100_000));
-    const response = await own.response();
-    assert.equal(response.status, 413);
-    assert.equal(response.body.content.toString(), 'too much');
-    assert.equal(response.header('connection'), 'close');
-  });
+  for (const close of ['end', undefined] as const) {
+    const what =
+      close === 'end' ? 'and the upstream closes' : 'and the upstream reads on: its connection is not used again';
+    test(`that is whole before the request has ended reaches the client, ${what}`, async () => {
+      const own = await sandbox.connect(host);
+      const path = `/early-${close}`;
+      rig.answer(path, () => ({ ...sized(413, 'too much'), ...(close === undefined ? {} : { close }) }));
+      own.send(head(`POST ${path}`, 'Content-Length: 10000000'));
+      own.send(Buffer.alloc(100_000));
+      const response = await own.response();
+      assert.equal(response.status, 413);
+      assert.equal(response.body.content.toString(), 'too much');
+      assert.equal(response.header('connection'), 'close');
+      const next = await sandbox.connect(host);
+      next.send(head(`GET /after${path}`));
+      assert.equal((await next.response()).status, 200);
+      const [early, after] = [rig.requestsFor(path)[0], rig.requestsFor(`/after${path}`)[0]];
+      assert.notEqual(after?.connection.index, early?.connection.index);
+      next.close();
+    });
+  }
 });
 
 describe('a response without a body', () => {

@@ -84,17 +84,22 @@ describe('credentials', () => {
 
   test('the stand-in of another sandbox is worth nothing, even for a secret that both have, and is recorded', async () => {
     const [a, b] = [await rig.sandbox({ KEY: 'first' }), await rig.sandbox({ KEY: 'first' })];
-    for (const lines of [[bearer(a.standIn('KEY'))], [bearer(b.standIn('KEY')), `X-Note: ${a.standIn('KEY')}`]]) {
-      const { response, seen } = await ask(b, lines);
+    const carried = {
+      '/foreign': [bearer(a.standIn('KEY'))],
+      '/both': [bearer(b.standIn('KEY')), `X-A: ${a.standIn('KEY')}`],
+    };
+    for (const [path, lines] of Object.entries(carried)) {
+      const { response, seen } = await ask(b, lines, path);
       assert.equal(response.status, 403);
       assert.equal(response.header('x-standin-error'), 'credential_not_bound');
       assert.equal(seen, undefined);
+      const row = await rig.auditRow('first', (each) => each.path === path);
+      assert.equal(row.error_code, 'credential_not_bound');
+      assert.equal(row.sandbox_id, b.id);
+      assert.equal(row.status, 403);
+      assert.equal(row.upstream_status, null);
+      assert.equal(row.host, host);
     }
-    const row = await rig.auditRow('first', (each) => each.error_code === 'credential_not_bound');
-    assert.equal(row.sandbox_id, b.id);
-    assert.equal(row.status, 403);
-    assert.equal(row.upstream_status, null);
-    assert.equal(row.host, host);
   });
 
   test('a request without a stand-in gets no credential, whatever came before it on its connection', async () => {

@@ -18,6 +18,7 @@ export function serveDnsOverTcp(socket: Socket, dns: SyntheticDns): void {
   let held: Buffer = Buffer.alloc(0);
   socket.setTimeout(tcpIdleMs, () => socket.destroy());
   socket.on('error', () => socket.destroy());
+  socket.on('drain', () => socket.resume());
   socket.on('data', (chunk: Buffer) => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     while (held.length >= 2) {
@@ -31,7 +32,8 @@ export function serveDnsOverTcp(socket: Socket, dns: SyntheticDns): void {
       }
       const length = Buffer.alloc(2);
       length.writeUInt16BE(answer.length);
-      socket.write(Buffer.concat([length, answer]));
+      // Who does not read the answers is not asked for more queries.
+      if (!socket.write(Buffer.concat([length, answer]))) socket.pause();
     }
   });
 }

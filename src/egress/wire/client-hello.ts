@@ -23,6 +23,7 @@ export function readClientHello(bytes: Buffer): ClientHello {
 function collectHandshake(bytes: Buffer): Buffer | ClientHello {
   const parts: Buffer[] = [];
   let held = 0;
+  let needed: number | null = null;
   let at = 0;
   for (;;) {
     if (at + 5 > bytes.length) return bytes.length >= maxClientHello ? refused('the ClientHello is too long') : more;
@@ -34,12 +35,14 @@ function collectHandshake(bytes: Buffer): Buffer | ClientHello {
     parts.push(bytes.subarray(at + 5, end));
     held += length;
     at = end;
-    const joined = parts.length === 1 ? (parts[0] ?? bytes) : Buffer.concat(parts, held);
-    if (joined.length < 4) continue;
-    if (joined[0] !== 1) return refused('not a ClientHello');
-    const needed = 4 + joined.readUIntBE(1, 3);
-    if (needed > maxClientHello) return refused('the ClientHello is too long');
-    if (joined.length >= needed) return joined.subarray(4, needed);
+    // Joined when it is whole, not at every record: thousands of one byte each would stop the process for seconds.
+    if (needed === null && held >= 4) {
+      const start = Buffer.concat(parts, held);
+      if (start[0] !== 1) return refused('not a ClientHello');
+      needed = 4 + start.readUIntBE(1, 3);
+      if (needed > maxClientHello) return refused('the ClientHello is too long');
+    }
+    if (needed !== null && held >= needed) return Buffer.concat(parts, held).subarray(4, needed);
   }
 }
 
