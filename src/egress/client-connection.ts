@@ -4,6 +4,7 @@ import type { Authority } from '../net/hostname.ts';
 import type { EgressContext, TrackedConnection } from './context.ts';
 import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
+import { LentWriter } from './lent-writer.ts';
 import { recordConnection } from './recorder.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -45,10 +46,12 @@ export class ClientConnection implements TrackedConnection {
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   deadline = Date.now() + headLimitMs;
-  /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
   /** Where its requests go, worked out once for each set of rules. */
   route: { entry: SandboxEntry; target: UpstreamTarget } | null = null;
+  /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
   dialled: { address: string; entry: SandboxEntry } | null = null;
+  /** For TLS; over plain TCP a copy of what is lent is as good. */
+  readonly #writer: LentWriter | null;
   #held: Buffer | null = null;
   #exchange: Exchange | null = null;
   /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
@@ -69,6 +72,7 @@ export class ClientConnection implements TrackedConnection {
     const destination = arrival === null ? null : resolveDestination(arrival);
     this.destination = destination === null || 'refused' in destination ? null : destination;
     this.misdirected = destination !== null && 'refused' in destination ? destination : null;
+    this.#writer = origin.tls === null ? null : new LentWriter(socket, this.#onDrain);
     context.connections.add(this);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -169,10 +173,15 @@ export class ClientConnection implements TrackedConnection {
 
   /** Writes to the client. `lent`: the bytes may be overwritten when the call returns. False: wait for `onDrain`. */
   write(chunk: Buffer, options: { lent: boolean }): boolean {
+    if (this.#writer !== null) return this.#writer.write(chunk);
     if (this.socket.destroyed) return true;
-    // TLS encrypts at once when nothing is queued; everything else keeps a reference to what it was given.
-    const kept = options.lent && (this.origin.tls === null || this.socket.writableLength > 0);
-    return this.socket.write(kept ? Buffer.from(chunk) : chunk);
+    return this.socket.write(options.lent ? Buffer.from(chunk) : chunk);
+  }
+
+  /** Ends our side, and goes on reading: the client may still have something to say to the upstream. */
+  endWriting(): void {
+    this.#writer?.finish();
+    this.socket.end();
   }
 
   /** Everything is said: ends our side, then reads on for a moment, lest a reset takes the answer away. */
@@ -182,6 +191,7 @@ export class ClientConnection implements TrackedConnection {
     this.#held = null;
     // A slow reader still has to get what is queued for it.
     this.deadline = Date.now() + idleLimitMs;
+    this.#writer?.finish();
     this.socket.end(() => (this.deadline = Date.now() + lingerMs));
     this.socket.resume();
   }
@@ -202,7 +212,7 @@ export class ClientConnection implements TrackedConnection {
 
   #answer(refused: Refusal): void {
     this.#consuming = false;
-    this.socket.write(refusalResponse(refused, { keepAlive: false }));
+    this.write(refusalResponse(refused, { keepAlive: false }), { lent: false });
     this.close();
   }
 
@@ -270,6 +280,7 @@ export class ClientConnection implements TrackedConnection {
   #onClose = (): void => {
     this.#closing = true;
     this.context.connections.delete(this);
+    this.#writer?.release();
     this.#exchange?.clientClosed();
     this.#exchange = null;
     if (this.destination === null || this.dialled === null) return;

@@ -374,14 +374,13 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   #record(status: number, errorCode: string | null): void {
     const { entry, target, secretIds, foreign } = this.#admission;
     if (entry === null) return;
-    const path = target?.path ?? this.#head.target;
-    const query = path.indexOf('?');
     recordRequest(this.#client.context, entry.snapshot, {
       host: this.#host,
       ts: this.#started,
+      headLength: this.#head.lines.text.length,
       request: {
         method: this.#head.method,
-        path: query === -1 ? path : path.slice(0, query),
+        path: target?.path ?? this.#head.target,
         status,
         upstreamStatus: this.#relay?.status ?? null,
         latencyMs: Date.now() - this.#started,

@@ -21,12 +21,30 @@ export function recordConnection(
   });
 }
 
-/** Puts down what became of a request. */
+/** As much of a path as the audit trail keeps. */
+const maxPath = 2048;
+/** Heads over this, characters, are not kept alive by what is put down of them. */
+const longHead = 4096;
+
+/** Puts down what became of a request: its path without the query, which may hold a credential. */
 export function recordRequest(
   context: EgressContext,
   sandbox: Pick<SandboxSnapshot, 'id' | 'teamId'>,
-  row: { host: string; ts: number; request: NonNullable<EgressEvent['request']> },
+  row: { host: string; ts: number; headLength: number; request: NonNullable<EgressEvent['request']> },
 ): void {
   const { host, ts, request } = row;
-  context.control.record({ kind: 'request', ts, sandboxId: sandbox.id, teamId: sandbox.teamId, host, request });
+  const query = request.path.indexOf('?');
+  request.path = request.path.slice(0, Math.min(query === -1 ? maxPath : query, maxPath));
+  const event: EgressEvent = { kind: 'request', ts, sandboxId: sandbox.id, teamId: sandbox.teamId, host, request };
+  if (row.headLength > longHead) {
+    event.host = detach(host);
+    request.method = detach(request.method);
+    request.path = detach(request.path);
+  }
+  context.control.record(event);
+}
+
+/** The same as a string of its own: V8's substrings keep the whole text alive, and events may wait in thousands. */
+function detach(part: string): string {
+  return Buffer.from(part, 'latin1').toString('latin1');
 }

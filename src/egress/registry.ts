@@ -41,7 +41,9 @@ export class SandboxRegistry {
   /** Asks the control plane. Null: no such sandbox. Rejects where it does not answer. */
   load(id: string): Promise<SandboxEntry | null> {
     const known = this.#loads.get(id);
-    if (known !== undefined && !known.stale) return known.entry;
+    // Also one that was told to forget: it asks again before it answers. A second beside it would take its place in
+    // this map, and the first could then no longer be told.
+    if (known !== undefined) return known.entry;
     const load = { entry: Promise.resolve<SandboxEntry | null>(null), stale: false };
     load.entry = this.#load(id, load);
     this.#loads.set(id, load);

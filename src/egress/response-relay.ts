@@ -179,7 +179,7 @@ export class ResponseRelay {
   upstreamEnded(): void {
     if (this.#over) return;
     if (this.switched) {
-      this.#client.socket.end();
+      this.#client.endWriting();
     } else if (this.#head?.framing.kind === 'close') {
       this.#complete(true);
     } else {

@@ -70,7 +70,8 @@ export class EgressSupervisor {
   }
 
   #spawn(): Promise<number> {
-    const worker = cluster.fork();
+    // Names are looked up in libuv's threads: a few slow ones must not hold up everybody's.
+    const worker = cluster.fork({ UV_THREADPOOL_SIZE: '32' });
     const state: WorkerState = { worker, ready: false, sandboxes: new Set(), forgetting: new Map() };
     this.#workers.add(state);
     const { promise, resolve, reject } = Promise.withResolvers<number>();

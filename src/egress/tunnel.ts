@@ -131,6 +131,8 @@ function handshake(
   };
   context.connections.add(tracked);
   secured.on('error', fail);
+  // Without a tls.Server a record that does not decrypt is told by this event alone (node:_tls_wrap).
+  secured.on('_tlsError', fail);
   secured.on('close', stop);
   secured.once('secure', () => {
     stop();

@@ -171,7 +171,7 @@ export class UpstreamPool {
   async #resolve(target: UpstreamTarget): Promise<{ address: string; port: number }[]> {
     const override = this.#options.connectTo.find((each) => each.host === target.host && each.port === target.port);
     if (override !== undefined) return [{ address: override.address, port: override.toPort }];
-    const found = isIP(target.host) === 0 ? await resolveName(target.host) : [target.host];
+    const found = isIP(target.host) === 0 ? await this.#lookUp(target.host) : [target.host];
     let refused: DialError | null = null;
     const allowed: { address: string; port: number }[] = [];
     for (const address of found) {
@@ -181,6 +181,26 @@ export class UpstreamPool {
     }
     if (allowed.length === 0 && refused !== null) throw refused;
     return allowed;
+  }
+
+  /** The system's resolver has limits of its own that may be long; whoever waits for it is answered in ours. */
+  async #lookUp(host: string): Promise<string[]> {
+    const late = Promise.withResolvers<never>();
+    const { connectTimeoutMs } = this.#options;
+    const message = `${host}: the name was not resolved within ${connectTimeoutMs} ms`;
+    const timer = setTimeout(
+      () => late.reject(new DialError(refusal('upstream_timeout', message), null)),
+      connectTimeoutMs,
+    );
+    try {
+      const found = await Promise.race([lookup(host, { all: true, order: 'verbatim' }), late.promise]);
+      return found.map((each) => each.address);
+    } catch (error) {
+      if (error instanceof DialError) throw error;
+      throw new DialError(refusal('upstream_unreachable', `${host}: the name does not resolve`), null);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamConnection> {
@@ -290,15 +310,6 @@ export class UpstreamPool {
 
   closeIdle(): void {
     for (const list of this.#idle.values()) for (const connection of list) connection.destroy();
-  }
-}
-
-async function resolveName(host: string): Promise<string[]> {
-  try {
-    const found = await lookup(host, { all: true, order: 'verbatim' });
-    return found.map((each) => each.address);
-  } catch {
-    throw new DialError(refusal('upstream_unreachable', `${host}: the name does not resolve`), null);
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import { piecesOf } from '../support/http-bytes.ts';
 import { listenOnLoopback } from '../support/ports.ts';
 import { waitUntil, workerPids } from '../support/processes.ts';
 import { sized } from '../support/replies.ts';
@@ -67,16 +68,16 @@ test('a client that reads slowly slows the upstream down, and the worker holds n
   const { socket } = connection;
   socket.removeAllListeners('data');
   socket.pause();
-  const before = resident();
+  const atFirst = resident();
   connection.send(`GET /download HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   await standsStill(() => sent);
   assert.ok(sent > 0 && sent < total / 4, `${sent / mebibyte} MiB were sent to a client that reads nothing`);
-  assert.ok(resident() - before < room);
+  assert.ok(resident() - atFirst < room);
   let received = 0;
   let most = 0;
-  for await (const bytes of socket) {
-    received += (bytes as Buffer).length;
-    most = Math.max(most, resident() - before);
+  for await (const bytes of piecesOf(socket)) {
+    received += bytes.length;
+    most = Math.max(most, resident() - atFirst);
     if (received >= total) break;
   }
   assert.ok(received >= total);
@@ -86,7 +87,7 @@ test('a client that reads slowly slows the upstream down, and the worker holds n
 test('an upstream that reads slowly slows the client down, and the worker holds next to nothing', async () => {
   const connection = await sandbox.connect(sink);
   const { socket } = connection;
-  const before = resident();
+  const atFirst = resident();
   connection.send(`POST /upload HTTP/1.1\r\nHost: ${sink}\r\nContent-Length: ${total}\r\n\r\n`);
   const piece = Buffer.alloc(256 * 1024, 'x');
   let written = 0;
@@ -95,14 +96,14 @@ test('an upstream that reads slowly slows the client down, and the worker holds 
   })();
   await standsStill(() => written);
   assert.ok(written > 0 && written < total / 4, `${written / mebibyte} MiB went to an upstream that reads nothing`);
-  assert.ok(resident() - before < room);
+  assert.ok(resident() - atFirst < room);
   const [upload] = uploads;
   assert.ok(upload !== undefined);
   let received = 0;
   let most = 0;
-  for await (const bytes of upload) {
-    received += (bytes as Buffer).length;
-    most = Math.max(most, resident() - before);
+  for await (const bytes of piecesOf(upload)) {
+    received += bytes.length;
+    most = Math.max(most, resident() - atFirst);
     if (received >= total) break;
   }
   await writing;
@@ -117,15 +118,15 @@ test('a client that asks on and reads nothing is not answered on', async () => {
   const { socket } = connection;
   socket.removeAllListeners('data');
   socket.pause();
-  const before = resident();
+  const atFirst = resident();
   connection.send(`GET /many HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(count));
   await standsStill(() => rig.requestsFor('/many').length);
   const asked = rig.requestsFor('/many').length;
   assert.ok(asked < count / 4, `${asked} of ${count} requests were answered`);
-  assert.ok(resident() - before < room);
+  assert.ok(resident() - atFirst < room);
   let received = 0;
-  for await (const bytes of socket) {
-    received += (bytes as Buffer).length;
+  for await (const bytes of piecesOf(socket)) {
+    received += bytes.length;
     if (received >= count * 60_000 && rig.requestsFor('/many').length === count) break;
   }
   assert.equal(rig.requestsFor('/many').length, count, 'the rest is answered when it reads');

@@ -71,7 +71,8 @@ describe('SIGTERM', () => {
       assert.ok(workers.length > 0 && !workers.some(isAlive), 'no worker is left');
 
       const again = await startStandin({ dataDir: rig.server.dataDir, apiKey: rig.server.apiKey });
-      const rows = await again.client.secrets.audit('key', { limit: 200 }).finally(() => again.stop());
+      const rows = await again.client.secrets.audit('key', { limit: 200 });
+      await again.stop();
       const paths = rows.map(({ path, status }) => `${path} ${status}`);
       assert.deepEqual(paths, ['/in-flight 200', ...Array.from({ length: quick }, () => '/quick 200')]);
     } finally {

@@ -29,7 +29,7 @@ after(async () => {
 const crlf = '\r\n';
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const text = (characters: string, size: { minLength?: number; maxLength: number }) =>
-  fc.string({ unit: fc.constantFrom(...characters), ...size });
+  fc.string({ unit: fc.constantFrom(...characters.split('')), ...size });
 
 /** Names that the proxy has nothing to say about: all begin with `x`, in any case and with any token character. */
 const headerName = fc
@@ -42,7 +42,7 @@ const headerValue = text(`${letters}"'(),/:;<=>?@[\\]{}%&*#! \t\u00a0\u00e9\u00f
 );
 const headerLine = fc
   .tuple(headerName, blanks, headerValue, blanks)
-  .map(([name, before, content, behind]) => `${name}:${before}${content}${behind}${crlf}`);
+  .map(([name, ...valueAndBlanks]) => `${name}:${valueAndBlanks.join('')}${crlf}`);
 const headerLines = fc.array(headerLine, { maxLength: 8 });
 
 const content = fc.uint8Array({ maxLength: 3000 }).map((bytes) => Buffer.from(bytes).toString('latin1'));

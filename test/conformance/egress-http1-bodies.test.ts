@@ -94,7 +94,7 @@ describe('100-continue', () => {
       bytes: (async function* bytes() {
         yield 'HTTP/1.1 100 Continue\r\nX-Interim: yes\r\n\r\n';
         await request.body;
-        yield* sized(201, 'made').bytes as Iterable<Buffer>;
+        yield* sized(201, 'made').bytes;
       })(),
     }));
     connection.send(head('POST /expect', 'Content-Length: 4', 'Expect: 100-continue'));
@@ -252,8 +252,8 @@ describe('the body of a response', () => {
       const next = await sandbox.connect(host);
       next.send(head(`GET /after${path}`));
       assert.equal((await next.response()).status, 200);
-      const [early, after] = [rig.requestsFor(path)[0], rig.requestsFor(`/after${path}`)[0]];
-      assert.notEqual(after?.connection.index, early?.connection.index);
+      const [early, later] = [rig.requestsFor(path)[0], rig.requestsFor(`/after${path}`)[0]];
+      assert.notEqual(later?.connection.index, early?.connection.index);
       next.close();
     });
   }

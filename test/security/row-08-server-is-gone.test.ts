@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { findProblems } from '../../src/sandbox/bubblewrap/preflight.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig } from '../support/egress-rig.ts';
-import { descendantsOf, isRunning, waitUntil } from '../support/processes.ts';
+import { descendantsOf, endProcesses, isRunning, waitUntil } from '../support/processes.ts';
 import { connectPlain } from '../support/proxy-client.ts';
 import type { RawConnection } from '../support/proxy-client.ts';
 
@@ -58,7 +58,11 @@ describe('row 8: a main process that is killed', { skip: problems.map(({ what })
     assert.ok(below.length >= 5, `two workers, bwrap, its agent and the loop, not only ${below.length}`);
 
     program.child.kill('SIGKILL');
-    await waitUntil(() => !below.some(isRunning), { what: 'every process of the server to end' });
+    try {
+      await waitUntil(() => !below.some(isRunning), { what: 'every process of the server to end' });
+    } finally {
+      endProcesses(below);
+    }
     const seen = rig.upstream.requests.length;
     // Every connection is closed by then: what was on its way has come.
     await Promise.all(rig.upstream.connections.map(({ closed }) => closed));

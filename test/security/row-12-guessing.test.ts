@@ -184,9 +184,9 @@ describe('at the API', () => {
 
   test('a wrong key or token is 401, many are 429 with Retry-After, and who was right before stays in', async () => {
     const { id } = await rig.server.client.sandboxes.create({ name: 'api', driver: 'external' });
-    const exec = (accessToken: string) =>
+    const exec = (text: string) =>
       call(
-        { 'x-access-token': accessToken, 'x-superserve-sandbox-id': id, 'content-type': 'application/json' },
+        { 'x-access-token': text, 'x-superserve-sandbox-id': id, 'content-type': 'application/json' },
         '/exec',
         'POST',
       );

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
@@ -9,7 +10,7 @@ import { readClientHello } from '../../src/egress/wire/client-hello.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import { connectPlain } from '../support/proxy-client.ts';
 import { listenOnLoopback } from '../support/ports.ts';
-import { waitUntil } from '../support/processes.ts';
+import { waitUntil, workerPids } from '../support/processes.ts';
 
 /** A ClientHello that never gets whole, each byte in a record of its own. */
 function splitHello(bytes: number): Buffer {
@@ -49,7 +50,7 @@ test('who asks for names over TCP and never reads the answers is no longer read 
     client.on('error', () => undefined);
     client.pause();
     // RFC 1035 section 4.1: one question, for `a`, of type A and class IN; 19 bytes after the length of two.
-    const query = Buffer.from(`0013${'000001000001000000000000'}016100${'00010001'}`, 'hex');
+    const query = Buffer.from('001300000100000100000000000001610000010001', 'hex');
     const queries = Buffer.alloc(query.length * 3000, query);
     const served = await accepted.promise;
     let answered = 0;
@@ -91,3 +92,33 @@ test('proxy credentials as long as a head are refused, and not remembered', asyn
     await rig.stop();
   }
 });
+
+test('heads of 60 KB that wait to be recorded do not fill the memory of their worker', async () => {
+  const rig = await startEgressRig({ names: ['api.test'] });
+  try {
+    const { access } = await rig.sandbox();
+    const [worker = 0] = workerPids(rig.server.program.pid);
+    const before = residentMiB(worker);
+    const path = `/${'p'.repeat(60_000)}`;
+    const request = `GET http://127.0.0.1${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nProxy-Authorization: ${access.authorization}\r\n\r\n`;
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const connection = await connectPlain(access);
+        for (let round = 0; round < 600; round += 20) {
+          connection.send(request.repeat(20));
+          for (let index = 0; index < 20; index++) assert.equal((await connection.response()).status, 403);
+        }
+        connection.close();
+      }),
+    );
+    const grown = residentMiB(worker) - before;
+    assert.ok(grown < 300, `${grown} MiB more for 4,800 requests`);
+  } finally {
+    await rig.stop();
+  }
+});
+
+function residentMiB(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1024;
+}

@@ -28,13 +28,17 @@ export function formsOf(text: string): Map<string, Buffer> {
   ]);
 }
 
-/** Looks for `secrets` (name → text) in every form. */
+/** Looks for `secrets` (name → text) in every form; with `piece` also for any so many characters of one in a row. */
 export class TraceFinder {
   readonly #forms: { name: string; form: string; bytes: Buffer }[] = [];
 
-  constructor(secrets: Iterable<readonly [name: string, text: string]>) {
+  constructor(secrets: Iterable<readonly [name: string, text: string]>, options: { piece?: number } = {}) {
+    const { piece = Number.POSITIVE_INFINITY } = options;
     for (const [name, text] of secrets) {
       for (const [form, bytes] of formsOf(text)) this.#forms.push({ name, form, bytes });
+      for (let at = 0; at + piece <= text.length; at++) {
+        this.#forms.push({ name, form: `a piece at ${at}`, bytes: Buffer.from(text.slice(at, at + piece)) });
+      }
     }
   }
 

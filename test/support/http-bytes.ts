@@ -13,6 +13,11 @@ export interface ByteReader {
   closed: Promise<void>;
 }
 
+/** The pieces in which a stream's bytes come; leaving the loop ends the stream. */
+export async function* piecesOf(stream: Readable): AsyncGenerator<Buffer, void> {
+  for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece;
+}
+
 /** The connection closed while more was expected; `received` is what had come. */
 export class ConnectionClosed extends Error {
   readonly received: Buffer;

@@ -192,6 +192,11 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** Kills those of the processes that still run: what a failed test leaves behind. */
+export function endProcesses(pids: readonly number[]): void {
+  for (const pid of pids.filter(isRunning)) process.kill(pid, 'SIGKILL');
+}
+
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

@@ -6,10 +6,11 @@ const tcpIdleMs = 10_000;
 
 /** Answers a namespace's queries over UDP. */
 export function serveDnsOverUdp(socket: UdpSocket, dns: SyntheticDns): void {
-  socket.on('error', () => socket.close());
+  // An answer that cannot be sent is lost, as datagrams are; the next query is answered all the same.
+  socket.on('error', () => {});
   socket.on('message', (query, from) => {
     const answer = dns.answer(query);
-    if (answer !== null) socket.send(answer, from.port, from.address);
+    if (answer !== null && from.port !== 0) socket.send(answer, from.port, from.address);
   });
 }
 
