@@ -2,7 +2,7 @@ import { isCancel, password } from '@clack/prompts';
 import { CliFailure, wrongUsage } from './failure.ts';
 import type { Io } from './io.ts';
 
-/** The API takes 8192 bytes (api-contract.md); one more byte is read to tell that it was more. */
+/** The API takes 8192 bytes of a value; one more byte is read to tell that it was more. */
 const mostBytes = 8192;
 
 export interface ValueSource {
