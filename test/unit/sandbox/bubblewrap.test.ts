@@ -75,9 +75,12 @@ describe('the sandbox’s life', () => {
     const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    await once(server.stdout, 'data');
-    assert.equal(processesWith('987654').length > 0, true);
-    server.kill('SIGKILL');
+    try {
+      await once(server.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
+      assert.equal(processesWith('987654').length > 0, true);
+    } finally {
+      server.kill('SIGKILL');
+    }
     await eventually('it is gone', () => Promise.resolve(processesWith('987654').length === 0));
   });
 
