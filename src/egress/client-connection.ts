@@ -7,7 +7,7 @@ import { identify } from './identify.ts';
 import { LentWriter } from './lent-writer.ts';
 import { recordConnection } from './recorder.ts';
 import { refusal, refusalResponse } from './refusals.ts';
-import type { Refusal } from './refusals.ts';
+import type { Refusal, RefusalCode } from './refusals.ts';
 import type { SandboxEntry } from './registry.ts';
 import { hostDenied, sandboxGone } from './request-judge.ts';
 import { resolveDestination } from './target.ts';
@@ -36,6 +36,14 @@ const headLimitMs = 30_000;
 const maxHeld = 64 * 1024;
 /** After the last answer the client's remaining bytes are read and thrown away this long, so that it can read ours. */
 const lingerMs = 2_000;
+
+/** What a request is refused as that could not be read, by the status of its WireError; any other is `bad_request`. */
+const unreadCodes: Partial<Record<number, RefusalCode>> = {
+  405: 'method_not_allowed',
+  417: 'expectation_failed',
+  431: 'head_too_large',
+  505: 'http_version_not_supported',
+};
 
 /** One client's HTTP/1.1 connection: reads heads, and has one exchange after the other. */
 export class ClientConnection implements TrackedConnection {
@@ -118,7 +126,7 @@ export class ClientConnection implements TrackedConnection {
         break;
       }
       if (end === -1) {
-        if (at === 0 && this.#held === null) this.deadline = Math.min(this.deadline, Date.now() + headLimitMs);
+        if (at === 0) this.deadline = Math.min(this.deadline, Date.now() + headLimitMs);
         break;
       }
       const head = parseRequestHead(bytes, at, end);
@@ -157,16 +165,11 @@ export class ClientConnection implements TrackedConnection {
       return;
     }
     this.deadline = Date.now() + idleLimitMs;
-    if (!this.#consuming) this.#goOn();
+    if (!this.#consuming) this.goOn();
   }
 
-  #goOn(): void {
-    this.socket.resume();
-    if (this.#held !== null) this.#consume(this.#held);
-  }
-
-  /** The protocol was switched: what the client has sent since its request belongs to the new one. */
-  passHeld(): void {
+  /** Reads on, what is held first: of the next request, or of the protocol that was switched to. */
+  goOn(): void {
     this.socket.resume();
     if (this.#held !== null && !this.#consuming) this.#consume(this.#held);
   }
@@ -197,17 +200,7 @@ export class ClientConnection implements TrackedConnection {
   }
 
   #refuseUnread(error: WireError): void {
-    const code =
-      error.status === 431
-        ? 'head_too_large'
-        : error.status === 405
-          ? 'method_not_allowed'
-          : error.status === 505
-            ? 'http_version_not_supported'
-            : error.status === 417
-              ? 'expectation_failed'
-              : 'bad_request';
-    this.#answer(refusal(code, error.reason, error.status));
+    this.#answer(refusal(unreadCodes[error.status] ?? 'bad_request', error.reason, error.status));
   }
 
   #answer(refused: Refusal): void {
@@ -274,7 +267,7 @@ export class ClientConnection implements TrackedConnection {
 
   #onDrain = (): void => {
     if (this.#exchange !== null) this.#exchange.clientDrained();
-    else if (!this.#closing) this.#goOn();
+    else if (!this.#closing) this.goOn();
   };
 
   #onClose = (): void => {

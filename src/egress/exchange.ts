@@ -44,7 +44,6 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   /** Content that came before there was anywhere to send it. */
   #heldBody: Buffer[] = [];
   #heldBytes = 0;
-  #sent = false;
   #drained = 0;
   /** Refused: what is still to come of the request is thrown away, then the connection goes on or not. */
   #refused: { keepAlive: boolean } | null = null;
@@ -113,7 +112,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   }
 
   #sendBody(part: Buffer): void {
-    if (this.#sent && this.#upstream !== null) {
+    if (this.#upstream !== null) {
       this.#touch();
       if (!this.#upstream.socket.write(part)) this.#client.socket.pause();
       return;
@@ -200,7 +199,6 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
       request: this.#head,
       done: (outcome) => this.#finish(outcome),
     });
-    this.#sent = true;
     this.#touch();
     if (this.#body.done) this.#relay.requestSent();
     if (connection.socket.write(bytes)) this.#client.socket.resume();
@@ -251,7 +249,6 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     const stale = connection !== null && connection.served > 0 && !begun;
     if (stale && idempotent.has(this.#head.method) && this.#head.framing.kind === 'none') {
       this.#relay = null;
-      this.#sent = false;
       this.#admission.open();
       return;
     }

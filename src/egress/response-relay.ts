@@ -173,7 +173,7 @@ export class ResponseRelay {
     this.switched = true;
     this.#write(buildResponseHead(head));
     if (rest.length > 0) this.#write(rest);
-    this.#client.passHeld();
+    this.#client.goOn();
   }
 
   upstreamEnded(): void {

@@ -204,7 +204,7 @@ export class UpstreamPool {
   }
 
   #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamConnection> {
-    const key = target.key;
+    const { key } = target;
     return new Promise((resolve, reject) => {
       let connection: UpstreamConnection | null = null;
       const onread = {
@@ -306,10 +306,6 @@ export class UpstreamPool {
       if (connection.handler === null && connection.key.startsWith(prefix)) connection.destroy();
     }
     for (const key of this.#sessions.keys()) if (key.startsWith(prefix)) this.#sessions.delete(key);
-  }
-
-  closeIdle(): void {
-    for (const list of this.#idle.values()) for (const connection of list) connection.destroy();
   }
 }
 

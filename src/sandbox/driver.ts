@@ -12,6 +12,18 @@ export interface SandboxDriver {
   close(): Promise<void>;
 }
 
+/** Each is how some family of programs is told the file that its roots are in. */
+export const caBundleVariables = [
+  'SSL_CERT_FILE',
+  'REQUESTS_CA_BUNDLE',
+  'PIP_CERT',
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+  'AWS_CA_BUNDLE',
+  'DENO_CERT',
+  'CARGO_HTTP_CAINFO',
+] as const;
+
 export interface PreflightProblem {
   what: string;
   fix: string;

@@ -1,3 +1,4 @@
+import { caBundleVariables } from '../sandbox/driver.ts';
 import type { NetworkFacts } from './deps.ts';
 import type { EgressView } from './types.ts';
 
@@ -7,19 +8,8 @@ import type { EgressView } from './types.ts';
  */
 export const externalCaFile = '/etc/standin/ca.pem';
 
-/** Each is how some family of programs is told its roots; with all traffic through the proxy, our CA is all they need. */
-const trustVariables = [
-  'STANDIN_CA_FILE',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'REQUESTS_CA_BUNDLE',
-  'PIP_CERT',
-  'CURL_CA_BUNDLE',
-  'GIT_SSL_CAINFO',
-  'AWS_CA_BUNDLE',
-  'DENO_CERT',
-  'CARGO_HTTP_CAINFO',
-] as const;
+/** With all traffic through the proxy, our CA is all that a program needs to trust. */
+const trustVariables = ['STANDIN_CA_FILE', 'NODE_EXTRA_CA_CERTS', ...caBundleVariables] as const;
 
 const proxyVariables = ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'] as const;
 /** No credential is bound to the machine itself, and a sandbox's own servers are none of the proxy's business. */

@@ -1,3 +1,4 @@
+import { caBundleVariables } from '../driver.ts';
 import { javaTrustStorePassword } from '../java-trust-store.ts';
 
 /** Where things are inside a sandbox. */
@@ -18,17 +19,6 @@ export const inside = {
  */
 export const resolverAddress = '198.18.255.254';
 
-const bundleVariables = [
-  'SSL_CERT_FILE',
-  'REQUESTS_CA_BUNDLE',
-  'PIP_CERT',
-  'CURL_CA_BUNDLE',
-  'GIT_SSL_CAINFO',
-  'AWS_CA_BUNDLE',
-  'DENO_CERT',
-  'CARGO_HTTP_CAINFO',
-];
-
 /** Variables for every process: who and where it is, and what it trusts. */
 export function insideEnvironment(host: { bash: boolean; java: boolean }): Record<string, string> {
   return {
@@ -39,7 +29,7 @@ export function insideEnvironment(host: { bash: boolean; java: boolean }): Recor
     LANG: 'C.UTF-8',
     PATH: `/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:${inside.nodeDirectory}`,
     NODE_EXTRA_CA_CERTS: `${inside.trust}/ca.pem`,
-    ...Object.fromEntries(bundleVariables.map((name) => [name, inside.bundle])),
+    ...Object.fromEntries(caBundleVariables.map((name) => [name, inside.bundle])),
     ...(host.java
       ? {
           JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${inside.trust}/trust.jks -Djavax.net.ssl.trustStorePassword=${javaTrustStorePassword}`,
