@@ -86,7 +86,7 @@ export async function startServer(
       plane: {
         snapshot: (id) => vault.egress.snapshot(id),
         openSecret: (ask) => vault.egress.openSecret(ask),
-        record: (events) => vault.egress.record(events),
+        record: (batches) => vault.egress.record(batches),
       },
       authority,
       log: log.child({ room: 'egress' }),

@@ -1,6 +1,8 @@
+import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 import { Secret } from '../crypto/secret.ts';
+import { AuditQueue } from './audit-queue.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
-import type { ControlPort, EgressEvent, LeafCertificate, SandboxSnapshot } from './ports.ts';
+import type { ControlPort, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 const batchSize = 256;
 const flushIntervalMs = 25;
@@ -21,8 +23,11 @@ export type Post = (message: FromWorker) => void;
 export class ControlLink implements ControlPort {
   readonly #post: Post;
   readonly #asks = new Map<number, (answer: (ToWorker & { type: 'answer' }) | null) => void>();
-  #queue: EgressEvent[] = [];
+  readonly #queue = new AuditQueue();
+  /** Could not be written, and go again before anything new. */
+  #returned: AuditBatch[] = [];
   #flushTimer: NodeJS.Timeout | null = null;
+  /** Events that were handed over and are not known to be durable. */
   #inFlight = 0;
   #nextId = 1;
   #lost = false;
@@ -38,7 +43,7 @@ export class ControlLink implements ControlPort {
   /** False: the control plane is gone, silent, behind or cannot write, and nothing more may be let through. */
   get accepting(): boolean {
     if (this.#lost || this.#failing || this.#overdue.size > 0) return false;
-    return this.#queue.length + this.#inFlight < maxBacklog;
+    return this.#queue.size + this.#inFlight < maxBacklog;
   }
 
   async sandbox(id: string): Promise<SandboxSnapshot | null> {
@@ -60,15 +65,15 @@ export class ControlLink implements ControlPort {
     return answer.leaf;
   }
 
-  record(event: EgressEvent): void {
-    this.#queue.push(event);
-    if (this.#queue.length >= batchSize) this.#flush();
+  record(event: ObservedEvent): void {
+    this.#queue.add(event);
+    if (this.#queue.size >= batchSize) this.#flush();
     else this.#flushTimer ??= setTimeout(() => this.#flush(), flushIntervalMs);
   }
 
   /** Resolves when every event is durable, or the control plane is gone. */
   async settle(): Promise<void> {
-    while (!this.#lost && (this.#queue.length > 0 || this.#inFlight > 0)) {
+    while (!this.#lost && (this.#queue.size > 0 || this.#inFlight > 0)) {
       this.#flush();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -91,24 +96,30 @@ export class ControlLink implements ControlPort {
   #flush(): void {
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
     this.#flushTimer = null;
-    while (this.#queue.length > 0) this.#deliver(this.#queue.splice(0, batchSize));
+    const returned = this.#returned;
+    this.#returned = [];
+    for (const batch of returned) this.#deliver(batch);
+    if (this.#queue.size === 0) return;
+    const batch = this.#queue.take();
+    this.#inFlight += batch.count;
+    this.#deliver(batch);
   }
 
-  #deliver(events: EgressEvent[]): void {
+  #deliver(batch: AuditBatch): void {
     const id = this.#nextId++;
-    this.#inFlight += events.length;
     const silence = setTimeout(() => this.#overdue.add(id), silenceLimitMs);
     this.#asks.set(id, (answer) => {
       clearTimeout(silence);
       this.#overdue.delete(id);
-      this.#inFlight -= events.length;
       this.#failing = answer?.ok !== true;
-      if (answer?.ok === true || this.#lost) return;
-      // Not durable: the same events go again, in their place before what came since.
-      this.#queue.unshift(...events);
+      if (answer?.ok === true || this.#lost) {
+        this.#inFlight -= batch.count;
+        return;
+      }
+      this.#returned.push(batch);
       this.#flushTimer ??= setTimeout(() => this.#flush(), retryMs);
     });
-    this.#post({ type: 'events', id, json: JSON.stringify(events) });
+    this.#post({ type: 'events', id, batch });
   }
 
   #ask(ask: Ask): Promise<Answer> {

@@ -6,30 +6,33 @@ const enough = 1024;
 
 /**
  * Writes what comes in groups: one write at a time, and all that came while it ran goes into the next. The busier it
- * is, the fewer syncs an item costs. `write` must be all or nothing.
+ * is, the fewer syncs an item costs. `write` must be all or nothing; `weigh` says how many an item stands for.
  */
 export class GroupCommit<Item> {
   readonly #write: (items: Item[]) => Promise<void>;
-  #waiting: { items: readonly Item[]; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  readonly #weigh: (item: Item) => number;
+  #waiting: { item: Item; weight: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #size = 0;
   #writing = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(write: (items: Item[]) => Promise<void>) {
+  constructor(write: (items: Item[]) => Promise<void>, options: { weigh: (item: Item) => number }) {
     this.#write = write;
+    this.#weigh = options.weigh;
   }
 
-  /** Resolves when the items are durable; rejects where the group that they were in was not written. */
-  write(items: readonly Item[]): Promise<void> {
+  /** Resolves when the item is durable; rejects where the group that it was in was not written. */
+  write(item: Item): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ items, resolve, reject });
-    this.#size += items.length;
+    const weight = this.#weigh(item);
+    this.#waiting.push({ item, weight, resolve, reject });
+    this.#size += weight;
     this.#schedule();
     return promise;
   }
 
   #schedule(): void {
-    if (this.#writing || this.#size === 0) return;
+    if (this.#writing || this.#waiting.length === 0) return;
     if (this.#size >= enough) void this.#run();
     else this.#timer ??= setTimeout(() => void this.#run(), gatherMs);
   }
@@ -39,12 +42,11 @@ export class GroupCommit<Item> {
     this.#timer = null;
     this.#writing = true;
     let size = 0;
-    const count = this.#waiting.findIndex(({ items }) => (size += items.length) > maxGroup);
+    const count = this.#waiting.findIndex(({ weight }) => (size += weight) > maxGroup);
     const group = this.#waiting.splice(0, count === -1 ? this.#waiting.length : Math.max(1, count));
-    const items = group.flatMap((each) => each.items);
-    this.#size -= items.length;
+    for (const { weight } of group) this.#size -= weight;
     try {
-      await this.#write(items);
+      await this.#write(group.map(({ item }) => item));
       for (const { resolve } of group) resolve();
     } catch (error) {
       for (const { reject } of group) reject(error);

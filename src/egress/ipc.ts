@@ -1,4 +1,5 @@
 import type { SendHandle } from 'node:child_process';
+import type { AuditBatch } from '../audit-rows.ts';
 import type { EgressSettings, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 /**
@@ -22,8 +23,8 @@ export type FromWorker =
   | { type: 'failed'; message: string }
   | { type: 'ask'; id: number; ask: Ask }
   | { type: 'forgotten'; id: number }
-  /** `json`: an array of EgressEvent; as text it costs a quarter. Acknowledged by an `answer` once durable. */
-  | { type: 'events'; id: number; json: string };
+  /** Acknowledged by an `answer` once durable. */
+  | { type: 'events'; id: number; batch: AuditBatch };
 
 export type Ask =
   | { what: 'sandbox'; sandboxId: string }

@@ -1,3 +1,4 @@
+import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 import type { Secret } from '../crypto/secret.ts';
 
 /**
@@ -71,35 +72,6 @@ export interface QuerySlot {
   name: string;
 }
 
-export interface EgressEvent {
-  kind: 'request' | 'connection';
-  /** Milliseconds since the epoch. */
-  ts: number;
-  sandboxId: string;
-  teamId: string;
-  host: string;
-  request?: {
-    method: string;
-    path: string;
-    status: number;
-    upstreamStatus: number | null;
-    latencyMs: number;
-    errorCode: string | null;
-    /** One event row is kept for each; none: one row without a secret. */
-    secretIds: readonly string[];
-    /** Fingerprints of stand-ins found that are not this sandbox's own. */
-    foreign: readonly string[];
-  };
-  connection?: {
-    dstIp: string | null;
-    dstPort: number;
-    verdict: 'allowed' | 'blocked' | 'failed';
-    matchRule: string | null;
-    bytesSent: number;
-    bytesRecv: number;
-  };
-}
-
 /** What a worker asks of the control plane. Each may reject: the vault is then out of reach, and the request refused. */
 export interface ControlPort {
   /** Null: no such sandbox. */
@@ -107,7 +79,7 @@ export interface ControlPort {
   /** Null: revoked since. */
   value(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null>;
   leaf(host: string): Promise<LeafCertificate>;
-  record(event: EgressEvent): void;
+  record(event: ObservedEvent): void;
 }
 
 export interface LeafCertificate {
@@ -123,8 +95,8 @@ export interface LeafCertificate {
 export interface ControlPlane {
   snapshot(sandboxId: string): Promise<SandboxSnapshot | null>;
   openSecret(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null>;
-  /** Resolves when the events are durable. */
-  record(events: EgressEvent[]): Promise<void>;
+  /** Resolves when all of them are durable. */
+  record(batches: readonly AuditBatch[]): Promise<void>;
 }
 
 /** What the egress needs to know at its start; plain data, handed to every worker. */

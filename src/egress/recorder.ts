@@ -1,11 +1,12 @@
+import type { ObservedConnection, ObservedEvent, ObservedRequest } from '../audit-rows.ts';
 import type { EgressContext } from './context.ts';
-import type { EgressEvent, SandboxSnapshot } from './ports.ts';
+import type { SandboxSnapshot } from './ports.ts';
 
 /** Puts down what became of a connection. */
 export function recordConnection(
   context: EgressContext,
   sandbox: Pick<SandboxSnapshot, 'id' | 'teamId'>,
-  row: { host: string } & Omit<NonNullable<EgressEvent['connection']>, 'bytesSent' | 'bytesRecv'> & {
+  row: { host: string } & Omit<ObservedConnection, 'bytesSent' | 'bytesRecv'> & {
       bytesSent?: number;
       bytesRecv?: number;
     },
@@ -21,21 +22,17 @@ export function recordConnection(
   });
 }
 
-/** As much of a path as the audit trail keeps. */
-const maxPath = 2048;
 /** Heads over this, characters, are not kept alive by what is put down of them. */
 const longHead = 4096;
 
-/** Puts down what became of a request: its path without the query, which may hold a credential. */
+/** Puts down what became of a request. */
 export function recordRequest(
   context: EgressContext,
   sandbox: Pick<SandboxSnapshot, 'id' | 'teamId'>,
-  row: { host: string; ts: number; headLength: number; request: NonNullable<EgressEvent['request']> },
+  row: { host: string; ts: number; headLength: number; request: ObservedRequest },
 ): void {
   const { host, ts, request } = row;
-  const query = request.path.indexOf('?');
-  request.path = request.path.slice(0, Math.min(query === -1 ? maxPath : query, maxPath));
-  const event: EgressEvent = { kind: 'request', ts, sandboxId: sandbox.id, teamId: sandbox.teamId, host, request };
+  const event: ObservedEvent = { kind: 'request', ts, sandboxId: sandbox.id, teamId: sandbox.teamId, host, request };
   if (row.headLength > longHead) {
     event.host = detach(host);
     request.method = detach(request.method);

@@ -1,13 +1,14 @@
 import cluster from 'node:cluster';
 import type { Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import type { AuditBatch } from '../audit-rows.ts';
 import { exposeSecret } from '../crypto/secret.ts';
 import { StartupError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { GroupCommit } from './group-commit.ts';
 import { isSendable } from './ipc.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
-import type { ControlPlane, EgressEvent, EgressSettings } from './ports.ts';
+import type { ControlPlane, EgressSettings } from './ports.ts';
 import type { Authority } from './tls/authority.ts';
 
 const listenerKinds = ['http', 'https', 'proxy', 'dns-udp', 'dns-tcp'] as const;
@@ -39,7 +40,7 @@ const forgetLimitMs = 2_000;
 export class EgressSupervisor {
   readonly #settings: EgressSettings;
   readonly #plane: ControlPlane;
-  readonly #journal: GroupCommit<EgressEvent>;
+  readonly #journal: GroupCommit<AuditBatch>;
   readonly #authority: Authority;
   readonly #log: Logger;
   readonly #workers = new Set<WorkerState>();
@@ -50,7 +51,7 @@ export class EgressSupervisor {
   constructor(parts: { settings: EgressSettings; plane: ControlPlane; authority: Authority; log: Logger }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
-    this.#journal = new GroupCommit((events) => parts.plane.record(events));
+    this.#journal = new GroupCommit((batches) => parts.plane.record(batches), { weigh: ({ count }) => count });
     this.#authority = parts.authority;
     this.#log = parts.log;
   }
@@ -92,7 +93,7 @@ export class EgressSupervisor {
           break;
         case 'events':
           void this.#answer(state, message.id, async () => {
-            await this.#journal.write(eventsOf(message.json));
+            await this.#journal.write(message.batch);
             return { what: 'recorded' };
           });
           break;
@@ -226,15 +227,4 @@ export class EgressSupervisor {
       }),
     );
   }
-}
-
-/** What `ControlLink` of a worker of this same version wrote. */
-function eventsOf(json: string): EgressEvent[] {
-  const events: unknown = JSON.parse(json);
-  if (!isEventList(events)) throw new TypeError('an egress worker sent something other than events');
-  return events;
-}
-
-function isEventList(value: unknown): value is EgressEvent[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null && 'kind' in each);
 }

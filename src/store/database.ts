@@ -1,5 +1,4 @@
 import type { Kysely } from 'kysely';
-import type { NewEvent } from './event-columns.ts';
 import type { Schema } from './schema.ts';
 import type { ChangeFeed } from './store.ts';
 
@@ -11,8 +10,8 @@ export interface Database {
   write: Kysely<Schema>;
   /** For statements that may take minutes. */
   migrator: Kysely<Schema>;
-  /** Inserts events, all or nothing, in the way that is cheapest here. Durable when resolved. */
-  appendEvents(events: readonly NewEvent[]): Promise<void>;
+  /** JSON arrays of `AuditRow`, inserted all or nothing, in the way that is cheapest here. Durable when resolved. */
+  appendEvents(rows: readonly string[]): Promise<void>;
   changes: ChangeFeed;
   close(): Promise<void>;
 }

@@ -1,10 +1,11 @@
-import type { Selectable } from 'kysely';
+import type { AuditRow } from '../audit-rows.ts';
 import type { EventRow } from './schema.ts';
 
-/** An event as it is inserted. */
-export type NewEvent = Omit<Selectable<EventRow>, 'id'>;
+type Column = readonly [name: Exclude<keyof EventRow, 'id'>, type: 'text' | 'bigint'];
 
-/** Each column with its type, in the order in which it is inserted. */
+type ColumnsOf<Row extends readonly unknown[]> = { [Index in keyof Row]: Column };
+
+/** Each column of an event with its type, in the order of `AuditRow`. */
 export const eventColumns = [
   ['kind', 'text'],
   ['ts', 'bigint'],
@@ -24,4 +25,4 @@ export const eventColumns = [
   ['match_rule', 'text'],
   ['bytes_sent', 'bigint'],
   ['bytes_recv', 'bigint'],
-] as const satisfies [keyof NewEvent, 'text' | 'bigint'][];
+] as const satisfies ColumnsOf<AuditRow>;

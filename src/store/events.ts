@@ -1,8 +1,7 @@
 import type { Database } from './database.ts';
-import type { NewEvent } from './event-columns.ts';
 import { storedEvent } from './rows.ts';
-import type { EventRecord, EventStore, StatusClass } from './store.ts';
-import { nearestStorableText } from './text.ts';
+import type { EventStore, StatusClass } from './store.ts';
+import { nearestStorableJson } from './text.ts';
 
 export function eventStore({ read, appendEvents }: Pick<Database, 'read' | 'appendEvents'>): EventStore {
   function page({ limit, before }: { limit: number; before?: number }) {
@@ -19,8 +18,9 @@ export function eventStore({ read, appendEvents }: Pick<Database, 'read' | 'appe
   }
 
   return {
-    async append(events) {
-      if (events.length > 0) await appendEvents(events.map(eventRow));
+    async append(rows) {
+      const filled = rows.filter((each) => each !== '[]');
+      if (filled.length > 0) await appendEvents(filled.map(nearestStorableJson));
     },
 
     async bySecret(secretId, { status, ...cursor }) {
@@ -45,31 +45,3 @@ export function eventStore({ read, appendEvents }: Pick<Database, 'read' | 'appe
 }
 
 const firstStatus: Record<Exclude<StatusClass, 'errors'>, number> = { '2xx': 200, '3xx': 300, '4xx': 400, '5xx': 500 };
-
-function eventRow(event: EventRecord): NewEvent {
-  return {
-    kind: event.kind,
-    ts: event.ts.getTime(),
-    team_id: event.teamId,
-    sandbox_id: event.sandboxId,
-    secret_id: event.secretId,
-    host: nearestStorableText(event.host),
-    method: clientText(event.method),
-    path: clientText(event.path),
-    status: event.status,
-    upstream_status: event.upstreamStatus,
-    latency_ms: event.latencyMs === null ? null : Math.round(event.latencyMs),
-    error_code: event.errorCode,
-    dst_ip: event.dstIp,
-    dst_port: event.dstPort,
-    verdict: event.verdict,
-    match_rule: event.matchRule,
-    bytes_sent: event.bytesSent,
-    bytes_recv: event.bytesRecv,
-  };
-}
-
-/** What a client sent must not be able to sink the batch that tells of it. */
-function clientText(text: string | null): string | null {
-  return text === null ? null : nearestStorableText(text);
-}

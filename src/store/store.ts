@@ -213,8 +213,11 @@ export interface StoredEvent extends EventRecord {
 }
 export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
 export interface EventStore {
-  /** All or nothing; durable when resolved. */
-  append(events: EventRecord[]): Promise<void>;
+  /**
+   * JSON texts, each an array of `AuditRow`: inserted in their order, all or nothing, as they are but for text that the
+   * databases cannot hold. Durable when resolved.
+   */
+  append(rows: readonly string[]): Promise<void>;
   /** Request rows of a secret, newest first; `before` is exclusive. `errors` is status >= 400 or an error code. */
   bySecret(secretId: string, page: { limit: number; before?: number; status?: StatusClass }): Promise<StoredEvent[]>;
   /** Both kinds of row of a sandbox, newest first. */

@@ -19,9 +19,12 @@ export function storableJson(value: unknown): string {
   throw unstorable();
 }
 
-/** The nearest storable text, for what must be kept whatever a client sent. */
-export function nearestStorableText(text: string): string {
-  return isStorable(text) ? text : text.toWellFormed().replaceAll('\0', '\uFFFD');
+/** JSON with the nearest storable text in every string, for what must be kept whatever a client sent. */
+export function nearestStorableJson(json: string): string {
+  if (!unstorableEscape.test(json)) return json;
+  return JSON.stringify(JSON.parse(json), (_key, value: unknown) =>
+    typeof value === 'string' && !isStorable(value) ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value,
+  );
 }
 
 function isStorable(text: string): boolean {

@@ -1,7 +1,7 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
 import type { SandboxStatus, StatusClass } from '../store/store.ts';
-import type { ObservedEvent } from './audit.ts';
+import type { AuditBatch } from '../audit-rows.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -33,7 +33,7 @@ export interface VaultSystem extends Vault {
 export interface EgressService {
   snapshot(sandboxId: string): Promise<Snapshot | null>;
   openSecret(ask: ValueAsk): Promise<Secret | null>;
-  record(events: readonly ObservedEvent[]): Promise<void>;
+  record(batches: readonly AuditBatch[]): Promise<void>;
 }
 
 /** Who is calling: one API key of one team. */

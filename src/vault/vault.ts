@@ -22,7 +22,7 @@ export function createVault(deps: VaultDeps): VaultSystem {
     egress: {
       snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
       openSecret: (ask) => openSecret(deps, ask),
-      record: (events) => recordEvents(deps.store, events),
+      record: (batches) => recordEvents(deps.store, batches),
     },
   };
 }

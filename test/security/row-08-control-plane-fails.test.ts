@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Secret } from '../../src/crypto/secret.ts';
-import type { ControlPlane, EgressEvent } from '../../src/egress/ports.ts';
+import type { AuditRow } from '../../src/audit-rows.ts';
+import type { ControlPlane } from '../../src/egress/ports.ts';
 import { EgressSupervisor } from '../../src/egress/supervisor.ts';
 import { Authority } from '../../src/egress/tls/authority.ts';
 import { createLogger } from '../../src/log.ts';
@@ -31,7 +32,8 @@ const valueTtlMs = 400;
 /** Which part of the control plane fails now. */
 type Part = 'snapshot' | 'value' | 'record' | 'leaf';
 const failing = new Set<Part>();
-const recorded: EgressEvent[] = [];
+/** Path and upstream's status of what was recorded. */
+const recorded: { path: string | null; upstreamStatus: number | null }[] = [];
 let value = realValue;
 
 function working<Answer>(part: Part, answer: Answer): Promise<Answer> {
@@ -77,9 +79,12 @@ const plane: ControlPlane = {
           },
     ),
   openSecret: () => working('value', new Secret(value)),
-  record: async (events) => {
+  record: async (batches) => {
     await working('record', null);
-    recorded.push(...events);
+    for (const { rows } of batches) {
+      const parsed: AuditRow[] = JSON.parse(rows);
+      for (const row of parsed) recorded.push({ path: row[7], upstreamStatus: row[9] });
+    }
   },
 };
 
@@ -213,8 +218,7 @@ describe('row 8: when the control plane fails', () => {
     failing.clear();
     await waitUntil(async () => (await get()).status === 200, { what: 'the audit trail to be written again' });
     const sent = upstream.requests.filter(({ target }) => target === '/recorded').length;
-    const events = () =>
-      recorded.filter(({ request }) => request?.path === '/recorded' && request.upstreamStatus === 200);
+    const events = () => recorded.filter(({ path, upstreamStatus }) => path === '/recorded' && upstreamStatus === 200);
     await waitUntil(() => events().length >= sent, { what: 'every event to come' });
     assert.equal(events().length, sent, 'each that reached the upstream is recorded, once');
     connection.close();

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { StandinError } from '../../errors.ts';
 import { SqliteError, statementError } from './errors.ts';
 import { openingId } from './protocol.ts';
-import type { SqliteValue, ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './protocol.ts';
+import type { RowInsert, SqliteValue, ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './protocol.ts';
 
 type Unsent<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
 
@@ -17,8 +17,8 @@ interface Caller {
 export interface SqliteConnection {
   /** Runs one statement. Rejects with `unavailable` where the file, the disk or the thread is at fault, else SqliteError. */
   run<Row>(sql: string, parameters: SqliteValue[]): Promise<ThreadResult<Row>>;
-  /** Runs one statement once for each row, in a transaction of its own: all or nothing. Rejects as `run` does. */
-  runForEach(sql: string, rows: SqliteValue[][]): Promise<void>;
+  /** Inserts rows in a transaction of their own: all or nothing. Rejects as `run` does. */
+  insertRows(insert: RowInsert): Promise<void>;
   /** Ends the open transaction, if SQLite has not done so itself. */
   rollback(): Promise<void>;
   close(): Promise<void>;
@@ -79,8 +79,8 @@ export async function openConnection(options: ThreadOptions): Promise<SqliteConn
   }
   return {
     run: (sql, parameters) => send({ sql, parameters }),
-    async runForEach(sql, rows) {
-      await send({ sql, rows });
+    async insertRows(insert) {
+      await send({ insert });
     },
     async rollback() {
       await send({ rollback: true });

@@ -8,10 +8,17 @@ export interface ThreadOptions {
 
 export type SqliteValue = null | number | bigint | string | Uint8Array;
 
+/** Rows for one table, to be inserted in one transaction. */
+export interface RowInsert {
+  table: string;
+  columns: readonly string[];
+  /** JSON texts, each an array of rows, each an array of values in the order of `columns`. */
+  rows: readonly string[];
+}
+
 export type ThreadRequest =
   | { id: number; sql: string; parameters: SqliteValue[] }
-  /** One transaction that runs the statement once for each row. */
-  | { id: number; sql: string; rows: SqliteValue[][] }
+  | { id: number; insert: RowInsert }
   | { id: number; rollback: true }
   | { id: number; close: true };
 

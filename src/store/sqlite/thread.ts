@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openingId } from './protocol.ts';
-import type { SqliteValue, ThreadError, ThreadOptions, ThreadReply, ThreadRequest } from './protocol.ts';
+import type { RowInsert, SqliteValue, ThreadError, ThreadOptions, ThreadReply, ThreadRequest } from './protocol.ts';
 
 /**
  * Entry of a thread that holds one SQLite connection: `node:sqlite` is synchronous, and an fsync on the main thread
@@ -11,6 +11,8 @@ import type { SqliteValue, ThreadError, ThreadOptions, ThreadReply, ThreadReques
 
 const busyTimeout = 5000;
 const preparedAtMost = 200;
+/** Rows in one statement: at 16 a row costs two thirds of what it does alone, and more gain nothing. */
+const rowsAtOnce = 16;
 
 function main(port: NonNullable<typeof parentPort>): void {
   let database: DatabaseSync;
@@ -27,9 +29,8 @@ function main(port: NonNullable<typeof parentPort>): void {
         database.close();
         reply({ id: request.id, rows: [], changes: 0 });
         port.close();
-      } else if ('rows' in request) {
-        statements.runForEach(request.sql, request.rows);
-        reply({ id: request.id, rows: [], changes: request.rows.length });
+      } else if ('insert' in request) {
+        reply({ id: request.id, rows: [], changes: insertRows(database, statements.prepare, request.insert) });
       } else if ('rollback' in request) {
         rollBack(database);
         reply({ id: request.id, rows: [], changes: 0 });
@@ -81,24 +82,48 @@ function statementRunner(database: DatabaseSync) {
   }
 
   return {
+    /** The statement that `sql` is prepared as. */
+    prepare: (sql: string) => prepare(sql).statement,
     run(sql: string, parameters: SqliteValue[]): { rows: Record<string, SqliteValue>[]; changes: number } {
       const { statement, returnsRows } = prepare(sql);
       if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) };
       const rows = statement.all(...parameters);
       return { rows, changes: rows.length };
     },
-    runForEach(sql: string, rows: SqliteValue[][]): void {
-      const { statement } = prepare(sql);
-      database.exec('begin immediate');
-      try {
-        for (const row of rows) statement.run(...row);
-        database.exec('commit');
-      } catch (error) {
-        rollBack(database);
-        throw error;
-      }
-    },
   };
+}
+
+/** Inserts rows, all or nothing; answers how many. */
+function insertRows(
+  database: DatabaseSync,
+  prepare: (sql: string) => StatementSync,
+  { table, columns, rows }: RowInsert,
+): number {
+  const insert = (count: number) => {
+    const row = `(${columns.map(() => '?').join(', ')})`;
+    return prepare(`insert into ${table} (${columns.join(', ')}) values ${Array(count).fill(row).join(', ')}`);
+  };
+  const single = insert(1);
+  const several = insert(rowsAtOnce);
+  let inserted = 0;
+  database.exec('begin immediate');
+  try {
+    for (const json of rows) {
+      const values: SqliteValue[][] = JSON.parse(json);
+      if (values.some((row) => row.length !== columns.length)) throw new TypeError(`a row for ${table} is incomplete`);
+      let at = 0;
+      for (; at + rowsAtOnce <= values.length; at += rowsAtOnce) {
+        several.run(...values.slice(at, at + rowsAtOnce).flat());
+      }
+      for (; at < values.length; at++) single.run(...(values[at] ?? []));
+      inserted += values.length;
+    }
+    database.exec('commit');
+  } catch (error) {
+    rollBack(database);
+    throw error;
+  }
+  return inserted;
 }
 
 /** SQLite has rolled back by itself where the disk is full or failing; another rollback would hide why. */

@@ -5,13 +5,16 @@ import { GroupCommit } from '../../../src/egress/group-commit.ts';
 test('what comes while a write runs goes into the next one, in its order', async () => {
   const written: number[][] = [];
   const gates: (() => void)[] = [];
-  const journal = new GroupCommit<number>(async (items) => {
-    written.push(items);
-    await new Promise<void>((resolve) => gates.push(resolve));
-  });
-  const first = journal.write([1]);
+  const journal = new GroupCommit<number>(
+    async (items) => {
+      written.push(items);
+      await new Promise<void>((resolve) => gates.push(resolve));
+    },
+    { weigh: () => 1 },
+  );
+  const first = journal.write(1);
   await until(() => gates.length === 1);
-  const second = Promise.all([journal.write([2, 3]), journal.write([4])]);
+  const second = Promise.all([journal.write(2), journal.write(3), journal.write(4)]);
   gates[0]?.();
   await first;
   await until(() => gates.length === 2);
@@ -22,23 +25,28 @@ test('what comes while a write runs goes into the next one, in its order', async
 
 test('a write that fails rejects everyone in its group, and the next group is written', async () => {
   let fails = true;
-  const journal = new GroupCommit<number>(async () => {
-    if (fails) throw new Error('disk full');
-  });
-  const [one, two] = await Promise.allSettled([journal.write([1]), journal.write([2])]);
+  const journal = new GroupCommit<number>(
+    async () => {
+      if (fails) throw new Error('disk full');
+    },
+    { weigh: () => 1 },
+  );
+  const [one, two] = await Promise.allSettled([journal.write(1), journal.write(2)]);
   assert.deepEqual([one.status, two.status], ['rejected', 'rejected']);
   fails = false;
-  await journal.write([3]);
+  await journal.write(3);
 });
 
-test('a group has no more than a few thousand items, unless one caller alone brings more', async () => {
-  const sizes: number[] = [];
-  const journal = new GroupCommit<number>(async (items) => {
-    sizes.push(items.length);
-  });
-  const many = (count: number) => Array.from({ length: count }, (_, index) => index);
-  await Promise.all([journal.write(many(3000)), journal.write(many(3000)), journal.write(many(9000))]);
-  assert.deepEqual(sizes, [3000, 3000, 9000]);
+test('a group stands for no more than a few thousand, unless one item alone stands for more', async () => {
+  const groups: number[][] = [];
+  const journal = new GroupCommit<number>(
+    async (items) => {
+      groups.push(items);
+    },
+    { weigh: (item) => item },
+  );
+  await Promise.all([3000, 1000, 3000, 9000].map((each) => journal.write(each)));
+  assert.deepEqual(groups, [[3000], [1000, 3000], [9000]]);
 });
 
 async function until(holds: () => boolean): Promise<void> {

@@ -9,7 +9,15 @@ import type { Store } from '../../../src/store/store.ts';
 import { postgresMissing, startPostgres } from '../../support/postgres.ts';
 import type { Postgres } from '../../support/postgres.ts';
 import { storeSuite } from './suite/all.ts';
-import { databaseFor, newSandbox, newTeam, openFor, requestEvent, startupError } from './suite/fixtures.ts';
+import {
+  appendEvents,
+  databaseFor,
+  newSandbox,
+  newTeam,
+  openFor,
+  requestEvent,
+  startupError,
+} from './suite/fixtures.ts';
 
 /** Resolves with what the store tells next that fits. */
 function nextChange(store: Store, fits: (ids: string[] | null) => boolean): Promise<string[] | null> {
@@ -99,8 +107,8 @@ describe('store on PostgreSQL', { skip: await postgresMissing() }, () => {
     const store = await openFor(test, await postgres.freshUrl());
     const box = await newSandbox(store, await newTeam(store));
     const broken = { ...requestEvent(box), ts: new Date(Number.NaN) };
-    await Promise.all(Array.from({ length: 40 }, () => assert.rejects(store.events.append([broken]))));
-    await store.events.append([requestEvent(box)]);
+    await Promise.all(Array.from({ length: 40 }, () => assert.rejects(appendEvents(store, [broken]))));
+    await appendEvents(store, [requestEvent(box)]);
     assert.equal((await store.events.bySandbox(box.id, { limit: 5 })).length, 1);
   });
 

@@ -11,6 +11,8 @@ import { eventStore } from '../../../src/store/events.ts';
 import { secretStore } from '../../../src/store/secrets.ts';
 import { settingStore } from '../../../src/store/settings.ts';
 import {
+  appendEvents,
+  rowsOf,
   databaseFor,
   newSandbox,
   newSecret,
@@ -104,7 +106,7 @@ describe('store on a SQLite file', () => {
       const box = await newSandbox(store, team);
       other.exec('begin immediate');
       let written = false;
-      const append = store.events.append([requestEvent(box)]).then(() => (written = true));
+      const append = appendEvents(store, [requestEvent(box)]).then(() => (written = true));
       const started = performance.now();
       assert.deepEqual(await store.teams.byName(team.name), team);
       // Well below the time that SQLite waits for a lock: nothing here waited for the write.
@@ -131,7 +133,7 @@ describe('store on a SQLite file', () => {
     // A single statement, a batch of events, and a transaction each end in their own way.
     const writes = [
       () => settingStore(db).putIfAbsent('big', Buffer.from(big)),
-      () => eventStore(db).append([event, { ...event, path: big }]),
+      () => eventStore(db).append([rowsOf([event, { ...event, path: big }])]),
       () => secretStore(db).insert(secret(team, { name: big }), sealed()),
     ];
     const full = { code: 'unavailable', message: 'the database cannot grow: the disk is full' };

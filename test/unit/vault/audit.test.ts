@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { coreFingerprint, findCores, makeCore } from '../../../src/stand-in.ts';
-import type { ObservedEvent } from '../../../src/vault/audit.ts';
+import type { ObservedEvent } from '../../../src/audit-rows.ts';
+import { auditBatch } from '../../../src/egress/audit-queue.ts';
+import type { VaultSystem } from '../../../src/vault/types.ts';
 import { createSandbox, otherTeam, refusal, startVault, storeSecret } from './harness.ts';
 import type { Harness } from './harness.ts';
 
@@ -50,12 +52,17 @@ async function scene(t: Parameters<typeof startVault>[0]): Promise<Scene> {
   };
 }
 
+/** As the proxy hands them over. */
+async function record({ egress }: VaultSystem, events: ObservedEvent[]): Promise<void> {
+  await egress.record([auditBatch(events)]);
+}
+
 const page = { limit: 50 };
 
 describe('what the proxy did', () => {
   it('is kept with a row for each secret, and moves last_used_at', async (t) => {
     const { vault, owner, sandboxId, secretId, otherId, seen } = await scene(t);
-    await vault.egress.record([seen({ secretIds: [secretId, otherId] })]);
+    await record(vault, [seen({ secretIds: [secretId, otherId] })]);
     const [event, ...more] = await vault.secrets.audit(owner, 'KEY', page);
     assert.deepEqual(more, []);
     assert.deepEqual(event, {
@@ -90,7 +97,7 @@ describe('what the proxy did', () => {
       bytesRecv: 2,
     } as const;
     const { request: _, ...bare } = seen();
-    await vault.egress.record([seen(), { ...bare, kind: 'connection', connection }]);
+    await record(vault, [seen(), { ...bare, kind: 'connection', connection }]);
     const rows = await store.events.bySandbox(sandboxId, page);
     assert.deepEqual(
       rows.map(({ kind, secretId, verdict, dstPort }) => [kind, secretId, verdict, dstPort]),
@@ -105,10 +112,10 @@ describe('what the proxy did', () => {
   it('that was refused is no use of the secret', async (t) => {
     const { vault, owner, secretId, seen } = await scene(t);
     const refused = { status: 403, upstreamStatus: null, errorCode: 'credential_host_mismatch', secretIds: [secretId] };
-    await vault.egress.record([seen(refused)]);
+    await record(vault, [seen(refused)]);
     assert.equal((await vault.secrets.audit(owner, 'KEY', page))[0]?.errorCode, 'credential_host_mismatch');
     assert.equal((await vault.secrets.get(owner, 'KEY')).lastUsedAt, null);
-    await vault.egress.record([
+    await record(vault, [
       seen({ status: 502, upstreamStatus: 200, errorCode: 'upstream_failed', secretIds: [secretId] }),
     ]);
     assert.notEqual((await vault.secrets.get(owner, 'KEY')).lastUsedAt, null);
@@ -123,7 +130,7 @@ describe('what the proxy did', () => {
       errorCode: 'credential_not_bound',
       foreign: [unknown, fingerprint],
     };
-    await vault.egress.record([seen(refused)]);
+    await record(vault, [seen(refused)]);
     const events = await vault.secrets.audit(owner, 'KEY', page);
     assert.deepEqual(
       events.map((each) => [each.secretId, each.errorCode]),
@@ -141,7 +148,7 @@ describe('what the proxy did', () => {
       errorCode: 'credential_not_bound',
       foreign: [all.fingerprint],
     };
-    await all.vault.egress.record([all.seen(foreign, { teamId: stranger.teamId, sandboxId: made.sandbox.id })]);
+    await record(all.vault, [all.seen(foreign, { teamId: stranger.teamId, sandboxId: made.sandbox.id })]);
     assert.deepEqual(await all.vault.secrets.audit(all.owner, 'KEY', page), []);
     const rows = await all.store.events.bySandbox(made.sandbox.id, page);
     assert.deepEqual(
@@ -153,10 +160,7 @@ describe('what the proxy did', () => {
   it('is kept without a query, within bounds, whatever the sandbox sent', async (t) => {
     const { vault, owner, secretId, seen } = await scene(t);
     const path = `/a\0b\ud800${'x'.repeat(5000)}?key=hidden`;
-    await vault.egress.record([
-      seen({ path, secretIds: [secretId] }),
-      seen({ path: '/?key=hidden', secretIds: [secretId] }),
-    ]);
+    await record(vault, [seen({ path, secretIds: [secretId] }), seen({ path: '/?key=hidden', secretIds: [secretId] })]);
     const [short, long] = await vault.secrets.audit(owner, 'KEY', page);
     assert.equal(short?.path, '/');
     assert.equal(long?.path?.length, 2048);
@@ -165,7 +169,7 @@ describe('what the proxy did', () => {
 
   it('stays after the sandbox is deleted, whose name is then gone', async (t) => {
     const { vault, owner, sandboxId, secretId, seen } = await scene(t);
-    await vault.egress.record([seen({ secretIds: [secretId] })]);
+    await record(vault, [seen({ secretIds: [secretId] })]);
     await vault.sandboxes.remove(owner, sandboxId);
     const [event] = await vault.secrets.audit(owner, 'KEY', page);
     assert.equal(event?.sandboxId, sandboxId);
@@ -188,7 +192,7 @@ describe('the audit of a secret', () => {
     const events = rows.map(([status, upstreamStatus, errorCode]) =>
       seen({ status, upstreamStatus, errorCode, secretIds: [secretId] }),
     );
-    await vault.egress.record(events);
+    await record(vault, events);
     const statuses = async (status?: '2xx' | '3xx' | '4xx' | '5xx' | 'errors') =>
       (await vault.secrets.audit(owner, 'KEY', { ...page, status })).map((each) => each.status);
     assert.deepEqual(await statuses(), [200, 500, 403, 404, 301, 204, 200]);
@@ -201,7 +205,8 @@ describe('the audit of a secret', () => {
 
   it('is read page by page, with each event once', async (t) => {
     const { vault, owner, secretId, seen } = await scene(t);
-    await vault.egress.record(
+    await record(
+      vault,
       Array.from({ length: 7 }, (_, index) => seen({ path: `/${index}`, secretIds: [secretId] })),
     );
     const paths: (string | null)[] = [];

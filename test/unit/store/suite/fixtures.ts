@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import type { AuditRow } from '../../../../src/audit-rows.ts';
 import { StartupError } from '../../../../src/errors.ts';
 import type { Database } from '../../../../src/store/database.ts';
 import { openDatabase, openStore } from '../../../../src/store/open.ts';
@@ -134,6 +135,41 @@ export function binding(box: SandboxRecord, of: SecretRecord, over: Partial<Bind
     createdAt: noon,
     ...over,
   };
+}
+
+/** Appends events in one batch. */
+export async function appendEvents(store: Store, events: readonly EventRecord[]): Promise<void> {
+  await store.events.append([rowsOf(events)]);
+}
+
+/** Events as the egress proxy sends them. */
+export function rowsOf(events: readonly EventRecord[]): string {
+  return JSON.stringify(events.map(auditRowOf));
+}
+
+function auditRowOf(event: EventRecord): AuditRow {
+  const { kind, ts, teamId, sandboxId, secretId, host, method, path, status, upstreamStatus, latencyMs } = event;
+  const { errorCode, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = event;
+  return [
+    kind,
+    ts.getTime(),
+    teamId,
+    sandboxId,
+    secretId,
+    host,
+    method,
+    path,
+    status,
+    upstreamStatus,
+    latencyMs,
+    errorCode,
+    dstIp,
+    dstPort,
+    verdict,
+    matchRule,
+    bytesSent,
+    bytesRecv,
+  ];
 }
 
 export function requestEvent(box: SandboxRecord, over: Partial<EventRecord> = {}): EventRecord {
