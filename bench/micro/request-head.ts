@@ -53,7 +53,7 @@ const sandbox = compileSandbox({
     },
   ],
 });
-const values = new Map([['binding', Buffer.from('sk-ant-api03-'.padEnd(108, 'v'))]]);
+const values = [Buffer.from('sk-ant-api03-'.padEnd(108, 'v'))];
 const destination = { host: 'api.anthropic.com', port: 443, scheme: 'https', isAddress: false } as const;
 
 function parse() {

@@ -8,6 +8,7 @@ import { heldValues, judgeRequest, judgeTrailers, loadValues } from './request-j
 import type { Destination, Refused, Target } from './target.ts';
 import type { RequestHead } from './wire/head.ts';
 
+const none: readonly never[] = [];
 /** How often a request is judged again when its secret changes under it. */
 const maxAttempts = 3;
 
@@ -17,12 +18,13 @@ export interface AdmissionRequest {
   destination: Destination | null;
   misdirected: Refused | null;
   /** The request's trailers as far as they have come. */
-  trailers: () => Buffer | null;
+  trailers: Buffer | null;
 }
 
 /** What comes of it: one of the three is called, once for each time that the request is judged. */
 export interface AdmissionOutcome {
-  admit(values: Map<string, Secret>): void;
+  /** The values of `swaps`, in their order. */
+  admit(values: readonly Secret[]): void;
   refuse(refused: Refusal): void;
   /** The host is not allowed: by this rule, or by none. */
   deny(refused: Refusal, matchRule: string | null): void;
@@ -34,25 +36,24 @@ export interface AdmissionOutcome {
  */
 export class Admission {
   readonly #registry: SandboxRegistry;
-  readonly #request: AdmissionRequest;
+  readonly #request: Readonly<AdmissionRequest>;
   readonly #outcome: AdmissionOutcome;
   entry: SandboxEntry | null = null;
   target: Target | null = null;
-  swaps: readonly Swap[] = [];
-  secretIds: string[] = [];
-  foreign: readonly string[] = [];
+  swaps: readonly Swap[] = none;
+  secretIds: readonly string[] = none;
+  foreign: readonly string[] = none;
   #attempts = 0;
 
-  constructor(parts: { registry: SandboxRegistry; request: AdmissionRequest; outcome: AdmissionOutcome }) {
-    this.#registry = parts.registry;
-    this.#request = parts.request;
-    this.#outcome = parts.outcome;
+  constructor(registry: SandboxRegistry, request: Readonly<AdmissionRequest> & AdmissionOutcome) {
+    this.#registry = registry;
+    this.#request = request;
+    this.#outcome = request;
   }
 
   judge(entry: SandboxEntry): void {
     this.entry = entry;
-    const { head, destination, misdirected, trailers } = this.#request;
-    const judged = judgeRequest(entry, { head, destination, misdirected, trailers: trailers() });
+    const judged = judgeRequest(entry, this.#request);
     this.target = judged.target;
     if (judged.kind === 'refuse') {
       this.#note(judged);
@@ -61,15 +62,15 @@ export class Admission {
       return;
     }
     this.swaps = judged.swaps;
-    this.#note({ bindings: judged.swaps.map((each) => each.binding), foreign: [] });
+    this.foreign = none;
+    this.secretIds = secretsOf(judged.swaps);
     this.open();
   }
 
   /** Trailers that came after the head was judged: the refusal, where they carry a stand-in. */
   judgeTrailers(): Refusal | null {
     const [entry, target] = [this.entry, this.target];
-    const stray =
-      entry === null || target === null ? null : judgeTrailers(entry, this.#request.trailers(), target.host);
+    const stray = entry === null || target === null ? null : judgeTrailers(entry, this.#request.trailers, target.host);
     if (stray === null) return null;
     this.#note(stray);
     return stray.refused;
@@ -86,7 +87,7 @@ export class Admission {
 
   async #load(entry: SandboxEntry): Promise<void> {
     const values = await loadValues(this.#registry, entry, this.swaps);
-    if (values instanceof Map) this.#outcome.admit(values);
+    if (Array.isArray(values)) this.#outcome.admit(values);
     else await this.#again(refusal('credential_revoked', `${values.envKey}: its secret was revoked`), { stale: true });
   }
 
@@ -111,15 +112,18 @@ export class Admission {
     this.#outcome.refuse(otherwise);
   }
 
-  #note(found: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
-    this.secretIds =
-      found.bindings.length < 2 ? found.bindings.map(secretOf) : [...new Set(found.bindings.map(secretOf))];
-    this.foreign = found.foreign;
+  #note({ bindings, foreign }: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
+    this.secretIds = [...new Set(bindings.map(({ secretId }) => secretId))];
+    this.foreign = foreign;
   }
 }
 
-function secretOf({ secretId }: BindingSnapshot): string {
-  return secretId;
+/** The secrets of these swaps, each once. */
+function secretsOf(swaps: readonly Swap[]): readonly string[] {
+  const [first, second] = swaps;
+  if (first === undefined) return none;
+  if (second === undefined) return [first.binding.secretId];
+  return [...new Set(swaps.map(({ binding }) => binding.secretId))];
 }
 
 function vaultSilent(): Refusal {

@@ -61,6 +61,7 @@ export class ClientConnection implements TrackedConnection {
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
   #held: Buffer | null = null;
+  #paused = false;
   #exchange: Exchange | null = null;
   /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
   #consuming = false;
@@ -116,8 +117,8 @@ export class ClientConnection implements TrackedConnection {
         continue;
       }
       // Who does not read its answers is not given more of them to hold here.
-      if (this.socket.writableNeedDrain) {
-        this.socket.pause();
+      if (this.#writer === null ? this.socket.writableNeedDrain : this.#writer.awaited) {
+        this.pause();
         break;
       }
       const end = findHeadEnd(bytes, at, bytes.length);
@@ -146,7 +147,7 @@ export class ClientConnection implements TrackedConnection {
 
   #hold(rest: Buffer): void {
     this.#held = rest;
-    if (rest.length > maxHeld && this.#exchange !== null) this.socket.pause();
+    if (rest.length > maxHeld && this.#exchange !== null) this.pause();
   }
 
   #begin(head: RequestHead, bytes: Buffer, bodyStart: number): number {
@@ -170,8 +171,21 @@ export class ClientConnection implements TrackedConnection {
 
   /** Reads on, what is held first: of the next request, or of the protocol that was switched to. */
   goOn(): void {
-    this.socket.resume();
+    this.resume();
     if (this.#held !== null && !this.#consuming) this.#consume(this.#held);
+  }
+
+  /** Reads no more for now. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.socket.resume();
   }
 
   /** Writes to the client. `lent`: the bytes may be overwritten when the call returns. False: wait for `onDrain`. */
@@ -196,7 +210,7 @@ export class ClientConnection implements TrackedConnection {
     this.deadline = Date.now() + idleLimitMs;
     this.#writer?.finish();
     this.socket.end(() => (this.deadline = Date.now() + lingerMs));
-    this.socket.resume();
+    this.resume();
   }
 
   #refuseUnread(error: WireError): void {
@@ -211,7 +225,7 @@ export class ClientConnection implements TrackedConnection {
 
   #openTunnel(head: RequestHead, rest: Buffer): void {
     this.#consuming = false;
-    this.socket.pause();
+    this.pause();
     this.deadline = Number.POSITIVE_INFINITY;
     const authority = parseAuthority(head.target, 0);
     if (authority === null || authority.port === 0) {

@@ -1,7 +1,7 @@
 import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
-import type { AdmissionOutcome } from './admission.ts';
+import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { identify } from './identify.ts';
 import { buildRequestHead } from './inject-head.ts';
@@ -11,7 +11,8 @@ import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
-import type { Target } from './target.ts';
+import type { RelayOutcome, RelayOwner } from './response-relay.ts';
+import type { Destination, Refused, Target } from './target.ts';
 import { DialError } from './upstream.ts';
 import type { UpstreamConnection, UpstreamHandler, UpstreamTarget } from './upstream.ts';
 import { BodyReader } from './wire/body.ts';
@@ -33,9 +34,9 @@ const maxDrained = 256 * 1024;
  * One request and its answer: who, where to, whether, with which credential; then both ways at once. The steps are
  * those of the contract's "Egress", in its order. Nothing of a request is sent before all of them have passed.
  */
-export class Exchange implements UpstreamHandler, AdmissionOutcome {
+export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOutcome, RelayOwner {
   readonly #client: ClientConnection;
-  readonly #head: RequestHead;
+  readonly head: RequestHead;
   readonly #body: BodyReader;
   readonly #started = Date.now();
   readonly #admission: Admission;
@@ -51,14 +52,21 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
 
   constructor(client: ClientConnection, head: RequestHead) {
     this.#client = client;
-    this.#head = head;
+    this.head = head;
     this.#body = new BodyReader(head.framing, 400);
-    const { destination, misdirected } = client;
-    this.#admission = new Admission({
-      registry: client.context.registry,
-      request: { head, destination, misdirected, trailers: () => this.#body.trailers },
-      outcome: this,
-    });
+    this.#admission = new Admission(client.context.registry, this);
+  }
+
+  get destination(): Destination | null {
+    return this.#client.destination;
+  }
+
+  get misdirected(): Refused | null {
+    return this.#client.misdirected;
+  }
+
+  get trailers(): Buffer | null {
+    return this.#body.trailers;
   }
 
   deny(refused: Refusal, matchRule: string | null): void {
@@ -83,13 +91,17 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
       );
       return end;
     }
-    const { socket, sandboxId } = this.#client;
-    identify(this.#client.context, { head: this.#head, socket, sandboxId }, (entry) => {
-      if (this.#over) return;
-      if ('code' in entry) this.refuse(entry);
-      else this.#admission.judge(entry);
-    });
+    const { context, socket, sandboxId } = this.#client;
+    const known = sandboxId === null ? undefined : context.registry.get(sandboxId);
+    if (known !== undefined) this.#admission.judge(known);
+    else identify(context, { head: this.head, socket, sandboxId }, (entry) => this.#identified(entry));
     return end;
+  }
+
+  #identified(entry: SandboxEntry | Refusal): void {
+    if (this.#over) return;
+    if ('code' in entry) this.refuse(entry);
+    else this.#admission.judge(entry);
   }
 
   /** Takes content of the request. Returns the index after the last byte that belongs to it. */
@@ -114,12 +126,12 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   #sendBody(part: Buffer): void {
     if (this.#upstream !== null) {
       this.#touch();
-      if (!this.#upstream.socket.write(part)) this.#client.socket.pause();
+      if (!this.#upstream.socket.write(part)) this.#client.pause();
       return;
     }
     this.#heldBody.push(part);
     this.#heldBytes += part.length;
-    if (this.#heldBytes > maxHeldBody) this.#client.socket.pause();
+    if (this.#heldBytes > maxHeldBody) this.#client.pause();
   }
 
   /** Trailers are judged like a head: whoever may not carry a stand-in there ends the request before it is whole. */
@@ -131,12 +143,12 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   }
 
   /** Steps 6 and 7: a connection that belongs to this sandbox and host, then the request in one write. */
-  admit(values: Map<string, Secret>): void {
+  admit(values: readonly Secret[]): void {
     const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
     const { pool } = this.#client.context;
     const upstreamTarget = this.#route(entry, target);
-    const safe = idempotent.has(this.#head.method) && this.#head.framing.kind === 'none';
+    const safe = idempotent.has(this.head.method) && this.head.framing.kind === 'none';
     const pooled = pool.take(upstreamTarget, safe ? pool.idleTimeoutMs : freshIdleMs);
     if (pooled !== null) {
       this.#attach(pooled, values);
@@ -179,7 +191,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     }
   }
 
-  #attach(connection: UpstreamConnection, values: Map<string, Secret>): void {
+  #attach(connection: UpstreamConnection, values: readonly Secret[]): void {
     const { entry, target } = this.#admission;
     if (entry === null || target === null) return;
     const body = this.#heldBody.length < 2 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
@@ -193,28 +205,23 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     this.#upstream = connection;
     this.#client.dialled = { address: connection.address, entry };
     connection.handler = this;
-    this.#relay = new ResponseRelay({
-      client: this.#client,
-      upstream: connection,
-      request: this.#head,
-      done: (outcome) => this.#finish(outcome),
-    });
+    this.#relay = new ResponseRelay(this.#client, connection, this);
     this.#touch();
     if (this.#body.done) this.#relay.requestSent();
-    if (connection.socket.write(bytes)) this.#client.socket.resume();
-    else this.#client.socket.pause();
+    if (connection.socket.write(bytes)) this.#client.resume();
+    else this.#client.pause();
   }
 
   /** The request's head with the real values, and what is at hand of its content; null: refused. */
-  #requestBytes(target: Target, input: { values: Map<string, Secret>; body: Buffer | undefined }): Buffer | null {
-    const values = new Map<string, Buffer>();
+  #requestBytes(target: Target, input: { values: readonly Secret[]; body: Buffer | undefined }): Buffer | null {
+    let values: Buffer[];
     try {
-      for (const [id, secret] of input.values) values.set(id, exposeSecret(secret));
+      values = input.values.map((secret) => exposeSecret(secret));
     } catch {
       this.#admission.again();
       return null;
     }
-    const built = buildRequestHead(this.#head, {
+    const built = buildRequestHead(this.head, {
       path: target.path,
       swaps: this.#admission.swaps,
       values,
@@ -247,7 +254,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     this.#upstream = null;
     // RFC 9112 9.3.1: a request on a connection that closed before any answer may be repeated where that is harmless.
     const stale = connection !== null && connection.served > 0 && !begun;
-    if (stale && idempotent.has(this.#head.method) && this.#head.framing.kind === 'none') {
+    if (stale && idempotent.has(this.head.method) && this.head.framing.kind === 'none') {
       this.#relay = null;
       this.#admission.open();
       return;
@@ -259,7 +266,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   /** After a switch of protocols: the client's bytes, as they come. */
   takeSwitched(bytes: Buffer): void {
     this.#touch();
-    if (this.#upstream?.socket.write(bytes) === false) this.#client.socket.pause();
+    if (this.#upstream?.socket.write(bytes) === false) this.#client.pause();
   }
 
   get switched(): boolean {
@@ -267,11 +274,11 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   }
 
   onDrain(): void {
-    this.#client.socket.resume();
+    this.#client.resume();
   }
 
   clientDrained(): void {
-    this.#upstream?.socket.resume();
+    this.#upstream?.resume();
   }
 
   /** The client sends no more. With content missing there is nothing to wait for. */
@@ -331,15 +338,15 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
   /** Answered here, before anything was sent. */
   refuse(refused: Refusal): void {
     if (this.#over || this.#refused !== null) return;
-    const { framing, expectContinue, keepAlive } = this.#head;
+    const { framing, expectContinue, keepAlive } = this.head;
     const small = framing.kind !== 'length' || framing.length <= maxDrained;
-    this.#answer(refused, { keepAlive: keepAlive && this.#head.minorVersion === 1 && small && !expectContinue });
+    this.#answer(refused, { keepAlive: keepAlive && this.head.minorVersion === 1 && small && !expectContinue });
   }
 
   #answer(refused: Refusal, options: { keepAlive: boolean }): void {
     this.#heldBody = [];
     this.#record(refused.status, refused.code);
-    this.#client.write(refusalResponse(refused, { ...options, head: this.#head.method === 'HEAD' }), { lent: false });
+    this.#client.write(refusalResponse(refused, { ...options, head: this.head.method === 'HEAD' }), { lent: false });
     this.#refused = options;
     this.#client.deadline = Date.now() + 30_000;
     this.#finishRefused();
@@ -349,14 +356,14 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     if (this.#refused === null || this.#over) return;
     const keepAlive = this.#refused.keepAlive && this.#drained <= maxDrained;
     if (keepAlive && !this.#body.done) {
-      this.#client.socket.resume();
+      this.#client.resume();
       return;
     }
     this.#over = true;
     this.#client.finish(this, { keepAlive });
   }
 
-  #finish(outcome: { keepAlive: boolean; refused: Refusal | null }): void {
+  relayed(outcome: RelayOutcome): void {
     if (this.#over) return;
     if (outcome.refused !== null) {
       this.#fail(outcome.refused);
@@ -365,7 +372,7 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     this.#over = true;
     this.#upstream = null;
     this.#record(this.#relay?.status ?? 0, null);
-    this.#client.finish(this, { keepAlive: outcome.keepAlive && this.#head.keepAlive && this.#body.done });
+    this.#client.finish(this, { keepAlive: outcome.keepAlive && this.head.keepAlive && this.#body.done });
   }
 
   #record(status: number, errorCode: string | null): void {
@@ -374,10 +381,10 @@ export class Exchange implements UpstreamHandler, AdmissionOutcome {
     recordRequest(this.#client.context, entry.snapshot, {
       host: this.#host,
       ts: this.#started,
-      headLength: this.#head.lines.text.length,
+      headLength: this.head.lines.text.length,
       request: {
-        method: this.#head.method,
-        path: target?.path ?? this.#head.target,
+        method: this.head.method,
+        path: target?.path ?? this.head.target,
         status,
         upstreamStatus: this.#relay?.status ?? null,
         latencyMs: Date.now() - this.#started,

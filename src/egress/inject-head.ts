@@ -2,9 +2,9 @@ import { foldHeaderName } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import { refusal } from './refusals.ts';
 import type { Refused } from './target.ts';
-import type { RequestHead } from './wire/head.ts';
+import type { HeaderLines, RequestHead } from './wire/head.ts';
 import { rewriteHead } from './wire/head-writer.ts';
-import type { Piece } from './wire/head-writer.ts';
+import type { Insertion, Piece } from './wire/head-writer.ts';
 import { isHopByHop, knownHeader } from './wire/known-headers.ts';
 
 export interface OutgoingRequest {
@@ -12,12 +12,14 @@ export interface OutgoingRequest {
   path: string;
   /** None: the request goes on without a credential. */
   swaps: readonly Swap[];
-  /** The real value of each binding that is swapped, by binding id. */
-  values: ReadonlyMap<string, Buffer>;
+  /** The real value of each swap, in their order. */
+  values: readonly Buffer[];
   /** Content that is at hand already: written right after the head. */
   body?: Buffer | undefined;
 }
 
+const keepsUpgrade: readonly Piece[] = ['Connection: Upgrade\r\n'];
+const none: readonly string[] = [];
 const unreserved = /[A-Za-z0-9\-._~]/;
 
 /**
@@ -28,68 +30,87 @@ const unreserved = /[A-Za-z0-9\-._~]/;
  */
 export function buildRequestHead(head: RequestHead, { path, swaps, values, body }: OutgoingRequest): Buffer | Refused {
   const { lines, connectionTokens, upgrade } = head;
-  const insert = new Map<number, Piece[]>();
-  const add = (line: number, pieces: Piece[]) => {
-    const before = insert.get(line);
-    if (before === undefined) insert.set(line, pieces);
-    else before.push(...pieces);
-  };
-  const target: Piece[] = [];
-  let copied = 0;
-  for (const swap of swaps.toSorted((a, b) => placeOf(a) - placeOf(b))) {
-    const value = values.get(swap.binding.id);
+  const insert: Insertion[] = [];
+  const parameters: { offset: number; length: number; value: Buffer }[] = [];
+  for (const [index, swap] of swaps.entries()) {
+    const value = values[index];
     if (value === undefined) throw new Error(`no value was given for binding ${swap.binding.id}`);
-    if (hasControl(value)) {
+    if (!isClean(value)) {
       const { envKey } = swap.binding;
       return {
         refused: refusal('vault_unavailable', `${envKey}: its stored value has a control character; store it again`),
       };
     }
     if (swap.place === 'query') {
-      target.push(path.slice(copied, swap.offset), percentEncode(value));
-      copied = swap.offset + swap.binding.standIn.length;
+      parameters.push({ offset: swap.offset, length: swap.binding.standIn.length, value });
     } else if (swap.place === 'basic') {
-      add(swap.line, ['Authorization: Basic ', encodeBasic(swap, value), '\r\n']);
+      insert.push({ line: swap.line, pieces: ['Authorization: Basic ', encodeBasic(swap, value), '\r\n'] });
     } else {
-      for (const { name, before, after } of swap.slot.set) {
-        const line = name === swap.slot.name ? swap.line : (lineOf(head, name) ?? swap.line);
-        add(line, [`${name}: ${before}`, value, `${after}\r\n`]);
+      for (const written of swap.opening.written) {
+        const line = written.name === swap.slot.name ? swap.line : (lineOf(lines, written.name) ?? swap.line);
+        insert.push({ line, pieces: [written.head, value, written.tail] });
       }
     }
   }
-  if (upgrade !== null) add(lines.kinds.indexOf(knownHeader.connection), ['Connection: Upgrade\r\n']);
-  const unwanted = [...swaps.flatMap((swap) => swap.owned), ...connectionTokens.map(foldHeaderName)];
-  const drop = (line: number): boolean => {
+  if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
+  const named = namedFields(connectionTokens);
+  const isDropped = (line: number): boolean => {
     const kind = lines.kinds[line] ?? knownHeader.other;
     if (isHopByHop(kind)) return kind !== knownHeader.upgrade || upgrade === null;
-    const length = lines.nameLength(line);
-    return unwanted.some((name) => name.length === length && name === foldHeaderName(lines.name(line)));
+    for (const { opening } of swaps) if (isAnyOf(lines, line, opening.owned)) return true;
+    return isAnyOf(lines, line, named);
   };
-  const rewritten = target.length > 0 || path !== head.target;
   return rewriteHead(lines, {
-    startLine: rewritten
-      ? [`${head.method} `, ...target, path.slice(copied), ` HTTP/1.${head.minorVersion}`]
-      : undefined,
-    drop,
+    startLine: parameters.length === 0 && path === head.target ? undefined : startLineOf(head, path, parameters),
+    drop: isDropped,
     insert,
     body,
   });
 }
 
-function hasControl(value: Buffer): boolean {
-  for (const byte of value) if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return true;
+/** The fields that Connection names, folded, beside those that are left out anyway. */
+function namedFields(connectionTokens: readonly string[]): readonly string[] {
+  const [only] = connectionTokens;
+  if (only === undefined || (connectionTokens.length === 1 && (only === 'keep-alive' || only === 'close'))) return none;
+  return connectionTokens.map(foldHeaderName);
+}
+
+function startLineOf(
+  { method, minorVersion }: RequestHead,
+  path: string,
+  parameters: readonly { offset: number; length: number; value: Buffer }[],
+): Piece[] {
+  const pieces: Piece[] = [`${method} `];
+  let copied = 0;
+  for (const { offset, length, value } of parameters.toSorted((a, b) => a.offset - b.offset)) {
+    pieces.push(path.slice(copied, offset), percentEncode(value));
+    copied = offset + length;
+  }
+  pieces.push(path.slice(copied), ` HTTP/1.${minorVersion}`);
+  return pieces;
+}
+
+/** Whether a line's name, folded, is one of these. */
+function isAnyOf(lines: HeaderLines, line: number, folded: readonly string[]): boolean {
+  for (const name of folded) if (lines.isNamedAbout(line, name)) return true;
   return false;
 }
 
-function placeOf(swap: Swap): number {
-  return swap.place === 'query' ? swap.offset : swap.line;
+/** Values that were looked through already: they do not change, and go out many times. */
+const looked = new WeakSet<Buffer>();
+
+/** Whether a value has no control character but tabs. */
+function isClean(value: Buffer): boolean {
+  if (looked.has(value)) return true;
+  for (const byte of value) if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return false;
+  looked.add(value);
+  return true;
 }
 
 /** The first line of exactly this header. */
-function lineOf({ lines }: RequestHead, name: string): number | undefined {
-  for (let line = 0; line < lines.count; line++) {
-    if (lines.name(line).toLowerCase() === name.toLowerCase()) return line;
-  }
+function lineOf(lines: HeaderLines, name: string): number | undefined {
+  const lowerName = name.toLowerCase();
+  for (let line = 0; line < lines.count; line++) if (lines.isNamed(line, lowerName)) return line;
   return undefined;
 }
 

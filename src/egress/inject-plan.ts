@@ -18,8 +18,18 @@ export interface CompiledSandbox {
 export interface Opening {
   readonly binding: BindingSnapshot;
   readonly slot: Slot;
-  /** Lower-case names of the headers that the slot owns; none for a query slot. */
+  /** The header that the slot is in, in lower case; null for a query slot. */
+  readonly header: string | null;
+  /** Lower-case names of the headers that the slot owns, folded; none for a query slot. */
   readonly owned: readonly string[];
+  /** The lines that a header slot writes: what stands before and after the value in each. */
+  readonly written: readonly WrittenLine[];
+}
+
+export interface WrittenLine {
+  readonly name: string;
+  readonly head: string;
+  readonly tail: string;
 }
 
 /** Hosts whose openings are kept; an agent talks to few, and who walks through a wildcard's names only costs time. */
@@ -59,10 +69,17 @@ function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
   if (binding.state !== 'live') return [];
   return binding.rules
     .filter((rule) => rule.hosts.some((pattern) => hostMatches(pattern, host)))
-    .flatMap((rule) => rule.slots.map((slot) => ({ binding, slot, owned: ownedHeaders(slot) })));
+    .flatMap((rule) => rule.slots.map((slot) => openingOf(binding, slot)));
 }
 
-function ownedHeaders(slot: Slot): string[] {
-  if (slot.kind === 'header') return [slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName);
-  return slot.kind === 'basic' ? ['authorization'] : [];
+function openingOf(binding: BindingSnapshot, slot: Slot): Opening {
+  if (slot.kind === 'query') return { binding, slot, header: null, owned: [], written: [] };
+  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'], written: [] };
+  return {
+    binding,
+    slot,
+    header: slot.name.toLowerCase(),
+    owned: [...new Set([slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName))],
+    written: slot.set.map(({ name, before, after }) => ({ name, head: `${name}: ${before}`, tail: `${after}\r\n` })),
+  };
 }

@@ -8,7 +8,9 @@ const base64Markers = markers.flatMap(base64Forms);
 const base64Marker = new RegExp(base64Markers.join('|'));
 /** Both alphabets of RFC 4648; shorter runs cannot hold a core. */
 const base64Runs = new RegExp(`[A-Za-z0-9+/_-]{${Math.floor((textCoreLength * 4) / 3)},}`, 'g');
-const suspects = new RegExp(`[%\\\\]|${[...markers, ...base64Markers].join('|')}`, 'g');
+const allMarkers = [...markers, ...base64Markers];
+const suspects = new RegExp(`[%\\\\]|${allMarkers.join('|')}`, 'g');
+const none: readonly number[] = [];
 /** Escapes within escapes that are undone. */
 const depth = 2;
 
@@ -16,11 +18,11 @@ const depth = 2;
  * Offsets in `text` where a stand-in might be, as it is or encoded: the fast test, which for most heads finds nothing.
  * What it misses no reading of {@link hiddenCores} would find either.
  */
-export function suspectOffsets(text: string): number[] {
-  const offsets: number[] = [];
+export function suspectOffsets(text: string): readonly number[] {
+  let offsets: number[] | null = null;
   suspects.lastIndex = 0;
-  while (suspects.test(text)) offsets.push(suspects.lastIndex - 1);
-  return offsets;
+  while (suspects.test(text)) (offsets ??= []).push(suspects.lastIndex - 1);
+  return offsets ?? none;
 }
 
 /**

@@ -1,33 +1,31 @@
 import { hiddenCores } from './inject-scan.ts';
 import type { Opening } from './inject-plan.ts';
-import type { BasicSlot, HeaderSlot } from './ports.ts';
+import type { BasicSlot, BindingSnapshot, HeaderSlot } from './ports.ts';
 import type { HeaderLines } from './wire/head.ts';
 
 /** A stand-in found in a slot of its rule, to be replaced by the real value. */
-export type Swap = Opening &
-  (
-    | { readonly place: 'header'; readonly slot: HeaderSlot; readonly line: number }
-    /** `username`: what the client sent as such, null where the stand-in itself or nothing stood there. */
-    | { readonly place: 'basic'; readonly slot: BasicSlot; readonly line: number; readonly username: string | null }
-    /** `offset` of the stand-in in the target's path. */
-    | { readonly place: 'query'; readonly offset: number }
-  );
+export type Swap = { readonly opening: Opening; readonly binding: BindingSnapshot } & (
+  | { readonly place: 'header'; readonly slot: HeaderSlot; readonly line: number }
+  /** `username`: what the client sent as such, null where the stand-in itself or nothing stood there. */
+  | { readonly place: 'basic'; readonly slot: BasicSlot; readonly line: number; readonly username: string | null }
+  /** `offset` of the stand-in in the target's path. */
+  | { readonly place: 'query'; readonly offset: number }
+);
 
 const basicScheme = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 
 /** The slot that the whole of a header line fits, or null. */
 export function matchHeaderLine(openings: readonly Opening[], lines: HeaderLines, line: number): Swap | null {
-  const name = lines.name(line).toLowerCase();
-  const value = lines.value(line);
   for (const opening of openings) {
-    const { slot, binding } = opening;
-    if (slot.kind === 'header' && slot.name.toLowerCase() === name && fitsHeader(slot, binding.standIn, value)) {
-      return { binding, owned: opening.owned, slot, place: 'header', line };
+    const { slot, binding, header } = opening;
+    if (header === null || !lines.isNamed(line, header)) continue;
+    if (slot.kind === 'header' && fitsHeader(slot, binding.standIn, lines.value(line))) {
+      return { opening, binding, slot, place: 'header', line };
     }
-    if (slot.kind === 'basic' && name === 'authorization') {
-      const credentials = decodeBasic(value);
+    if (slot.kind === 'basic') {
+      const credentials = decodeBasic(lines.value(line));
       const username = credentials === null ? undefined : fitsBasic(slot, binding.standIn, credentials);
-      if (username !== undefined) return { binding, owned: opening.owned, slot, place: 'basic', line, username };
+      if (username !== undefined) return { opening, binding, slot, place: 'basic', line, username };
     }
   }
   return null;
@@ -44,17 +42,18 @@ export function matchQuery(openings: readonly Opening[], path: string): Swap[] {
     const named = queryParameters(path, question + 1).filter((each) => decodeParameter(each.name) === name);
     const [only] = named;
     if (named.length !== 1 || only?.name !== name || only.value !== opening.binding.standIn) continue;
-    swaps.push({ ...opening, place: 'query', offset: only.valueAt });
+    swaps.push({ opening, binding: opening.binding, place: 'query', offset: only.valueAt });
   }
   return swaps;
 }
 
 function fitsHeader({ before, after }: HeaderSlot, standIn: string, value: string): boolean {
+  const end = before.length + standIn.length;
   return (
-    value.length === before.length + standIn.length + after.length &&
-    value.startsWith(standIn, before.length) &&
-    value.endsWith(after) &&
-    (value.startsWith(before) || value.slice(0, before.length).toLowerCase() === before.toLowerCase())
+    value.length === end + after.length &&
+    value.slice(before.length, end) === standIn &&
+    (after === '' || value.endsWith(after)) &&
+    (before === '' || value.startsWith(before) || value.slice(0, before.length).toLowerCase() === before.toLowerCase())
   );
 }
 

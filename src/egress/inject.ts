@@ -35,8 +35,8 @@ export function judgeCredentials(
   const suspects = suspectOffsets(lines.text);
   if (suspects.length === 0) return pass;
   const openings = sandbox.openings(target.host);
-  const swaps: Swap[] = [];
-  const stray = new Set<string>();
+  let swaps: Swap[] = [];
+  let stray: Set<string> | null = null;
   let line = -2;
   for (const offset of suspects) {
     if (line !== -2 && offset < lines.lineEnd(line)) continue;
@@ -44,7 +44,7 @@ export function judgeCredentials(
     let unaccounted: string;
     if (line === -1) {
       const found = matchQuery(openings, target.path);
-      swaps.push(...found);
+      swaps = swaps.concat(found);
       unaccounted = lines.text.slice(0, lines.lineStart(0));
       for (const { binding } of found) unaccounted = unaccounted.replace(binding.standIn, '');
     } else {
@@ -55,40 +55,44 @@ export function judgeCredentials(
       }
       unaccounted = lines.text.slice(lines.lineStart(line), lines.lineEnd(line));
     }
-    for (const core of hiddenCores(unaccounted)) stray.add(core);
+    for (const core of hiddenCores(unaccounted)) (stray ??= new Set()).add(core);
   }
-  const carried = swaps.map(({ binding }) => binding);
-  if (stray.size > 0) return refuseStray(sandbox, { cores: stray, carried, host: target.host });
+  if (stray !== null) return refuseStray(sandbox, { cores: stray, carried: swaps.map(bindingOf), host: target.host });
   if (swaps.length === 0) return pass;
-  const refuse = (refused: Refusal): CredentialRefusal => ({
-    kind: 'refuse',
-    refused,
-    bindings: unique(carried),
-    foreign: [],
-  });
-  if (target.scheme === 'http' && !cleartextAllowed) {
-    const keys = carried.map(({ envKey }) => envKey).join(', ');
-    return refuse(
-      refusal(
-        'credential_host_mismatch',
-        `${keys}: credentials never go over cleartext HTTP; use https://${target.host}`,
-      ),
-    );
-  }
-  const clash = findClash(swaps);
-  if (clash !== null) {
-    return refuse(
-      refusal('credential_host_mismatch', `${clash}: send each stand-in once, and each in a header of its own`),
-    );
-  }
-  const chosen = swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
-  const named = chosen
-    .flatMap(({ owned }) => owned)
-    .find((name) => head.connectionTokens.some((token) => foldHeaderName(token) === name));
-  if (named !== undefined) {
-    return refuse(refusal('bad_request', `Connection names ${named}, a header that carries a credential`));
+  const unfit = judgeSwaps(swaps, target, cleartextAllowed);
+  if (unfit !== null) return refuseSwaps(swaps, unfit);
+  const chosen =
+    swaps.length === 1
+      ? swaps
+      : swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
+  for (const token of head.connectionTokens) {
+    const name = foldHeaderName(token);
+    if (!chosen.some(({ opening }) => opening.owned.includes(name))) continue;
+    return refuseSwaps(swaps, refusal('bad_request', `Connection names ${name}, a header that carries a credential`));
   }
   return { kind: 'inject', swaps: chosen };
+}
+
+/** Why stand-ins that stand in their slots are not swapped all the same, or null. */
+function judgeSwaps(swaps: readonly Swap[], target: Target, cleartextAllowed: boolean): Refusal | null {
+  if (target.scheme === 'http' && !cleartextAllowed) {
+    const keys = swaps.map(({ binding }) => binding.envKey).join(', ');
+    return refusal(
+      'credential_host_mismatch',
+      `${keys}: credentials never go over cleartext HTTP; use https://${target.host}`,
+    );
+  }
+  const clash = swaps.length === 1 ? null : findClash(swaps);
+  if (clash === null) return null;
+  return refusal('credential_host_mismatch', `${clash}: send each stand-in once, and each in a header of its own`);
+}
+
+function refuseSwaps(swaps: readonly Swap[], refused: Refusal): CredentialRefusal {
+  return { kind: 'refuse', refused, bindings: unique(swaps.map(bindingOf)), foreign: [] };
+}
+
+function bindingOf({ binding }: Swap): BindingSnapshot {
+  return binding;
 }
 
 /** The trailer section of a request: no rule has a slot there, so any stand-in in it refuses the request. */
@@ -162,12 +166,12 @@ function findClash(swaps: readonly Swap[]): string | null {
 }
 
 function sharesHeader(a: Swap, b: Swap): boolean {
-  return a.owned.some((name) => b.owned.includes(name));
+  return a.opening.owned.some((name) => b.opening.owned.includes(name));
 }
 
 /** Whether `swap` is another header of the same rule, which the first one writes anyway. */
 function isOwnedBy(first: Swap, swap: Swap): boolean {
-  if (first.binding !== swap.binding || first.slot.kind !== 'header' || swap.slot.kind !== 'header') return false;
+  if (first.binding !== swap.binding || first.place !== 'header' || swap.place !== 'header') return false;
   const { name, before, after } = swap.slot;
   return (
     first.slot.name !== name &&

@@ -16,13 +16,15 @@ const spare: Buffer[] = [];
  * would be copied, queued by reference, and copied again.
  */
 export class LentWriter {
+  /** Somebody was told to wait. */
+  awaited = false;
   readonly #socket: Socket;
   readonly #idle: () => void;
   #gathered: Buffer | null = null;
   #size = 0;
-  #writing = false;
-  /** Somebody was told to wait. */
-  #awaited = false;
+  /** Writes that are under way or queued in the socket. */
+  #writes = 0;
+  #over = false;
 
   /** `idle` is called when everything has been written after `write` answered false. */
   constructor(socket: Socket, idle: () => void) {
@@ -32,19 +34,22 @@ export class LentWriter {
 
   /** False: give no more until `idle` is called. */
   write(chunk: Buffer): boolean {
-    if (this.#socket.destroyed) return true;
-    if (!this.#writing) return this.#send(chunk);
+    if (this.#over) return true;
+    if (this.#writes === 0) {
+      if (!this.#send(chunk)) this.awaited = true;
+      return !this.awaited;
+    }
     if (this.#size + chunk.length > capacity) {
       this.#flush();
-      this.#socket.write(Buffer.from(chunk));
-      this.#awaited = true;
+      this.#send(Buffer.from(chunk));
+      this.awaited = true;
       return false;
     }
     this.#gathered ??= spare.pop() ?? Buffer.allocUnsafeSlow(capacity);
     this.#gathered.set(chunk, this.#size);
     this.#size += chunk.length;
     if (this.#size < pauseAt) return true;
-    this.#awaited = true;
+    this.awaited = true;
     return false;
   }
 
@@ -56,39 +61,40 @@ export class LentWriter {
 
   /** The connection is gone, or has nothing more to say. */
   release(): void {
+    this.#over = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
     if (this.#gathered !== null && spare.length < maxSpare) spare.push(this.#gathered);
     this.#gathered = null;
     this.#size = 0;
   }
 
   #send(chunk: Buffer): boolean {
-    this.#writing = true;
-    // Behind something that is queued it would be kept by reference.
-    const kept = this.#socket.writableLength > 0 ? Buffer.from(chunk) : chunk;
-    const more = this.#socket.write(kept, this.#written);
-    if (!more) this.#awaited = true;
-    return more;
+    this.#writes += 1;
+    return this.#socket.write(chunk, this.#written);
   }
 
+  /** Queued by reference behind the write that is under way, so it must be a copy. */
   #flush(): void {
     if (this.#gathered === null || this.#size === 0) return;
-    // Queued by reference behind the write that is under way, so it must be a copy.
-    this.#socket.write(Buffer.from(this.#gathered.subarray(0, this.#size)));
+    this.#send(Buffer.from(this.#gathered.subarray(0, this.#size)));
     this.#size = 0;
   }
 
   readonly #written = (error?: Error | null): void => {
-    this.#writing = false;
-    if (error instanceof Error) return;
+    this.#writes -= 1;
+    if (error instanceof Error || this.#over || this.#writes > 0) return;
     if (this.#gathered !== null && this.#size > 0) {
       const ready = this.#gathered.subarray(0, this.#size);
       this.#size = 0;
-      this.#send(ready);
+      if (!this.#send(ready)) this.awaited = true;
       return;
     }
-    this.release();
-    if (!this.#awaited) return;
-    this.#awaited = false;
+    this.#giveBack();
+    if (!this.awaited) return;
+    this.awaited = false;
     this.#idle();
   };
 }

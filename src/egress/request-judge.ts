@@ -39,22 +39,30 @@ export function judgeRequest(
   request: { head: RequestHead; trailers: Buffer | null; destination: Destination | null; misdirected: Refused | null },
 ): Judged {
   const resolved = request.misdirected ?? resolveRequest(request.destination, request.head);
-  const target = 'refused' in resolved ? null : resolved;
-  const refuse = (refused: Refusal): RefusedRequest => ({
-    kind: 'refuse',
-    refused,
-    target,
-    ...carriedStandIns(entry.rules, request.head),
-  });
-  if (entry.snapshot.deleted === true) return refuse(sandboxGone());
-  if ('refused' in resolved) return refuse(resolved.refused);
+  if (entry.snapshot.deleted === true) {
+    return refuse(entry, request.head, { target: 'refused' in resolved ? null : resolved, refused: sandboxGone() });
+  }
+  if ('refused' in resolved) return refuse(entry, request.head, { target: null, refused: resolved.refused });
   const { verdict, rule } = entry.rules.network.judgeHost(resolved.host);
-  if (verdict === 'deny') return { ...refuse(hostDenied(resolved.host)), blockedBy: rule };
+  if (verdict === 'deny') {
+    const refused = hostDenied(resolved.host);
+    return { ...refuse(entry, request.head, { target: resolved, refused }), blockedBy: rule };
+  }
   const judged = judgeCredentials(entry.rules, { head: request.head, target: resolved, cleartextAllowed: false });
-  if (judged.kind === 'refuse') return { ...judged, target };
+  if (judged.kind === 'refuse') return { ...judged, target: resolved };
   const stray = judgeTrailers(entry, request.trailers, resolved.host);
-  if (stray !== null) return { ...stray, target };
-  return { kind: 'go', target: resolved, swaps: judged.kind === 'pass' ? [] : judged.swaps };
+  if (stray !== null) return { ...stray, target: resolved };
+  return { kind: 'go', target: resolved, swaps: judged.kind === 'pass' ? none : judged.swaps };
+}
+
+const none: readonly Swap[] = [];
+
+function refuse(
+  entry: SandboxEntry,
+  head: RequestHead,
+  { target, refused }: { target: Target | null; refused: Refusal },
+): RefusedRequest {
+  return { kind: 'refuse', refused, target, ...carriedStandIns(entry.rules, head) };
 }
 
 /** No rule has a slot in trailers: a stand-in there refuses the request. */
@@ -95,17 +103,13 @@ export function upstreamTargetOf(
   };
 }
 
-/** The real values of the swaps by binding id, where this worker holds all of them. */
-export function heldValues(
-  registry: SandboxRegistry,
-  entry: SandboxEntry,
-  swaps: readonly Swap[],
-): Map<string, Secret> | null {
-  const values = new Map<string, Secret>();
+/** The real values of the swaps in their order, where this worker holds all of them. */
+export function heldValues(registry: SandboxRegistry, entry: SandboxEntry, swaps: readonly Swap[]): Secret[] | null {
+  const values: Secret[] = [];
   for (const { binding } of swaps) {
     const value = registry.value(entry, binding);
     if (value === undefined) return null;
-    values.set(binding.id, value);
+    values.push(value);
   }
   return values;
 }
@@ -115,12 +119,12 @@ export async function loadValues(
   registry: SandboxRegistry,
   entry: SandboxEntry,
   swaps: readonly Swap[],
-): Promise<Map<string, Secret> | BindingSnapshot> {
-  const values = new Map<string, Secret>();
+): Promise<Secret[] | BindingSnapshot> {
+  const values: Secret[] = [];
   for (const { binding } of swaps) {
     const value = registry.value(entry, binding) ?? (await registry.loadValue(entry, binding));
     if (value === null) return binding;
-    values.set(binding.id, value);
+    values.push(value);
   }
   return values;
 }

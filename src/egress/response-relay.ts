@@ -10,6 +10,7 @@ import { parseResponseHead } from './wire/http1-response.ts';
 import { knownHeader } from './wire/known-headers.ts';
 import { WireError } from './wire/wire-error.ts';
 
+const closeLine = ['Connection: close'];
 /** Up to this size content goes out in the same write as its head. */
 const maxJoined = 16 * 1024;
 
@@ -17,6 +18,12 @@ const maxJoined = 16 * 1024;
 export interface RelayOutcome {
   keepAlive: boolean;
   refused: Refusal | null;
+}
+
+/** Whose request is answered. */
+export interface RelayOwner {
+  readonly head: RequestHead;
+  relayed(outcome: RelayOutcome): void;
 }
 
 /** Passes one answer on: interim heads, the head, the content as it comes, and the way back to the pool. */
@@ -27,8 +34,8 @@ export class ResponseRelay {
   begun = false;
   readonly #client: ClientConnection;
   readonly #upstream: UpstreamConnection;
+  readonly #owner: RelayOwner;
   readonly #request: RequestHead;
-  readonly #done: (outcome: RelayOutcome) => void;
   #held: Buffer | null = null;
   #head: ResponseHead | null = null;
   #body: BodyReader | null = null;
@@ -39,16 +46,11 @@ export class ResponseRelay {
   switched = false;
   #over = false;
 
-  constructor(parts: {
-    client: ClientConnection;
-    upstream: UpstreamConnection;
-    request: RequestHead;
-    done: (outcome: RelayOutcome) => void;
-  }) {
-    this.#client = parts.client;
-    this.#upstream = parts.upstream;
-    this.#request = parts.request;
-    this.#done = parts.done;
+  constructor(client: ClientConnection, upstream: UpstreamConnection, owner: RelayOwner) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#owner = owner;
+    this.#request = owner.head;
   }
 
   /** The request is on its way whole: only then may its connection carry another. */
@@ -112,7 +114,6 @@ export class ResponseRelay {
     this.#body = new BodyReader(head.framing, 502);
     // RFC 9112 9.6: who will not read a request to its end says so, lest the rest be taken for another.
     this.#closes = head.framing.kind === 'close' || !this.#request.keepAlive || !this.#requestSent;
-    const lines = this.#closes ? ['Connection: close'] : [];
     const end = this.#body.push(bytes, place.end, bytes.length);
     if (end instanceof WireError) {
       this.#break(end.reason);
@@ -120,13 +121,17 @@ export class ResponseRelay {
     }
     this.status = head.status;
     this.begun = true;
-    const ready = bytes.subarray(place.end, this.#body.forwardEnd);
     if (!this.#closes && goesOnUnchanged(head)) {
-      this.#write(bytes.subarray(place.start, this.#body.forwardEnd));
-    } else if (ready.length <= maxJoined) {
-      this.#write(buildResponseHead(head, { lines, body: ready }));
+      const whole = place.start === 0 && this.#body.forwardEnd === bytes.length;
+      this.#write(whole ? bytes : bytes.subarray(place.start, this.#body.forwardEnd));
+      this.#afterBody(end < bytes.length);
+      return;
+    }
+    const ready = bytes.subarray(place.end, this.#body.forwardEnd);
+    if (ready.length <= maxJoined) {
+      this.#write(buildResponseHead(head, { lines: this.#closes ? closeLine : [], body: ready }));
     } else {
-      this.#write(buildResponseHead(head, { lines }));
+      this.#write(buildResponseHead(head, { lines: this.#closes ? closeLine : [] }));
       this.#write(ready);
     }
     this.#afterBody(end < bytes.length);
@@ -159,7 +164,7 @@ export class ResponseRelay {
     if (head?.keepAlive === true && this.#requestSent && !surplus)
       this.#upstream.release(keepAliveOf(head, this.#client));
     else this.#upstream.destroy();
-    this.#done({ keepAlive: !this.#closes, refused: null });
+    this.#owner.relayed({ keepAlive: !this.#closes, refused: null });
   }
 
   /** RFC 9110 7.8: from here on both sides speak something else, which passes untouched. */
@@ -194,14 +199,14 @@ export class ResponseRelay {
   #break(reason: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#done({
+    this.#owner.relayed({
       keepAlive: false,
       refused: refusal('upstream_protocol_error', `the upstream's answer is not valid HTTP: ${reason}`),
     });
   }
 
   #write(bytes: Buffer): void {
-    if (!this.#client.write(bytes, { lent: true })) this.#upstream.socket.pause();
+    if (!this.#client.write(bytes, { lent: true })) this.#upstream.pause();
   }
 }
 

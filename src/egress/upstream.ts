@@ -69,6 +69,7 @@ export class UpstreamConnection {
   idleSince = 0;
   idleUntil = 0;
   readonly #pool: UpstreamPool;
+  #paused = false;
 
   constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
     this.#pool = parts.pool;
@@ -94,6 +95,19 @@ export class UpstreamConnection {
     return true;
   }
 
+  /** Reads no more for now, but for what was read already. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
   #over(): void {
     if (this.handler === null) this.socket.destroy();
     else this.handler.onEnd();
@@ -103,7 +117,7 @@ export class UpstreamConnection {
   release(keepAliveMs: number): void {
     this.handler = null;
     this.served += 1;
-    this.socket.resume();
+    this.resume();
     this.#pool.keep(this, keepAliveMs);
   }
 

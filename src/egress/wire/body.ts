@@ -41,7 +41,7 @@ export class BodyReader {
   #left: number;
   #digits = 0;
   #extensionBytes = 0;
-  #withheld: Buffer = Buffer.alloc(0);
+  #withheld: Buffer | null = null;
 
   /** `failure`: the status of the WireErrors, 400 for requests, 502 for responses. */
   constructor(framing: ResponseFraming, failure: 400 | 502) {
@@ -140,12 +140,15 @@ export class BodyReader {
   }
 
   #pushTrailers(buffer: Buffer, start: number, end: number): number | WireError {
-    const before = this.#withheld.length;
-    this.#withheld = Buffer.concat([this.#withheld, buffer.subarray(start, end)]);
-    const after = readTrailers(this.#withheld);
+    const held = this.#withheld;
+    const before = held?.length ?? 0;
+    const withheld =
+      held === null ? Buffer.from(buffer.subarray(start, end)) : Buffer.concat([held, buffer.subarray(start, end)]);
+    this.#withheld = withheld;
+    const after = readTrailers(withheld);
     if (after instanceof WireError) return new WireError(this.#failure, after.reason);
     if (after === -1) return end;
-    this.trailers = this.#withheld.subarray(0, after);
+    this.trailers = withheld.subarray(0, after);
     this.done = true;
     return start + after - before;
   }

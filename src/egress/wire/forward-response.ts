@@ -21,7 +21,7 @@ export function buildResponseHead(
       if (kind !== knownHeader.other) return isHopByHop(kind) || kind === knownHeader.altSvc;
       return connectionTokens.length > 0 && connectionTokens.includes(lines.name(line).toLowerCase());
     },
-    insert: new Map([[lines.count, added]]),
+    insert: [{ line: lines.count, pieces: added }],
     ...(options.body === undefined ? {} : { body: options.body }),
   });
 }
@@ -32,7 +32,8 @@ export function buildResponseHead(
  */
 export function goesOnUnchanged({ lines, status, connectionTokens }: ResponseHead): boolean {
   if (status === 101 || !connectionTokens.every((token) => token === 'keep-alive')) return false;
-  return !lines.kinds.some(
-    (kind) => kind !== knownHeader.connection && (isHopByHop(kind) || kind === knownHeader.altSvc),
-  );
+  for (const kind of lines.kinds) {
+    if (kind === knownHeader.altSvc || (isHopByHop(kind) && kind !== knownHeader.connection)) return false;
+  }
+  return true;
 }

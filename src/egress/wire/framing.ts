@@ -10,6 +10,7 @@ export interface MessageFields {
   expect: string | null;
   /** The values of the Upgrade lines, joined as RFC 9110 section 5.3 allows; null: none. */
   upgrade: string | null;
+  maxForwards: boolean;
   /** Lower-cased. */
   connectionTokens: readonly string[];
 }
@@ -17,6 +18,7 @@ export interface MessageFields {
 const noBody: Framing = { kind: 'none' };
 const chunked: Framing = { kind: 'chunked' };
 const noTokens: readonly string[] = [];
+const keepAliveAlone: readonly string[] = ['keep-alive'];
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/;
 
 /**
@@ -29,6 +31,7 @@ export function readFields(lines: HeaderLines, minorVersion: 0 | 1): MessageFiel
   let coding: string | null = null;
   let expect: string | null = null;
   let upgrade: string | null = null;
+  let maxForwards = false;
   let connectionTokens = noTokens;
   for (let line = 0; line < lines.count; line++) {
     switch (lines.kinds[line] ?? knownHeader.other) {
@@ -52,16 +55,20 @@ export function readFields(lines: HeaderLines, minorVersion: 0 | 1): MessageFiel
       case knownHeader.upgrade:
         upgrade = upgrade === null ? lines.value(line) : `${upgrade}, ${lines.value(line)}`;
         break;
+      case knownHeader.maxForwards:
+        maxForwards = true;
+        break;
       case knownHeader.connection: {
-        const tokens = listItems(lines.value(line));
-        connectionTokens = connectionTokens.length === 0 ? tokens : [...connectionTokens, ...tokens];
+        const value = lines.value(line);
+        const tokens = value === 'keep-alive' ? keepAliveAlone : listItems(value);
+        connectionTokens = connectionTokens.length === 0 ? tokens : connectionTokens.concat(tokens);
         break;
       }
     }
   }
   const framing = judgeFraming(length, coding, minorVersion);
   if (framing instanceof WireError) return framing;
-  return { host, framing, expect, upgrade, connectionTokens };
+  return { host, framing, expect, upgrade, maxForwards, connectionTokens };
 }
 
 /** The members of a comma-separated list (RFC 9110 section 5.6.1), lower-cased, empty ones left out. */

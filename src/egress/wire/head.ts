@@ -1,21 +1,29 @@
-/**
- * The header lines of one head, as offsets into its text. The text is the head's own copy (latin1: one character is
- * one byte), so a head outlives the buffer that it was read from.
- */
+const lowerCase = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
+const lowerCaseFolded = lowerCase.map((byte) => (byte === 0x5f ? 0x2d : byte));
+/** Room for the marks of 24 lines, which most heads have at most: an array that grows is copied each time. */
+const blankMarks: readonly number[] = Array.from({ length: 96 }, () => 0);
+
+/** The header lines of one head, as offsets into it. Its text is latin1: one character is one byte. */
 export class HeaderLines {
-  /** The whole head, from its start line to the empty line, decoded as latin1. */
+  /** Holds the head from `base` on, from its start line to the empty line. */
+  readonly bytes: Buffer;
+  readonly base: number;
+  /** The same as text, a copy; offsets count from its start. */
   readonly text: string;
   count = 0;
   /** Four numbers a line: its start, the end of its name, the start and the end of its value without the blanks around it. */
-  readonly marks: number[] = [];
+  readonly marks: number[] = blankMarks.slice();
   /** What each line is: a number of `knownHeader`, 0 for any other name. */
   readonly kinds: number[] = [];
   /** Index in `text` of the empty line's CR, which is where the last header line ended. */
   readonly endOfLines: number;
 
-  constructor(text: string) {
-    this.text = text;
-    this.endOfLines = text.length - 2;
+  /** The head in `bytes[base, end)`, which is read again when the head is written anew: it must stay as it is until then. */
+  constructor(bytes: Buffer, base: number, end: number) {
+    this.bytes = bytes;
+    this.base = base;
+    this.text = bytes.toString('latin1', base, end);
+    this.endOfLines = end - base - 2;
   }
 
   /** The name as it was written. */
@@ -27,13 +35,32 @@ export class HeaderLines {
     return (this.marks[line * 4 + 1] ?? 0) - this.lineStart(line);
   }
 
+  /** Whether the line's name is this one, which is given in lower case. */
+  isNamed(line: number, lowerName: string): boolean {
+    return this.#isNamed(line, lowerName, lowerCase);
+  }
+
+  /** The same where `_` in the line's name counts as `-`: servers that hand names on as CGI does cannot tell them apart. */
+  isNamedAbout(line: number, lowerName: string): boolean {
+    return this.#isNamed(line, lowerName, lowerCaseFolded);
+  }
+
+  #isNamed(line: number, name: string, fold: Uint8Array): boolean {
+    if (this.nameLength(line) !== name.length) return false;
+    const start = this.base + this.lineStart(line);
+    for (let i = 0; i < name.length; i++) {
+      if (fold[this.bytes[start + i] ?? 0] !== name.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
   /** The value without the blanks around it, latin1. */
   value(line: number): string {
     return this.text.slice(this.marks[line * 4 + 2], this.marks[line * 4 + 3]);
   }
 
   lineStart(line: number): number {
-    return this.marks[line * 4] ?? this.endOfLines;
+    return line < this.count ? (this.marks[line * 4] ?? 0) : this.endOfLines;
   }
 
   /** Index after the line's CRLF. */

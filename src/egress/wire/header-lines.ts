@@ -13,34 +13,34 @@ const space = 0x20;
 const colon = 0x3a;
 
 /**
- * Scans the header lines of a head into `lines`, each byte once. `[start, end)` holds the lines and the empty line;
- * `base` is the index in `buffer` of the first character of `lines.text`. Returns what is wrong, or null.
+ * Scans the header lines of a head into `lines`, each byte once; the first is at `start` of its bytes, and the empty line
+ * ends at `end`. Returns what is wrong, or null.
  */
-export function scanHeaderLines(
-  buffer: Buffer,
-  lines: HeaderLines,
-  { start, end, base }: { start: number; end: number; base: number },
-): WireError | null {
-  const { marks, kinds } = lines;
+export function scanHeaderLines(lines: HeaderLines, { start, end }: { start: number; end: number }): WireError | null {
+  const { bytes, base, marks, kinds } = lines;
   let at = start;
   while (at < end - 2) {
     if (kinds.length === maxHeaderLines) return new WireError(431, 'over 200 header lines (RFC 6585 section 5)');
     const lineStart = at;
-    while (((characterClass[buffer[at] ?? 0] ?? 0) & tokenBit) !== 0) at++;
-    if (at === lineStart || buffer[at] !== colon) return badName(buffer, lineStart, at);
+    while (((characterClass[bytes[at] ?? 0] ?? 0) & tokenBit) !== 0) at++;
+    if (at === lineStart || bytes[at] !== colon) return badName(bytes, lineStart, at);
     const nameEnd = at++;
-    while (buffer[at] === space || buffer[at] === tab) at++;
+    while (bytes[at] === space || bytes[at] === tab) at++;
     const valueStart = at;
-    while (((characterClass[buffer[at] ?? 0] ?? 0) & fieldBit) !== 0) at++;
-    if (buffer[at] !== carriageReturn || buffer[at + 1] !== lineFeed) return badLineEnd(buffer, at);
+    while (((characterClass[bytes[at] ?? 0] ?? 0) & fieldBit) !== 0) at++;
+    if (bytes[at] !== carriageReturn || bytes[at + 1] !== lineFeed) return badLineEnd(bytes, at);
     let valueEnd = at;
-    while (valueEnd > valueStart && (buffer[valueEnd - 1] === space || buffer[valueEnd - 1] === tab)) valueEnd--;
-    marks.push(lineStart - base, nameEnd - base, valueStart - base, valueEnd - base);
-    kinds.push(headerKind(buffer, lineStart, nameEnd));
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === space || bytes[valueEnd - 1] === tab)) valueEnd--;
+    const mark = kinds.length * 4;
+    marks[mark] = lineStart - base;
+    marks[mark + 1] = nameEnd - base;
+    marks[mark + 2] = valueStart - base;
+    marks[mark + 3] = valueEnd - base;
+    kinds.push(headerKind(bytes, lineStart, nameEnd));
     at += 2;
   }
   lines.count = kinds.length;
-  const ended = at === end - 2 && buffer[at] === carriageReturn && buffer[at + 1] === lineFeed;
+  const ended = at === end - 2 && bytes[at] === carriageReturn && bytes[at + 1] === lineFeed;
   return ended ? null : new WireError(400, 'head does not end in one empty line (RFC 9112 section 2.1)');
 }
 

@@ -4,7 +4,6 @@ import type { MessageFields } from './framing.ts';
 import { HeaderLines } from './head.ts';
 import type { RequestHead } from './head.ts';
 import { badLineEnd, scanHeaderLines } from './header-lines.ts';
-import { knownHeader } from './known-headers.ts';
 import { WireError } from './wire-error.ts';
 
 const lineFeed = 0x0a;
@@ -50,8 +49,8 @@ const endToEnd = new Set([
 ]);
 
 /**
- * A request head in `buffer[start, end)`, `end` being where {@link findHeadEnd} says it ends. The result holds no part
- * of `buffer`. A WireError says what is wrong and with which status to answer; the connection is then closed.
+ * A request head in `buffer[start, end)`, `end` being where {@link findHeadEnd} says it ends. The head is written anew
+ * out of `buffer`, which must stay as it is until then. A WireError says what is wrong and with which status to answer; the connection is then closed.
  */
 export function parseRequestHead(buffer: Buffer, start: number, end: number): RequestHead | WireError {
   // RFC 9112 section 3: request-line = method SP request-target SP HTTP-version, with exactly one SP between them.
@@ -75,18 +74,17 @@ export function parseRequestHead(buffer: Buffer, start: number, end: number): Re
       ? new WireError(400, 'request line goes on after the version (RFC 9112 section 3)')
       : badLineEnd(buffer, at);
   }
-  const text = buffer.toString('latin1', start, end);
-  const lines = new HeaderLines(text);
-  const wrong = scanHeaderLines(buffer, lines, { start: at + 2, end, base: start });
+  const lines = new HeaderLines(buffer, start, end);
+  const wrong = scanHeaderLines(lines, { start: at + 2, end });
   if (wrong !== null) return wrong;
   const fields = readFields(lines, minorVersion);
   if (fields instanceof WireError) return fields;
 
-  const method = text.slice(0, methodEnd - start);
-  const target = text.slice(targetStart - start, targetEnd - start);
+  const method = lines.text.slice(0, methodEnd - start);
+  const target = lines.text.slice(targetStart - start, targetEnd - start);
   const targetForm = readTargetForm(method, target);
   if (targetForm instanceof WireError) return targetForm;
-  const refused = judgeFields(lines, fields, { method, minorVersion });
+  const refused = judgeFields(fields, { method, minorVersion });
   if (refused !== null) return refused;
   const { host, framing, expect, upgrade, connectionTokens } = fields;
   return {
@@ -142,8 +140,7 @@ function readTargetForm(method: string, target: string): RequestHead['targetForm
 }
 
 function judgeFields(
-  lines: HeaderLines,
-  { host, framing, upgrade, connectionTokens }: MessageFields,
+  { host, framing, upgrade, maxForwards, connectionTokens }: MessageFields,
   { method, minorVersion }: { method: string; minorVersion: 0 | 1 },
 ): WireError | null {
   // RFC 9112 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks
@@ -151,7 +148,7 @@ function judgeFields(
   if (host === null && minorVersion === 1) return new WireError(400, 'no Host line (RFC 9112 section 3.2)');
   if (host !== null && !hostCharacters.test(host)) return new WireError(400, 'invalid Host (RFC 9112 section 3.2)');
   // RFC 9110 7.6.2: only TRACE and OPTIONS have it, to make a hop on the way answer instead of the server.
-  if (lines.kinds.includes(knownHeader.maxForwards)) return new WireError(400, 'Max-Forwards (RFC 9110 section 7.6.2)');
+  if (maxForwards) return new WireError(400, 'Max-Forwards (RFC 9110 section 7.6.2)');
   const hasContent = framing.kind === 'chunked' || (framing.kind === 'length' && framing.length > 0);
   // RFC 9110 9.3.6: "A CONNECT request message does not have content."
   if (method === 'CONNECT' && hasContent) return new WireError(400, 'CONNECT with content (RFC 9110 section 9.3.6)');

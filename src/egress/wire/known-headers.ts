@@ -37,22 +37,26 @@ const names: readonly (readonly [string, number])[] = [
   ['http2-settings', knownHeader.http2Settings],
 ];
 
-/** By length, so that most names are known for another after one look. */
-const byLength: (readonly { bytes: Buffer; kind: number }[] | undefined)[] = [];
+/** By length and first letter, which no two of them share: most names are known for another after one look. */
+const byShape: ({ bytes: Buffer; kind: number } | undefined)[] = Array.from({ length: 1024 }, () => undefined);
 for (const [name, kind] of names) {
-  byLength[name.length] = [...(byLength[name.length] ?? []), { bytes: Buffer.from(name, 'latin1'), kind }];
+  const shape = shapeOf(name.length, name.charCodeAt(0));
+  if (byShape[shape] !== undefined) throw new Error(`two known headers look like ${name}`);
+  byShape[shape] = { bytes: Buffer.from(name, 'latin1'), kind };
+}
+
+/** Of names up to 31 characters. */
+function shapeOf(length: number, first: number): number {
+  return (length << 5) | (first & 0x1f);
 }
 
 /** The number of the header name in `buffer[start, end)`, whatever its case. The bytes must be token characters. */
 export function headerKind(buffer: Uint8Array, start: number, end: number): number {
-  const candidates = byLength[end - start];
-  if (candidates === undefined) return knownHeader.other;
-  for (const { bytes, kind } of candidates) {
-    let i = 0;
-    while (i < bytes.length && lower(buffer[start + i] ?? 0) === bytes[i]) i++;
-    if (i === bytes.length) return kind;
-  }
-  return knownHeader.other;
+  const known = end - start > 31 ? undefined : byShape[shapeOf(end - start, buffer[start] ?? 0)];
+  if (known === undefined) return knownHeader.other;
+  const { bytes, kind } = known;
+  for (let i = 0; i < bytes.length; i++) if (lower(buffer[start + i] ?? 0) !== bytes[i]) return knownHeader.other;
+  return kind;
 }
 
 /** Whether a field belongs to one connection and must not be forwarded. */

@@ -46,6 +46,6 @@ export function readTrailers(bytes: Buffer): number | WireError {
 
 /** The fields of a whole trailer section. */
 export function trailerLines(trailers: Buffer): HeaderLines | WireError {
-  const lines = new HeaderLines(trailers.toString('latin1'));
-  return scanHeaderLines(trailers, lines, { start: 0, end: trailers.length, base: 0 }) ?? lines;
+  const lines = new HeaderLines(trailers, 0, trailers.length);
+  return scanHeaderLines(lines, { start: 0, end: trailers.length }) ?? lines;
 }

@@ -15,11 +15,11 @@ test('lines are dropped and written at their places', () => {
   const edited = rewriteHead(lines, {
     startLine: ['GET ', Buffer.from('/b'), ' HTTP/1.1'],
     drop: (line) => line === 0 || line === 2,
-    insert: new Map([
-      [0, ['X: ', Buffer.from([0xff]), '\r\n']],
-      [2, ['Y: 1\r\n']],
-      [3, ['Z: 1\r\n', 'Z: 2\r\n']],
-    ]),
+    insert: [
+      { line: 3, pieces: ['Z: 1\r\n', 'Z: 2\r\n'] },
+      { line: 0, pieces: ['X: ', Buffer.from([0xff]), '\r\n'] },
+      { line: 2, pieces: ['Y: 1\r\n'] },
+    ],
     body: Buffer.from('body'),
   });
   assert.equal(edited.toString('latin1'), 'GET /b HTTP/1.1\r\nX: \xff\r\nB:b\r\nY: 1\r\nZ: 1\r\nZ: 2\r\n\r\nbody');
@@ -36,6 +36,6 @@ test('every set of dropped lines leaves the others untouched', () => {
 
 test('a head without header lines can be given some', () => {
   const bare = goodHead('GET / HTTP/1.0\r\n\r\n').lines;
-  const edited = rewriteHead(bare, { drop: keep, insert: new Map([[0, ['A: b\r\n']]]) });
+  const edited = rewriteHead(bare, { drop: keep, insert: [{ line: 0, pieces: ['A: b\r\n'] }] });
   assert.equal(edited.toString('latin1'), 'GET / HTTP/1.0\r\nA: b\r\n\r\n');
 });
