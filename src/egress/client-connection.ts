@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { parseAuthority } from '../net/hostname.ts';
 import type { Authority } from '../net/hostname.ts';

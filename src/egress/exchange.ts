@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';

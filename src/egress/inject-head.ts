@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { foldHeaderName } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import { refusal } from './refusals.ts';

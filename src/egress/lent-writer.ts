@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 
 /** What may gather while a write is under way before the writer asks for a pause. */

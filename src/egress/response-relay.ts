@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { ClientConnection } from './client-connection.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /**
  * A span of time, from now on, that is over as soon as either clock says so: the system's may be set back, and the
  * monotonic one stands still while the machine sleeps.

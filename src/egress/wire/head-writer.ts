@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { HeaderLines } from './head.ts';
 
 /** Text is latin1, one byte a character; a Buffer is for what must not become a string. */
