@@ -38,6 +38,7 @@ export interface Config {
   egressCaFile: string | null;
   egressAllowPrivate: string[];
   egressFirstByteTimeout: number;
+  egressScrub: boolean;
   sandboxDriver: 'auto' | 'bubblewrap' | 'external';
   logLevel: LogLevel;
 }
@@ -183,6 +184,14 @@ export const settings: readonly Setting[] = [
     parse: (text) => wholeNumber(text, 1, 86_400),
   }),
   setting({
+    key: 'egressScrub',
+    env: 'STANDIN_EGRESS_SCRUB',
+    flag: '--egress-scrub',
+    help: 'on or off: replace real values in responses of the hosts that they are for by their stand-ins',
+    fallback: () => 'on',
+    parse: (text) => oneOf(text, ['on', 'off'] as const) === 'on',
+  }),
+  setting({
     key: 'sandboxDriver',
     env: 'STANDIN_SANDBOX_DRIVER',
     flag: '--sandbox-driver',
@@ -315,6 +324,7 @@ function readConfigFile(path: string): Map<string, string> {
 
 function show(value: Config[keyof Config]): string {
   if (value === null) return 'none';
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   if (Array.isArray(value)) {
     const parts = value.map((each) =>

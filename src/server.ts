@@ -81,6 +81,7 @@ export async function startServer(
         allowPrivate: config.egressAllowPrivate,
         firstByteTimeoutMs: config.egressFirstByteTimeout * 1000,
         valueTtlMs,
+        scrub: config.egressScrub,
         logLevel: config.logLevel,
       },
       plane: {

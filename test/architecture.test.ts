@@ -44,7 +44,8 @@ const exposures: Record<string, { calls: number; why: string }> = {
   'src/first-start.ts': { calls: 1, why: 'opens the key that access tokens are derived from' },
   'src/vault/value.ts': { calls: 2, why: 'judges its bytes, and chooses the prefix of its stand-in' },
   'src/egress/supervisor.ts': { calls: 1, why: 'hands it to the worker that asked, over IPC' },
-  'src/egress/exchange.ts': { calls: 1, why: 'writes it into the head that goes upstream' },
+  'src/egress/outgoing-request.ts': { calls: 1, why: 'writes it into the head that goes upstream' },
+  'src/egress/registry.ts': { calls: 1, why: 'compiles what answers are searched for' },
 };
 
 const mostLines = 400;

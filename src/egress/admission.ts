@@ -5,6 +5,7 @@ import type { SandboxEntry, SandboxRegistry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { heldValues, judgeRequest, judgeTrailers, loadValues } from './request-judge.ts';
+import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
 import type { RequestHead } from './wire/head.ts';
 
@@ -41,6 +42,8 @@ export class Admission {
   entry: SandboxEntry | null = null;
   target: Target | null = null;
   swaps: readonly Swap[] = none;
+  /** The values that must not come back from the host; null: none, or they are not looked for. */
+  scrub: Scrub | null = null;
   secretIds: readonly string[] = none;
   foreign: readonly string[] = none;
   #attempts = 0;
@@ -78,17 +81,28 @@ export class Admission {
 
   /** The values, out of what this worker holds or from the control plane. */
   open(): void {
-    const { entry } = this;
-    if (entry === null) return;
+    const { entry, target } = this;
+    if (entry === null || target === null) return;
     const held = heldValues(this.#registry, entry, this.swaps);
-    if (held === null) this.#load(entry).catch(() => this.#outcome.refuse(vaultSilent()));
-    else this.#outcome.admit(held);
+    const scrub = this.#registry.scrub(entry, target.host);
+    if (held === null || scrub === undefined) {
+      this.#load(entry, target.host).catch(() => this.#outcome.refuse(vaultSilent()));
+      return;
+    }
+    this.scrub = scrub;
+    this.#outcome.admit(held);
   }
 
-  async #load(entry: SandboxEntry): Promise<void> {
+  async #load(entry: SandboxEntry, host: string): Promise<void> {
     const values = await loadValues(this.#registry, entry, this.swaps);
-    if (Array.isArray(values)) this.#outcome.admit(values);
-    else await this.#again(refusal('credential_revoked', `${values.envKey}: its secret was revoked`), { stale: true });
+    const scrub = Array.isArray(values) ? await this.#registry.loadScrub(entry, host) : values;
+    if (Array.isArray(values) && !isBinding(scrub)) {
+      this.scrub = scrub;
+      this.#outcome.admit(values);
+      return;
+    }
+    const changed = isBinding(scrub) ? `${scrub.envKey}: its secret was revoked` : 'its secret was revoked';
+    await this.#again(refusal('credential_revoked', changed), { stale: true });
   }
 
   /** A value was wiped before it could be used: revoked, rotated or out of time. Never the old one. */
@@ -116,6 +130,10 @@ export class Admission {
     this.secretIds = [...new Set(bindings.map(({ secretId }) => secretId))];
     this.foreign = foreign;
   }
+}
+
+function isBinding(found: BindingSnapshot | Scrub | null): found is BindingSnapshot {
+  return found !== null && 'envKey' in found;
 }
 
 /** The secrets of these swaps, each once. */

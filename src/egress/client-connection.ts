@@ -2,21 +2,22 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { parseAuthority } from '../net/hostname.ts';
 import type { Authority } from '../net/hostname.ts';
-import type { EgressContext, TrackedConnection } from './context.ts';
+import type { EgressContext } from './context.ts';
 import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
+import { Http1Answer } from './http1-answer.ts';
 import { LentWriter } from './lent-writer.ts';
 import { recordConnection } from './recorder.ts';
 import { refusal, refusalResponse } from './refusals.ts';
 import type { Refusal, RefusalCode } from './refusals.ts';
-import type { SandboxEntry } from './registry.ts';
 import { hostDenied, sandboxGone } from './request-judge.ts';
+import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
 import { resolveDestination } from './target.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
-import type { UpstreamTarget } from './upstream.ts';
 import { findHeadEnd } from './wire/head-end.ts';
-import type { RequestHead } from './wire/head.ts';
+import { buildResponseHead } from './wire/forward-response.ts';
+import type { RequestHead, ResponseHead } from './wire/head.ts';
 import { parseRequestHead } from './wire/http1-request.ts';
 import { WireError } from './wire/wire-error.ts';
 
@@ -47,7 +48,7 @@ const unreadCodes: Partial<Record<number, RefusalCode>> = {
 };
 
 /** One client's HTTP/1.1 connection: reads heads, and has one exchange after the other. */
-export class ClientConnection implements TrackedConnection {
+export class ClientConnection implements RequestSource {
   readonly context: EgressContext;
   readonly socket: Socket;
   readonly origin: ConnectionOrigin;
@@ -55,10 +56,9 @@ export class ClientConnection implements TrackedConnection {
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   deadline = Date.now() + headLimitMs;
-  /** Where its requests go, worked out once for each set of rules. */
-  route: { entry: SandboxEntry; target: UpstreamTarget } | null = null;
-  /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
-  dialled: { address: string; entry: SandboxEntry } | null = null;
+  readonly shared: SharedRoute = { route: null, dialled: null };
+  readonly passesBytes = true;
+  #head: RequestHead | null = null;
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
   #held: Buffer | null = null;
@@ -90,6 +90,10 @@ export class ClientConnection implements TrackedConnection {
     socket.on('close', this.#onClose);
     socket.on('drain', this.#onDrain);
     socket.resume();
+  }
+
+  get remoteAddress(): string {
+    return this.socket.remoteAddress ?? '';
   }
 
   get sandboxId(): string | null {
@@ -153,6 +157,7 @@ export class ClientConnection implements TrackedConnection {
 
   #begin(head: RequestHead, bytes: Buffer, bodyStart: number): number {
     this.deadline = Number.POSITIVE_INFINITY;
+    this.#head = head;
     const exchange = new Exchange(this, head);
     this.#exchange = exchange;
     return exchange.begin(bytes, bodyStart);
@@ -189,11 +194,21 @@ export class ClientConnection implements TrackedConnection {
     this.socket.resume();
   }
 
-  /** Writes to the client. `lent`: the bytes may be overwritten when the call returns. False: wait for `onDrain`. */
-  write(chunk: Buffer, options: { lent: boolean }): boolean {
-    if (this.#writer !== null) return this.#writer.write(chunk);
-    if (this.socket.destroyed) return true;
-    return this.socket.write(options.lent ? Buffer.from(chunk) : chunk);
+  write(bytes: Buffer): boolean {
+    if (this.#writer !== null) return this.#writer.write(bytes);
+    return this.socket.destroyed || this.socket.write(Buffer.from(bytes));
+  }
+
+  interim(head: ResponseHead): void {
+    this.write(buildResponseHead(head));
+  }
+
+  answer(): AnswerWriter {
+    return new Http1Answer(this, this.#head?.minorVersion ?? 1);
+  }
+
+  refuse(refused: Refusal, options: { keepAlive: boolean; head: boolean }): void {
+    this.write(refusalResponse(refused, options));
   }
 
   /** Ends our side, and goes on reading: the client may still have something to say to the upstream. */
@@ -220,7 +235,7 @@ export class ClientConnection implements TrackedConnection {
 
   #answer(refused: Refusal): void {
     this.#consuming = false;
-    this.write(refusalResponse(refused, { keepAlive: false }), { lent: false });
+    this.refuse(refused, { keepAlive: false, head: false });
     this.close();
   }
 
@@ -240,7 +255,7 @@ export class ClientConnection implements TrackedConnection {
       );
       return;
     }
-    identify(this.context, { head, socket: this.socket, sandboxId: this.origin.sandboxId }, (entry) => {
+    identify(this.context, { head, remoteAddress: this.remoteAddress, sandboxId: this.origin.sandboxId }, (entry) => {
       if (this.socket.destroyed) return;
       if ('code' in entry) {
         this.#answer(entry);
@@ -291,8 +306,8 @@ export class ClientConnection implements TrackedConnection {
     this.#writer?.release();
     this.#exchange?.clientClosed();
     this.#exchange = null;
-    if (this.destination === null || this.dialled === null) return;
-    const { address, entry } = this.dialled;
+    if (this.destination === null || this.shared.dialled === null) return;
+    const { address, entry } = this.shared.dialled;
     recordConnection(this.context, entry.snapshot, {
       host: this.destination.host,
       dstIp: address,

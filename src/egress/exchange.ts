@@ -1,18 +1,18 @@
 import { Buffer } from 'node:buffer';
-import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
-import type { ClientConnection } from './client-connection.ts';
 import { identify } from './identify.ts';
-import { buildRequestHead } from './inject-head.ts';
+import { outgoingRequest } from './outgoing-request.ts';
 import { recordConnection, recordRequest } from './recorder.ts';
 import type { SandboxEntry } from './registry.ts';
-import { refusal, refusalResponse } from './refusals.ts';
+import type { RequestSource } from './request-source.ts';
+import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RelayOutcome, RelayOwner } from './response-relay.ts';
+import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
 import { DialError } from './upstream.ts';
 import type { UpstreamConnection, UpstreamHandler, UpstreamTarget } from './upstream.ts';
@@ -36,7 +36,7 @@ const maxDrained = 256 * 1024;
  * those of the contract's "Egress", in its order. Nothing of a request is sent before all of them have passed.
  */
 export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOutcome, RelayOwner {
-  readonly #client: ClientConnection;
+  readonly #client: RequestSource;
   readonly head: RequestHead;
   readonly #body: BodyReader;
   readonly #started = Date.now();
@@ -51,7 +51,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #refused: { keepAlive: boolean } | null = null;
   #over = false;
 
-  constructor(client: ClientConnection, head: RequestHead) {
+  constructor(client: RequestSource, head: RequestHead) {
     this.#client = client;
     this.head = head;
     this.#body = new BodyReader(head.framing, 400);
@@ -64,6 +64,10 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   get misdirected(): Refused | null {
     return this.#client.misdirected;
+  }
+
+  get scrub(): Scrub | null {
+    return this.#admission.scrub;
   }
 
   get trailers(): Buffer | null {
@@ -92,10 +96,10 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
       );
       return end;
     }
-    const { context, socket, sandboxId } = this.#client;
+    const { context, remoteAddress, sandboxId } = this.#client;
     const known = sandboxId === null ? undefined : context.registry.get(sandboxId);
     if (known !== undefined) this.#admission.judge(known);
-    else identify(context, { head: this.head, socket, sandboxId }, (entry) => this.#identified(entry));
+    else identify(context, { head: this.head, remoteAddress, sandboxId }, (entry) => this.#identified(entry));
     return end;
   }
 
@@ -165,7 +169,8 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   }
 
   #route(entry: SandboxEntry, target: Target): UpstreamTarget {
-    const { route, context } = this.#client;
+    const { shared, context } = this.#client;
+    const { route } = shared;
     const known = route?.target;
     if (
       route?.entry === entry &&
@@ -175,7 +180,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     )
       return known;
     const fresh = upstreamTargetOf(entry, target, context.guard);
-    this.#client.route = { entry, target: fresh };
+    shared.route = { entry, target: fresh };
     return fresh;
   }
 
@@ -196,41 +201,23 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     const { entry, target } = this.#admission;
     if (entry === null || target === null) return;
     const body = this.#heldBody.length < 2 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
-    const bytes = this.#requestBytes(target, { values, body });
-    if (bytes === null) {
+    const bytes = outgoingRequest(this.head, this.#admission, { path: target.path, values, body });
+    if (!Buffer.isBuffer(bytes)) {
       connection.release(this.#client.context.pool.idleTimeoutMs);
+      if (bytes === 'wiped') this.#admission.again();
+      else this.refuse(bytes.refused);
       return;
     }
     this.#heldBody = [];
     this.#heldBytes = 0;
     this.#upstream = connection;
-    this.#client.dialled = { address: connection.address, entry };
+    this.#client.shared.dialled = { address: connection.address, entry };
     connection.handler = this;
     this.#relay = new ResponseRelay(this.#client, connection, this);
     this.#touch();
     if (this.#body.done) this.#relay.requestSent();
     if (connection.socket.write(bytes)) this.#client.resume();
     else this.#client.pause();
-  }
-
-  /** The request's head with the real values, and what is at hand of its content; null: refused. */
-  #requestBytes(target: Target, input: { values: readonly Secret[]; body: Buffer | undefined }): Buffer | null {
-    let values: Buffer[];
-    try {
-      values = input.values.map((secret) => exposeSecret(secret));
-    } catch {
-      this.#admission.again();
-      return null;
-    }
-    const built = buildRequestHead(this.head, {
-      path: target.path,
-      swaps: this.#admission.swaps,
-      values,
-      body: input.body,
-    });
-    if (Buffer.isBuffer(built)) return built;
-    this.refuse(built.refused);
-    return null;
   }
 
   onData(chunk: Buffer): void {
@@ -279,7 +266,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   }
 
   clientDrained(): void {
-    this.#upstream?.resume();
+    this.#relay?.clientDrained();
   }
 
   /** The client sends no more. With content missing there is nothing to wait for. */
@@ -292,6 +279,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     if (this.#over) return;
     this.#over = true;
     this.#upstream?.destroy();
+    this.#relay?.destroy();
     if (this.#refused !== null) return;
     this.#record(this.#relay?.status ?? 499, this.#relay?.begun === true ? null : 'client_closed_request');
   }
@@ -320,6 +308,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #fail(refused: Refusal): void {
     if (this.#over) return;
     this.#upstream?.destroy();
+    this.#relay?.destroy();
     if (this.#refused !== null) {
       // It has its answer: a second one would be taken for that to the next request.
       this.#over = true;
@@ -347,7 +336,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #answer(refused: Refusal, options: { keepAlive: boolean }): void {
     this.#heldBody = [];
     this.#record(refused.status, refused.code);
-    this.#client.write(refusalResponse(refused, { ...options, head: this.head.method === 'HEAD' }), { lent: false });
+    this.#client.refuse(refused, { ...options, head: this.head.method === 'HEAD' });
     this.#refused = options;
     this.#client.deadline = Date.now() + 30_000;
     this.#finishRefused();
@@ -364,6 +353,10 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.#client.finish(this, { keepAlive });
   }
 
+  upstreamDone(): void {
+    this.#upstream = null;
+  }
+
   relayed(outcome: RelayOutcome): void {
     if (this.#over) return;
     if (outcome.refused !== null) {
@@ -371,7 +364,6 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
       return;
     }
     this.#over = true;
-    this.#upstream = null;
     this.#record(this.#relay?.status ?? 0, null);
     this.#client.finish(this, { keepAlive: outcome.keepAlive && this.head.keepAlive && this.#body.done });
   }

@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { EgressContext } from './context.ts';
 import type { SandboxEntry } from './registry.ts';
 import { refusal } from './refusals.ts';
@@ -19,7 +18,7 @@ const basicCredentials = /^basic +([A-Za-z0-9+/]{1,1000}={0,2})$/i;
  */
 export function identify(
   context: EgressContext,
-  request: { head: RequestHead; socket: Socket; sandboxId: string | null },
+  request: { head: RequestHead; remoteAddress: string; sandboxId: string | null },
   then: (found: SandboxEntry | Refusal) => void,
 ): void {
   if (request.sandboxId !== null) {
@@ -32,7 +31,7 @@ export function identify(
     return;
   }
   const now = Date.now();
-  const key = `${request.socket.remoteAddress ?? ''}|${credentials.id}`;
+  const key = `${request.remoteAddress}|${credentials.id}`;
   if (context.failures.blocked(key, now)) {
     then(refusal('rate_limited', 'too many wrong proxy credentials; wait ten seconds'));
     return;

@@ -6,6 +6,7 @@ import type { Refused } from './target.ts';
 import type { HeaderLines, RequestHead } from './wire/head.ts';
 import { rewriteHead } from './wire/head-writer.ts';
 import type { Insertion, Piece } from './wire/head-writer.ts';
+import { narrowRequestField } from './scrub/heads.ts';
 import { isHopByHop, knownHeader } from './wire/known-headers.ts';
 
 export interface OutgoingRequest {
@@ -15,12 +16,14 @@ export interface OutgoingRequest {
   swaps: readonly Swap[];
   /** The real value of each swap, in their order. */
   values: readonly Buffer[];
+  /** What asks for an answer that cannot be searched for values is narrowed, or left out. */
+  narrowed?: boolean;
   /** Content that is at hand already: written right after the head. */
   body?: Buffer | undefined;
 }
 
 const keepsUpgrade: readonly Piece[] = ['Connection: Upgrade\r\n'];
-const none: readonly string[] = [];
+const none: readonly never[] = [];
 const unreserved = /[A-Za-z0-9\-._~]/;
 
 /**
@@ -29,7 +32,10 @@ const unreserved = /[A-Za-z0-9\-._~]/;
  * written where the stand-in's stood. A websocket handshake keeps its Upgrade. Refuses a value that holds control
  * characters. The result holds real values: it goes to the upstream and nowhere else.
  */
-export function buildRequestHead(head: RequestHead, { path, swaps, values, body }: OutgoingRequest): Buffer | Refused {
+export function buildRequestHead(
+  head: RequestHead,
+  { path, swaps, values, narrowed = false, body }: OutgoingRequest,
+): Buffer | Refused {
   const { lines, connectionTokens, upgrade } = head;
   const insert: Insertion[] = [];
   const parameters: { offset: number; length: number; value: Buffer }[] = [];
@@ -55,11 +61,12 @@ export function buildRequestHead(head: RequestHead, { path, swaps, values, body 
   }
   if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
   const named = namedFields(connectionTokens);
+  const left = narrowed ? narrowLines(lines, insert) : none;
   const isDropped = (line: number): boolean => {
     const kind = lines.kinds[line] ?? knownHeader.other;
     if (isHopByHop(kind)) return kind !== knownHeader.upgrade || upgrade === null;
     for (const { opening } of swaps) if (isAnyOf(lines, line, opening.owned)) return true;
-    return isAnyOf(lines, line, named);
+    return isAnyOf(lines, line, named) || left.includes(line);
   };
   return rewriteHead(lines, {
     startLine: parameters.length === 0 && path === head.target ? undefined : startLineOf(head, path, parameters),
@@ -67,6 +74,21 @@ export function buildRequestHead(head: RequestHead, { path, swaps, values, body 
     insert,
     body,
   });
+}
+
+/** The lines that go, some of them for another that is inserted in their place. */
+function narrowLines(lines: HeaderLines, insert: Insertion[]): readonly number[] {
+  const left: number[] = [];
+  for (let line = 0; line < lines.count; line++) {
+    const kind = lines.kinds[line] ?? knownHeader.other;
+    if (kind < knownHeader.acceptEncoding || kind > knownHeader.webSocketExtensions) continue;
+    const value = lines.value(line);
+    const narrow = narrowRequestField(lines.name(line).toLowerCase(), value);
+    if (narrow === value) continue;
+    left.push(line);
+    if (narrow !== null) insert.push({ line, pieces: [`${lines.name(line)}: ${narrow}\r\n`] });
+  }
+  return left;
 }
 
 /** The fields that Connection names, folded, beside those that are left out anyway. */

@@ -22,6 +22,10 @@ export interface NetworkRules {
   /** CIDRs, addresses, domains and `*.domains`. Empty with an empty `denyOut`: any public address. */
   allowOut: string[];
   denyOut: string[];
+  /** Which TLS is opened: all of it (where absent), or only that to hosts which a binding names. */
+  intercept?: 'all' | 'bound';
+  /** Domains and `*.domains` whose TLS is never opened; a host that a binding names is opened all the same. */
+  tunnelOut?: string[];
 }
 
 export interface BindingSnapshot {
@@ -110,5 +114,7 @@ export interface EgressSettings {
   firstByteTimeoutMs: number;
   /** How long a decrypted value may be held. */
   valueTtlMs: number;
+  /** Whether answers are searched for the values of bound secrets. */
+  scrub: boolean;
   logLevel: string;
 }

@@ -23,6 +23,7 @@ export const refusals = {
   upstream_tls_failed: 502,
   upstream_protocol_error: 502,
   upstream_timeout: 504,
+  response_unreadable: 502,
 } as const;
 
 export type RefusalCode = keyof typeof refusals;

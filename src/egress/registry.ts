@@ -1,8 +1,10 @@
-import { wipeSecret } from '../crypto/secret.ts';
+import { exposeSecret, wipeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { compileSandbox } from './inject-plan.ts';
 import type { CompiledSandbox } from './inject-plan.ts';
 import type { BindingSnapshot, ControlPort, SandboxSnapshot } from './ports.ts';
+import { compileScrub } from './scrub/scrub.ts';
+import type { Scrub } from './scrub/scrub.ts';
 import { TimeToLive } from './time-to-live.ts';
 
 /** What this worker holds of one sandbox: its compiled rules, and the values that it has used of late. */
@@ -11,23 +13,30 @@ export interface SandboxEntry {
   readonly rules: CompiledSandbox;
   readonly life: TimeToLive;
   readonly values: Map<string, { secret: Secret; life: TimeToLive }>;
+  /** What answers are searched for, by the host that they come from; null: nothing. */
+  readonly scrubs: Map<string, Scrub | null>;
   /** Values that are being asked for: whoever wants one waits for the same answer. */
   readonly asked: Map<string, Promise<Secret | null>>;
 }
 
 /** A revocation is told to every worker; this is the net under it, should one be missed. */
 const entryLifetimeMs = 30_000;
+/** Hosts whose search is kept compiled; an agent talks to few that a secret names. */
+const maxScrubs = 256;
 
 /** The sandboxes that this worker serves, asked for at first contact and forgotten when told so. */
 export class SandboxRegistry {
   readonly #control: ControlPort;
   readonly #valueTtlMs: number;
+  readonly #scrubs: boolean;
   readonly #entries = new Map<string, SandboxEntry>();
   readonly #loads = new Map<string, { entry: Promise<SandboxEntry | null>; stale: boolean }>();
 
-  constructor(control: ControlPort, options: { valueTtlMs: number }) {
+  /** `scrub`: whether answers are searched for values. */
+  constructor(control: ControlPort, options: { valueTtlMs: number; scrub: boolean }) {
     this.#control = control;
     this.#valueTtlMs = options.valueTtlMs;
+    this.#scrubs = options.scrub;
   }
 
   /** What is held and fresh, without waiting. */
@@ -63,6 +72,7 @@ export class SandboxRegistry {
           rules: compileSandbox(snapshot),
           life: new TimeToLive(entryLifetimeMs),
           values: new Map(),
+          scrubs: new Map(),
           asked: new Map(),
         };
         this.#entries.set(id, entry);
@@ -81,6 +91,35 @@ export class SandboxRegistry {
     wipeSecret(held.secret);
     entry.values.delete(binding.secretId);
     return undefined;
+  }
+
+  /**
+   * The values that no answer of `host` may bring back: those of all live bindings that name it, whether or not a request
+   * carried them. Null: none. Undefined: not all of them are held, so `loadScrub` must be asked.
+   */
+  scrub(entry: SandboxEntry, host: string): Scrub | null | undefined {
+    if (!this.#scrubs) return null;
+    const known = entry.scrubs.get(host);
+    if (known !== undefined) return known;
+    const held: { binding: BindingSnapshot; secret: Secret }[] = [];
+    for (const binding of boundAt(entry, host)) {
+      const secret = this.value(entry, binding);
+      if (secret === undefined) return undefined;
+      held.push({ binding, secret });
+    }
+    return keepScrub(entry, host, held);
+  }
+
+  /** The same, asking for what is not held. A binding: its secret was revoked or rotated. Rejects as `loadValue` does. */
+  async loadScrub(entry: SandboxEntry, host: string): Promise<Scrub | null | BindingSnapshot> {
+    if (!this.#scrubs) return null;
+    const held: { binding: BindingSnapshot; secret: Secret }[] = [];
+    for (const binding of boundAt(entry, host)) {
+      const secret = this.value(entry, binding) ?? (await this.loadValue(entry, binding));
+      if (secret === null) return binding;
+      held.push({ binding, secret });
+    }
+    return keepScrub(entry, host, held);
   }
 
   /** Asks the control plane for a value. Null: revoked or rotated since. Rejects where it does not answer. */
@@ -135,4 +174,25 @@ export class SandboxRegistry {
     for (const held of entry.values.values()) wipeSecret(held.secret);
     entry.values.clear();
   }
+}
+
+function boundAt(entry: SandboxEntry, host: string): ReadonlySet<BindingSnapshot> {
+  return new Set(entry.rules.openings(host).map(({ binding }) => binding));
+}
+
+/** Throws where one of the values has been wiped since. */
+function keepScrub(
+  entry: SandboxEntry,
+  host: string,
+  held: readonly { binding: BindingSnapshot; secret: Secret }[],
+): Scrub | null {
+  const entries = held.map(({ binding, secret }) => ({
+    id: binding.id,
+    standIn: binding.standIn,
+    value: exposeSecret(secret),
+  }));
+  const scrub = compileScrub(entries);
+  if (entry.scrubs.size === maxScrubs) entry.scrubs.clear();
+  entry.scrubs.set(host, scrub);
+  return scrub;
 }

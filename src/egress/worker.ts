@@ -32,7 +32,7 @@ class EgressWorker {
     this.#control = new ControlLink(post);
     this.#context = {
       control: this.#control,
-      registry: new SandboxRegistry(this.#control, { valueTtlMs: settings.valueTtlMs }),
+      registry: new SandboxRegistry(this.#control, { valueTtlMs: settings.valueTtlMs, scrub: settings.scrub }),
       contexts: new LeafContexts(this.#control),
       pool: new UpstreamPool({ secureContext: upstreamContext(settings.extraRoots), connectTo: settings.connectTo }),
       guard: makeAddressGuard(settings.allowPrivate),

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -7,7 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
-import { headerValues, piecesOf, readBytes, readHead } from '../support/http-bytes.ts';
+import { headerValues, readBytes, readHead } from '../support/http-bytes.ts';
 import { listenOnLoopback } from '../support/ports.ts';
 import { waitUntil } from '../support/processes.ts';
 import { connectPlain, openTunnel } from '../support/proxy-client.ts';
@@ -236,69 +235,6 @@ describe('a client that has said all', () => {
     gate.resolve();
     assert.equal((await connection.response()).body.content.toString(), 'whole');
     assert.equal((await connection.reader.toEnd()).length, 0);
-  });
-});
-
-function inverted(bytes: Buffer): Buffer {
-  return Buffer.from(bytes.map((byte) => 255 - byte));
-}
-
-describe('WebSocket', () => {
-  const handshake = (...lines: string[]) =>
-    get('/socket', 'Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', ...lines);
-
-  test('the credential goes into the handshake, then frames pass both ways as they are', async () => {
-    const value = await rig.secret({ name: 'socket', auth: { type: 'bearer' }, hosts: [host] });
-    const own = await rig.sandbox({ KEY: 'socket' });
-    const connection = await own.connect(host);
-    rig.answer('/socket', ({ connection: { index } }) => ({
-      bytes: (async function* frames() {
-        yield 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nX-A: b\r\n\r\nhello';
-        const socket = upstreamSockets[index];
-        if (socket !== undefined) for await (const bytes of piecesOf(socket)) yield inverted(bytes);
-      })(),
-    }));
-    const early = randomBytes(1000);
-    connection.send(Buffer.concat([Buffer.from(handshake(`Authorization: Bearer ${own.standIn('KEY')}`)), early]));
-    const response = await connection.response();
-    assert.equal(response.status, 101);
-    assert.equal(response.header('upgrade'), 'WebSocket');
-    assert.equal(response.header('connection'), 'Upgrade');
-    assert.equal((await connection.reader.until('hello')).toString(), 'hello');
-    assert.ok((await connection.reader.exactly(1000)).equals(inverted(early)), 'what was sent too early');
-    const [request] = rig.requestsFor('/socket');
-    assert.deepEqual(headerValues(request?.head ?? { headers: [] }, 'authorization'), [`Bearer ${value}`]);
-    assert.deepEqual(headerValues(request?.head ?? { headers: [] }, 'connection'), ['Upgrade']);
-    const later = randomBytes(100_000);
-    connection.send(later);
-    assert.ok((await connection.reader.exactly(later.length)).equals(inverted(later)));
-    connection.close();
-    await request?.connection.closed;
-    const row = await rig.auditRow('socket', ({ path }) => path === '/socket');
-    assert.deepEqual([row.status, row.upstream_status, row.error_code], [101, 101, null]);
-  });
-
-  test('the upstream ends it: the client sees the end', async () => {
-    const connection = await sandbox.connect(host);
-    rig.answer('/socket', () => ({
-      bytes: ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nbye'],
-      close: 'end',
-    }));
-    connection.send(handshake());
-    assert.equal((await connection.response()).status, 101);
-    assert.equal((await connection.reader.toEnd()).toString(), 'bye');
-  });
-
-  test('the upstream does not switch: its answer is an answer, and the connection goes on', async () => {
-    const connection = await sandbox.connect(host);
-    rig.answer('/socket', () => sized(426, 'no', { Upgrade: 'h2c' }));
-    connection.send(handshake());
-    const response = await connection.response();
-    assert.equal(response.status, 426);
-    assert.equal(response.header('upgrade'), undefined);
-    connection.send(get('/after-426'));
-    assert.equal((await connection.response()).status, 200);
-    connection.close();
   });
 });
 

@@ -19,7 +19,7 @@ test('rules that were read before a change are not kept after it, however many l
     leaf: () => Promise.reject(new Error('no leaf is asked for here')),
     record: () => undefined,
   };
-  const registry = new SandboxRegistry(control, { valueTtlMs: 1000 });
+  const registry = new SandboxRegistry(control, { scrub: true, valueTtlMs: 1000 });
   const answerNext = async () => {
     asked.shift()?.();
     await turn();

@@ -46,7 +46,7 @@ async function holding(): Promise<{ registry: SandboxRegistry; entry: SandboxEnt
     leaf: () => Promise.reject(new Error('not asked')),
     record: () => undefined,
   };
-  const registry = new SandboxRegistry(control, { valueTtlMs });
+  const registry = new SandboxRegistry(control, { scrub: true, valueTtlMs });
   const entry = await registry.load('sandbox');
   assert.ok(entry !== null);
   assert.equal(await registry.loadValue(entry, binding), secret);

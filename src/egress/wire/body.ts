@@ -36,6 +36,7 @@ export class BodyReader {
 
   readonly #kind: ResponseFraming['kind'];
   readonly #failure: number;
+  readonly #content: ((part: Buffer) => void) | null;
   #step: number = step.size;
   /** Bytes of content, or of this chunk's data, still to come. */
   #left: number;
@@ -43,10 +44,14 @@ export class BodyReader {
   #extensionBytes = 0;
   #withheld: Buffer | null = null;
 
-  /** `failure`: the status of the WireErrors, 400 for requests, 502 for responses. */
-  constructor(framing: ResponseFraming, failure: 400 | 502) {
+  /**
+   * `failure`: the status of the WireErrors, 400 for requests, 502 for responses. `content`: is given the content without
+   * its framing, piece by piece, each lent for the call.
+   */
+  constructor(framing: ResponseFraming, failure: 400 | 502, content: ((part: Buffer) => void) | null = null) {
     this.#kind = framing.kind;
     this.#failure = failure;
+    this.#content = content;
     this.#left = framing.kind === 'length' ? framing.length : 0;
     this.done = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
   }
@@ -57,11 +62,15 @@ export class BodyReader {
    */
   push(buffer: Buffer, start: number, end: number): number | WireError {
     if (this.done) return (this.forwardEnd = start);
-    if (this.#kind === 'close') return (this.forwardEnd = end);
+    if (this.#kind === 'close') {
+      this.#content?.(buffer.subarray(start, end));
+      return (this.forwardEnd = end);
+    }
     if (this.#kind === 'chunked') return this.#pushChunked(buffer, start, end);
     const taken = Math.min(this.#left, end - start);
     this.#left -= taken;
     this.done = this.#left === 0;
+    if (taken > 0) this.#content?.(buffer.subarray(start, start + taken));
     return (this.forwardEnd = start + taken);
   }
 
@@ -71,6 +80,7 @@ export class BodyReader {
       if (this.#step === step.data) {
         const taken = Math.min(this.#left, end - at);
         this.#left -= taken;
+        this.#content?.(buffer.subarray(at, at + taken));
         at += taken;
         if (this.#left === 0) this.#step = step.dataReturn;
         continue;

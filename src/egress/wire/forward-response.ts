@@ -5,11 +5,11 @@ import { isHopByHop, knownHeader } from './known-headers.ts';
 /**
  * An upstream's response head as it goes on to the client: in HTTP/1.1 (RFC 9112 section 2.3), without the fields of the upstream connection (RFC 9110
  * section 7.6.1) and without Alt-Svc, which names ways past this proxy. `lines` are added at the end, without CRLF.
- * A switch of protocols keeps its Upgrade.
+ * A switch of protocols keeps its Upgrade. `reframed`: what framed the content goes too.
  */
 export function buildResponseHead(
   { lines, minorVersion, status, reason, upgrade, connectionTokens }: ResponseHead,
-  options: { lines?: readonly string[]; body?: Buffer } = {},
+  options: { lines?: readonly string[]; body?: Buffer; reframed?: boolean } = {},
 ): Buffer {
   const switches = status === 101 && upgrade !== null;
   const added = [...(switches ? ['Connection: Upgrade'] : []), ...(options.lines ?? [])].map((line) => `${line}\r\n`);
@@ -18,7 +18,8 @@ export function buildResponseHead(
     drop: (line) => {
       const kind = lines.kinds[line] ?? knownHeader.other;
       if (kind === knownHeader.upgrade) return !switches;
-      if (kind !== knownHeader.other) return isHopByHop(kind) || kind === knownHeader.altSvc;
+      if (kind === knownHeader.contentLength || kind === knownHeader.transferEncoding) return options.reframed === true;
+      if (isHopByHop(kind) || kind === knownHeader.altSvc) return true;
       return connectionTokens.length > 0 && connectionTokens.includes(lines.name(line).toLowerCase());
     },
     insert: [{ line: lines.count, pieces: added }],

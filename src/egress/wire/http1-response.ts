@@ -39,6 +39,8 @@ export function parseResponseHead(
   if (connectionTokens.includes('content-length') || connectionTokens.includes('transfer-encoding')) {
     return badResponse('framing field named in Connection (RFC 9110 section 7.6.1)');
   }
+  // RFC 9110 8.6, RFC 9112 6.1: a server MUST NOT announce content in a 1xx. Clients have read it as the final response.
+  if (status < 200 && hasStrayContent(fields, status)) return badResponse('1xx with content (RFC 9110 section 15.2)');
   const framing = judgeFraming(fields, status, method);
   return {
     lines,
@@ -48,7 +50,11 @@ export function parseResponseHead(
     framing,
     keepAlive: persists(fields, minorVersion) && framing.kind !== 'close' && !hasStrayContent(fields, status),
     interim: status < 200 && status !== 101,
-    upgrade: status === 101 && upgrade !== null ? (listItems(upgrade)[0] ?? null) : null,
+    // RFC 6455 4.1: without "Upgrade" in its Connection, "the client MUST _Fail the WebSocket Connection_".
+    upgrade:
+      status === 101 && upgrade !== null && connectionTokens.includes('upgrade')
+        ? (listItems(upgrade)[0] ?? null)
+        : null,
     connectionTokens,
   };
 }

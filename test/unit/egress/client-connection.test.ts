@@ -28,7 +28,7 @@ function makeContext(): EgressContext {
   const control = new ControlLink(() => undefined);
   return {
     control,
-    registry: new SandboxRegistry(control, { valueTtlMs: 1000 }),
+    registry: new SandboxRegistry(control, { scrub: true, valueTtlMs: 1000 }),
     contexts: new LeafContexts(control),
     pool: new UpstreamPool({ secureContext: createSecureContext(), connectTo: [] }),
     guard: makeAddressGuard([]),
@@ -63,7 +63,7 @@ async function serve(): Promise<{
 
 test('a slow reader gets all of an answer that is the last of its connection', async () => {
   const { context, connection, client, accepted } = await serve();
-  connection.write(Buffer.alloc(much), { lent: false });
+  connection.write(Buffer.alloc(much));
   connection.close();
   context.connections.sweep(Date.now() + 30_000);
   assert.equal(accepted.destroyed, false);
@@ -74,7 +74,7 @@ test('a slow reader gets all of an answer that is the last of its connection', a
 
 test('a client that keeps its side open after the last answer is let go soon', async () => {
   const { context, connection, accepted } = await serve();
-  connection.write(Buffer.from('the end'), { lent: false });
+  connection.write(Buffer.from('the end'));
   const finished = once(accepted, 'finish');
   connection.close();
   await finished;

@@ -1,0 +1,108 @@
+import type { AnswerWriter, ContentLength } from './request-source.ts';
+import { BodyScrubber } from './scrub/body-scrubber.ts';
+import type { BodyHandler } from './scrub/body-scrubber.ts';
+import { planBody, scrubHead } from './scrub/heads.ts';
+import type { BodyPlan } from './scrub/heads.ts';
+import type { Scrub } from './scrub/scrub.ts';
+import type { ResponseHead } from './wire/head.ts';
+import { knownHeader } from './wire/known-headers.ts';
+
+/** What the relay of an answer is told. */
+export interface ContentOwner {
+  /** After `push` answered false: more may be pushed. */
+  contentDrained(): void;
+  /** All of it is written. */
+  contentEnded(): void;
+  /** Its coding cannot be undone: what was written is all there will be. */
+  contentBroken(reason: string): void;
+}
+
+/** An answer that does not go through as the bytes that it is: framed anew, and without the values of `scrub`. */
+export class ContentAnswer implements BodyHandler {
+  readonly length: ContentLength;
+  readonly #writer: AnswerWriter;
+  readonly #owner: ContentOwner;
+  readonly #scrub: Scrub | null;
+  readonly #body: BodyScrubber | null;
+  #trailers: Buffer | null = null;
+
+  /** `plan`: what is done with the content, where values are looked for. */
+  constructor(
+    parts: { writer: AnswerWriter; owner: ContentOwner },
+    head: ResponseHead,
+    scrubbing: { scrub: Scrub; plan: BodyPlan } | null,
+  ) {
+    this.#writer = parts.writer;
+    this.#owner = parts.owner;
+    this.#scrub = scrubbing?.scrub ?? null;
+    this.length = lengthOf(head, scrubbing?.plan ?? null);
+    this.#body =
+      scrubbing === null || this.length === 'none'
+        ? null
+        : new BodyScrubber(
+            scrubbing.scrub.stream({ keepLength: this.length === 'announced' }),
+            scrubbing.plan.codings,
+            this,
+          );
+  }
+
+  head(head: ResponseHead, closes: boolean): void {
+    this.#writer.head(head, { content: this.length, closes });
+  }
+
+  /** Takes content, lent for the call. False: wait for `contentDrained`. */
+  push(part: Buffer): boolean {
+    return this.#body === null ? this.#writer.content(part) : this.#body.push(part);
+  }
+
+  /** The client takes more. */
+  resume(): void {
+    if (this.#body === null) this.#owner.contentDrained();
+    else this.#body.resume();
+  }
+
+  end(trailers: Buffer | null): void {
+    this.#trailers = trailers === null || this.#scrub === null ? trailers : scrubHead(this.#scrub, trailers);
+    if (this.#body === null) this.onEnd();
+    else this.#body.end();
+  }
+
+  destroy(): void {
+    this.#body?.destroy();
+  }
+
+  onData(bytes: Buffer): boolean {
+    return this.#writer.content(bytes);
+  }
+
+  onDrain(): void {
+    this.#owner.contentDrained();
+  }
+
+  onEnd(): void {
+    this.#writer.end(this.#trailers);
+    this.#owner.contentEnded();
+  }
+
+  onError(reason: string): void {
+    this.#owner.contentBroken(reason);
+  }
+}
+
+/** How the length of the content is told to the client. */
+function lengthOf({ framing }: ResponseHead, plan: BodyPlan | null): ContentLength {
+  if (framing.kind === 'none') return 'none';
+  if (framing.kind !== 'length') return 'open';
+  return framing.length === 0 || plan?.dropsLength !== true ? 'announced' : 'open';
+}
+
+/** What is done with an answer's content; a text says why it is refused. */
+export function planContent(scrub: Scrub, { status, framing, lines }: ResponseHead): BodyPlan | string {
+  let contentEncoding: string | null = null;
+  for (let line = 0; line < lines.count; line++) {
+    if (lines.kinds[line] !== knownHeader.contentEncoding) continue;
+    contentEncoding = contentEncoding === null ? lines.value(line) : `${contentEncoding}, ${lines.value(line)}`;
+  }
+  const hasContent = framing.kind !== 'none' && !(framing.kind === 'length' && framing.length === 0);
+  return planBody(scrub, { status, hasContent, hasLength: framing.kind === 'length', contentEncoding });
+}

@@ -1,0 +1,42 @@
+import { Buffer } from 'node:buffer';
+import type { AnswerWriter, ContentLength, RequestSource } from './request-source.ts';
+import { buildResponseHead } from './wire/forward-response.ts';
+import type { ResponseHead } from './wire/head.ts';
+
+const lastChunk = Buffer.from('0\r\n\r\n', 'latin1');
+
+/** An answer that is framed anew for a client of HTTP/1.1 (RFC 9112 section 7.1). */
+export class Http1Answer implements AnswerWriter {
+  readonly #client: Pick<RequestSource, 'write'>;
+  readonly #minorVersion: 0 | 1;
+  #chunked = false;
+
+  constructor(client: Pick<RequestSource, 'write'>, minorVersion: 0 | 1) {
+    this.#client = client;
+    this.#minorVersion = minorVersion;
+  }
+
+  head(head: ResponseHead, { content, closes }: { content: ContentLength; closes: boolean }): void {
+    this.#chunked = content === 'open' && this.#minorVersion === 1;
+    const isChunked = head.framing.kind === 'chunked';
+    const lines = this.#chunked && !isChunked ? ['Transfer-Encoding: chunked'] : [];
+    if (closes) lines.push('Connection: close');
+    this.#client.write(buildResponseHead(head, { lines, reframed: content === 'open' && !isChunked }));
+  }
+
+  content(bytes: Buffer): boolean {
+    if (!this.#chunked) return this.#client.write(bytes);
+    const size = `${bytes.length.toString(16)}\r\n`;
+    const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
+    chunk.write(size, 'latin1');
+    bytes.copy(chunk, size.length);
+    chunk.write('\r\n', size.length + bytes.length, 'latin1');
+    return this.#client.write(chunk);
+  }
+
+  end(trailers: Buffer | null): void {
+    if (!this.#chunked) return;
+    if (trailers === null) this.#client.write(lastChunk);
+    else this.#client.write(Buffer.concat([lastChunk.subarray(0, 3), trailers]));
+  }
+}

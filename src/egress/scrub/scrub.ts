@@ -1,0 +1,56 @@
+import { Matcher } from './matcher.ts';
+import { patternsOf } from './patterns.ts';
+import type { ScrubEntry } from './patterns.ts';
+import { ScrubStream } from './scrub-stream.ts';
+import type { ScrubStreamOptions } from './scrub-stream.ts';
+
+/** Shorter values are not looked for: too much would be taken for one of them. In bytes. */
+export const leastScrubbed = 8;
+
+/** What is put in place of the values of one sandbox at one host. Compiled once, used for every answer of that host. */
+export class Scrub {
+  /** Every stand-in is as long as its value: a stream that keeps the length then gives whole stand-ins back. */
+  readonly sameLength: boolean;
+  readonly #matcher: Matcher;
+
+  constructor(entries: readonly ScrubEntry[]) {
+    this.sameLength = entries.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
+    this.#matcher = new Matcher(entries.flatMap(patternsOf));
+  }
+
+  stream(options?: ScrubStreamOptions): ScrubStream {
+    return new ScrubStream(this.#matcher, options);
+  }
+
+  /** Whether `bytes[start, end)`, which are whole, hold none of the values. */
+  isClean(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+    return this.#matcher.find(bytes, start, { end, last: true }) === null;
+  }
+
+  /** `bytes`, which are whole, without the values: the same object where they hold none. */
+  bytes(bytes: Buffer, options?: ScrubStreamOptions): Buffer {
+    return this.isClean(bytes) ? bytes : this.#whole(bytes, options);
+  }
+
+  /** `text`, latin1 as header lines are, without the values. */
+  text(text: string): string {
+    const bytes = Buffer.from(text, 'latin1');
+    return this.isClean(bytes) ? text : this.#whole(bytes).toString('latin1');
+  }
+
+  #whole(bytes: Buffer, options?: ScrubStreamOptions): Buffer {
+    const stream = this.stream(options);
+    return Buffer.concat([stream.push(bytes), stream.end()]);
+  }
+
+  /** Overwrites what was compiled of the values. Streams made of it throw at their next push. */
+  wipe(): void {
+    this.#matcher.wipe();
+  }
+}
+
+/** Null: there is nothing to look for, since no value is long enough. */
+export function compileScrub(entries: readonly ScrubEntry[]): Scrub | null {
+  const long = entries.filter(({ value }) => value.length >= leastScrubbed);
+  return long.length === 0 ? null : new Scrub(long);
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { after, before, describe, it } from 'node:test';
+import { startEgressRig } from '../support/egress-rig.ts';
+import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import type { RawConnection, RawResponse } from '../support/proxy-client.ts';
+import { chunked, headOnly, sized } from '../support/replies.ts';
+import type { Reply } from '../support/replies.ts';
+
+/**
+ * Row 2: the upstream gives the real value back, in any place and form. The sandbox gets its stand-in there, or a refusal
+ * where nobody can tell what the content holds; never the value. Through the real server; `test/unit/egress/scrub/` has
+ * every encoding at every split.
+ */
+const host = 'api.example.com';
+const unbound = 'plain.example.com';
+/** As long as its stand-in, and of another length. */
+const values = {
+  SAME: 'sk-real-0123456789abcdefghijklmnopqrstu',
+  OTHER: 'a-much-longer-real-value/with+signs=&"quotes"',
+};
+let rig: EgressRig;
+let sandbox: RigSandbox;
+let connection: RawConnection;
+
+before(async () => {
+  rig = await startEgressRig({ names: [host, unbound] });
+  for (const [name, value] of Object.entries(values)) {
+    await rig.secret({
+      name,
+      value,
+      auth: { type: 'custom', headers: { [`x-${name}`]: '{{ value }}' } },
+      hosts: [host],
+    });
+  }
+  sandbox = await rig.sandbox({ SAME: 'SAME', OTHER: 'OTHER' });
+  connection = await sandbox.connect(host);
+});
+after(async () => {
+  connection?.close();
+  await rig?.stop();
+});
+
+let count = 0;
+
+/** What the sandbox gets for a request without a credential, when the upstream answers so. */
+async function get(reply: Reply, lines: string[] = [], method = 'GET'): Promise<RawResponse> {
+  const path = `/${++count}`;
+  rig.answer(path, () => reply);
+  connection.send([`${method} ${path} HTTP/1.1`, `Host: ${host}`, ...lines, '', ''].join('\r\n'));
+  return await connection.response(method);
+}
+
+function assertClean(response: RawResponse, text = response.body.content.toString('latin1')): void {
+  const all = response.head.bytes.toString('latin1') + text;
+  for (const value of Object.values(values)) {
+    assert.ok(!all.includes(value), `the value is in ${all}`);
+    assert.ok(!all.includes(Buffer.from(value).toString('base64').slice(0, 20)), `base64 of the value is in ${all}`);
+  }
+}
+
+for (const [key, value] of Object.entries(values)) {
+  describe(`a value ${key === 'SAME' ? 'as long as its stand-in' : 'of another length'}`, () => {
+    it('in the reason, in a header and in the body of an answer is the stand-in', async () => {
+      const bytes = `HTTP/1.1 200 ${value}\r\nX-Echo: <${value}>\r\nContent-Length: ${value.length}\r\n\r\n${value}`;
+      const response = await get({ bytes: [bytes] });
+      assertClean(response);
+      assert.equal(response.head.startLine, `HTTP/1.1 200 ${sandbox.standIn(key)}`);
+      assert.equal(response.header('x-echo'), `<${sandbox.standIn(key)}>`);
+      assert.equal(response.body.content.toString(), sandbox.standIn(key));
+    });
+
+    it('split over two writes and chunks at each of its bytes is the stand-in', async () => {
+      const json = `{"key":"${value}","n":1}`;
+      const wanted = `{"key":"${sandbox.standIn(key)}","n":1}`;
+      for (let at = 1; at < json.length; at++) {
+        const parts = [json.slice(0, at), json.slice(at)];
+        const asChunks = await get(chunked(parts));
+        assert.equal(asChunks.body.content.toString(), wanted, `chunks split at ${at}`);
+        const head = `HTTP/1.1 200 OK\r\nContent-Length: ${json.length}\r\n\r\n`;
+        const asWrites = await get({ bytes: [head, ...parts] });
+        assert.equal(asWrites.body.content.toString(), wanted, `writes split at ${at}`);
+      }
+    });
+
+    for (const [coding, encode, decode] of [
+      ['gzip', gzipSync, gunzipSync],
+      ['deflate', deflateSync, inflateSync],
+      ['br', brotliCompressSync, brotliDecompressSync],
+      ['zstd', zstdCompressSync, zstdDecompressSync],
+    ] as const) {
+      it(`in content that is coded with ${coding} is the stand-in, coded the same way`, async () => {
+        const content = encode(Buffer.from(`<a href="?key=${value}">${'x'.repeat(5000)}</a>`));
+        const response = await get(sized(200, content, { 'Content-Encoding': coding }));
+        assert.equal(response.header('content-encoding'), coding);
+        const text = decode(response.body.content).toString('latin1');
+        assertClean(response, text);
+        assert.ok(text.includes(sandbox.standIn(key)));
+        assert.ok(text.endsWith(`${'x'.repeat(5000)}</a>`));
+      });
+    }
+
+    it('in base64, in percent escapes, in JSON escapes and in hexadecimal is the stand-in in the same', async () => {
+      const standIn = sandbox.standIn(key);
+      const spellings: ((text: string) => string)[] = [
+        (text) => Buffer.from(`user:${text}`).toString('base64'),
+        (text) => Buffer.from(text).toString('hex'),
+        (text) => [...text].map((each) => `%${each.charCodeAt(0).toString(16)}`).join(''),
+        (text) => [...text].map((each) => `\\u00${each.charCodeAt(0).toString(16)}`).join(''),
+      ];
+      for (const spell of spellings) {
+        const response = await get(chunked([`before ${spell(value)} after`]));
+        assert.equal(response.body.content.toString().toLowerCase(), `before ${spell(standIn)} after`.toLowerCase());
+      }
+    });
+
+    it('in a trailer is the stand-in', async () => {
+      const response = await get(chunked(['x'], { trailers: { 'X-Echo': value } }));
+      assert.deepEqual(response.body.trailers, [['X-Echo', sandbox.standIn(key)]]);
+    });
+
+    it('in the answer to HEAD, in 304 and in an interim answer is the stand-in', async () => {
+      const head = await get(headOnly(200, { 'Content-Length': '5', 'X-Echo': value }), [], 'HEAD');
+      assert.equal(head.header('x-echo'), sandbox.standIn(key));
+      const unchanged = await get(headOnly(304, { ETag: `"${value}"` }));
+      assert.equal(unchanged.header('etag'), `"${sandbox.standIn(key)}"`);
+      const early = await get({
+        bytes: [`HTTP/1.1 103 Early Hints\r\nLink: <${value}>\r\n\r\n`, 'HTTP/1.1 204 No Content\r\n\r\n'],
+      });
+      assert.equal(early.header('link'), `<${sandbox.standIn(key)}>`);
+      assert.equal((await connection.response()).status, 204);
+    });
+  });
+}
+
+describe('what cannot be searched', () => {
+  it('is refused: a coding that is not known, and a part of the content', async () => {
+    const replies = [
+      sized(200, `?${values.SAME}`, { 'Content-Encoding': 'compress' }),
+      sized(200, `?${values.SAME}`, { 'Content-Encoding': 'gzip, x-unknown' }),
+      sized(206, values.SAME.slice(3), { 'Content-Range': 'bytes 3-38/39' }),
+    ];
+    for (const reply of replies) {
+      connection = await sandbox.connect(host);
+      const response = await get(reply);
+      assert.deepEqual([response.status, response.header('x-standin-error')], [502, 'response_unreadable']);
+      assertClean(response);
+    }
+    connection = await sandbox.connect(host);
+  });
+
+  it('is not asked for: codings, ranges and WebSocket extensions go from the request, where they are for a bound host', async () => {
+    const asked = ['Accept-Encoding: gzip, compress', 'Range: bytes=3-', 'If-Range: "a"'];
+    await get(sized(200), asked);
+    const [bound] = rig.requestsFor(`/${count}`);
+    const names = bound?.head.headers.map(([name, value]) => `${name}: ${value}`);
+    assert.deepEqual(names, [`Host: ${host}`, 'Accept-Encoding: gzip']);
+    const other = await sandbox.connect(unbound);
+    other.send(`GET /plain HTTP/1.1\r\nHost: ${unbound}\r\n${asked.join('\r\n')}\r\n\r\n`);
+    assert.equal((await other.response()).status, 200);
+    other.close();
+    const [plain] = rig.requestsFor('/plain');
+    assert.deepEqual(
+      plain?.head.headers.map(([name, value]) => `${name}: ${value}`),
+      [`Host: ${unbound}`, ...asked],
+    );
+  });
+
+  it('ends in a cut connection where it turns out to be broken on the way', async () => {
+    const whole = gzipSync(Buffer.from('x'.repeat(100_000)));
+    const broken = Buffer.concat([whole.subarray(0, whole.length - 30), Buffer.alloc(30, 0xff)]);
+    await assert.rejects(get(sized(200, broken, { 'Content-Encoding': 'gzip' })));
+    connection = await sandbox.connect(host);
+  });
+});
+
+describe('a host that no secret names', () => {
+  it('answers to the byte, whatever its content looks like', async () => {
+    const other = await sandbox.connect(unbound);
+    const content = gzipSync(Buffer.from(values.SAME));
+    rig.answer('/bytes', () => sized(200, content, { 'Content-Encoding': 'gzip', 'X-Echo': values.SAME }));
+    other.send(`GET /bytes HTTP/1.1\r\nHost: ${unbound}\r\n\r\n`);
+    const response = await other.response();
+    other.close();
+    assert.ok(response.body.content.equals(content));
+    assert.equal(response.header('x-echo'), values.SAME);
+  });
+});
