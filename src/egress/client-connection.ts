@@ -1,18 +1,18 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { parseAuthority } from '../net/hostname.ts';
-import type { Authority } from '../net/hostname.ts';
+import { destinationOf, recordClosed } from './connection-origin.ts';
+import type { ConnectionOrigin } from './connection-origin.ts';
 import type { EgressContext } from './context.ts';
 import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
 import { Http1Answer } from './http1-answer.ts';
 import { LentWriter } from './lent-writer.ts';
 import { recordConnection } from './recorder.ts';
-import { refusal, refusalResponse } from './refusals.ts';
-import type { Refusal, RefusalCode } from './refusals.ts';
+import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
 import { hostDenied, sandboxGone } from './request-judge.ts';
 import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
-import { resolveDestination } from './target.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
 import { findHeadEnd } from './wire/head-end.ts';
@@ -21,31 +21,12 @@ import type { RequestHead, ResponseHead } from './wire/head.ts';
 import { parseRequestHead } from './wire/http1-request.ts';
 import { WireError } from './wire/wire-error.ts';
 
-/** What is known of a connection before its first request. */
-export interface ConnectionOrigin {
-  /** `proxy`: requests name their host themselves. `origin`: the connection is to one host. */
-  readonly mode: 'proxy' | 'origin';
-  /** Null: each request says who it is by `Proxy-Authorization`. */
-  readonly sandboxId: string | null;
-  readonly connect: Authority | null;
-  readonly dialled: { readonly address: string; readonly port: number; readonly name: string | null } | null;
-  readonly tls: { readonly serverName: string | null } | null;
-}
-
 const idleLimitMs = 120_000;
 const headLimitMs = 30_000;
 /** Bytes of following requests that are held while one is under way. */
 const maxHeld = 64 * 1024;
 /** After the last answer the client's remaining bytes are read and thrown away this long, so that it can read ours. */
 const lingerMs = 2_000;
-
-/** What a request is refused as that could not be read, by the status of its WireError; any other is `bad_request`. */
-const unreadCodes: Partial<Record<number, RefusalCode>> = {
-  405: 'method_not_allowed',
-  417: 'expectation_failed',
-  431: 'head_too_large',
-  505: 'http_version_not_supported',
-};
 
 /** One client's HTTP/1.1 connection: reads heads, and has one exchange after the other. */
 export class ClientConnection implements RequestSource {
@@ -78,10 +59,9 @@ export class ClientConnection implements RequestSource {
     this.context = context;
     this.socket = socket;
     this.origin = origin;
-    const arrival = arrivalOf(origin);
-    const destination = arrival === null ? null : resolveDestination(arrival);
-    this.destination = destination === null || 'refused' in destination ? null : destination;
-    this.misdirected = destination !== null && 'refused' in destination ? destination : null;
+    const { destination, misdirected } = destinationOf(origin);
+    this.destination = destination;
+    this.misdirected = misdirected;
     this.#writer = origin.tls === null ? null : new LentWriter(socket, this.#onDrain);
     context.connections.add(this);
     socket.on('data', this.#onData);
@@ -230,7 +210,7 @@ export class ClientConnection implements RequestSource {
   }
 
   #refuseUnread(error: WireError): void {
-    this.#answer(refusal(unreadCodes[error.status] ?? 'bad_request', error.reason, error.status));
+    this.#answer(unreadRefusal(error));
   }
 
   #answer(refused: Refusal): void {
@@ -306,17 +286,7 @@ export class ClientConnection implements RequestSource {
     this.#writer?.release();
     this.#exchange?.clientClosed();
     this.#exchange = null;
-    if (this.destination === null || this.shared.dialled === null) return;
-    const { address, entry } = this.shared.dialled;
-    recordConnection(this.context, entry.snapshot, {
-      host: this.destination.host,
-      dstIp: address,
-      dstPort: this.destination.port,
-      verdict: 'allowed',
-      matchRule: entry.rules.network.judgeHost(this.destination.host).rule,
-      bytesSent: this.socket.bytesRead,
-      bytesRecv: this.socket.bytesWritten,
-    });
+    recordClosed(this.context, this.socket, this);
   };
 
   #detach(): void {
@@ -340,12 +310,4 @@ export class ClientConnection implements RequestSource {
   destroy(): void {
     this.socket.destroy();
   }
-}
-
-function arrivalOf(origin: ConnectionOrigin): Parameters<typeof resolveDestination>[0] | null {
-  if (origin.mode === 'proxy') return null;
-  const tls = { tls: origin.tls !== null, sni: origin.tls?.serverName ?? null };
-  if (origin.connect !== null) return { kind: 'connect', authority: origin.connect, ...tls };
-  if (origin.dialled !== null) return { kind: 'namespace', ...origin.dialled, ...tls };
-  return null;
 }

@@ -1,3 +1,5 @@
+import type { WireError } from './wire/wire-error.ts';
+
 /**
  * Every way in which the proxy itself answers, with the status it gives. The code travels in `X-Standin-Error`, in the
  * JSON error envelope and in the audit row.
@@ -39,6 +41,19 @@ export function refusal(code: RefusalCode, message: string, status: number = ref
   return { code, status, message };
 }
 
+/** What a request is refused as that could not be read, by the status of its WireError; any other is `bad_request`. */
+const unreadCodes: Partial<Record<number, RefusalCode>> = {
+  405: 'method_not_allowed',
+  417: 'expectation_failed',
+  431: 'head_too_large',
+  505: 'http_version_not_supported',
+};
+
+/** For a request that could not be read. */
+export function unreadRefusal({ status, reason }: WireError): Refusal {
+  return refusal(unreadCodes[status] ?? 'bad_request', reason, status);
+}
+
 const reasons: Record<number, string> = {
   400: 'Bad Request',
   403: 'Forbidden',
@@ -57,20 +72,27 @@ const reasons: Record<number, string> = {
   505: 'HTTP Version Not Supported',
 };
 
-/** The whole response to a refused request, ready to write. */
-export function refusalResponse(refused: Refusal, options: { keepAlive: boolean; head?: boolean }): Buffer {
+/** The response to a refused request: its fields, in the order in which they are written, and its content. */
+export function refusalAnswer(refused: Refusal): { fields: [name: string, value: string][]; body: string } {
   const body = `${JSON.stringify({ error: { code: refused.code, message: refused.message } })}\n`;
-  const lines = [
-    `HTTP/1.1 ${refused.status} ${reasons[refused.status] ?? 'Refused'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Standin-Error: ${refused.code}`,
-    'Cache-Control: no-store',
+  const fields: [string, string][] = [
+    ['Content-Type', 'application/json'],
+    ['Content-Length', String(Buffer.byteLength(body))],
+    ['X-Standin-Error', refused.code],
+    ['Cache-Control', 'no-store'],
   ];
   // RFC 9110 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
-  if (refused.status === 405) lines.push('Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-  if (refused.code === 'proxy_auth_required') lines.push('Proxy-Authenticate: Basic realm="standin"');
-  if (refused.code === 'rate_limited') lines.push('Retry-After: 10');
-  lines.push(options.keepAlive ? 'Connection: keep-alive' : 'Connection: close');
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${options.head === true ? '' : body}`, 'utf8');
+  if (refused.status === 405) fields.push(['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']);
+  if (refused.code === 'proxy_auth_required') fields.push(['Proxy-Authenticate', 'Basic realm="standin"']);
+  if (refused.code === 'rate_limited') fields.push(['Retry-After', '10']);
+  return { fields, body };
+}
+
+/** The same for HTTP/1.1, ready to write. */
+export function refusalResponse(refused: Refusal, options: { keepAlive: boolean; head?: boolean }): Buffer {
+  const { fields, body } = refusalAnswer(refused);
+  fields.push(['Connection', options.keepAlive ? 'keep-alive' : 'close']);
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const statusLine = `HTTP/1.1 ${refused.status} ${reasons[refused.status] ?? 'Refused'}\r\n`;
+  return Buffer.from(`${statusLine}${lines}\r\n${options.head === true ? '' : body}`, 'utf8');
 }

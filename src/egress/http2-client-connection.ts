@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { destinationOf, recordClosed } from './connection-origin.ts';
+import type { ConnectionOrigin } from './connection-origin.ts';
+import type { EgressContext, TrackedConnection } from './context.ts';
+import { Http2Request, refusalFields } from './http2-request.ts';
+import { LentWriter } from './lent-writer.ts';
+import { unreadRefusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import type { SharedRoute } from './request-source.ts';
+import type { Destination, Refused } from './target.ts';
+import type { ConnectionHandler } from './wire/http2/connection-handler.ts';
+import { Http2Connection } from './wire/http2/connection.ts';
+import { requestHead } from './wire/http2/request-head.ts';
+import type { RequestFields } from './wire/http2/request-fields.ts';
+import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
+import { WireError } from './wire/wire-error.ts';
+
+const idleLimitMs = 120_000;
+const lingerMs = 2_000;
+
+/** One client's connection in HTTP/2: many requests at once, each an exchange of its own. */
+export class Http2ClientConnection implements ConnectionHandler, TrackedConnection {
+  readonly context: EgressContext;
+  readonly origin: ConnectionOrigin;
+  readonly destination: Destination | null;
+  readonly misdirected: Refused | null;
+  readonly shared: SharedRoute = { route: null, dialled: null };
+  readonly http2: Http2Connection;
+  deadline = Date.now() + idleLimitMs;
+  readonly #socket: Socket;
+  readonly #writer: LentWriter;
+  #flushing = false;
+  #paused = false;
+  #closing = false;
+
+  /** Serves the connection until it closes. */
+  static serve(context: EgressContext, socket: Socket, origin: ConnectionOrigin): Http2ClientConnection {
+    return new Http2ClientConnection(context, socket, origin);
+  }
+
+  private constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
+    this.context = context;
+    this.origin = origin;
+    this.#socket = socket;
+    const { destination, misdirected } = destinationOf(origin);
+    this.destination = destination;
+    this.misdirected = misdirected;
+    this.#writer = new LentWriter(socket, () => this.#drained());
+    this.http2 = new Http2Connection({ role: 'server', handler: this });
+    context.connections.add(this);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => this.#close());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#closed());
+    this.onOutput();
+    socket.resume();
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get sandboxId(): string | null {
+    return this.origin.sandboxId;
+  }
+
+  onRequest(stream: Http2Stream, request: RequestFields, endStream: boolean): StreamHandler {
+    this.deadline = Number.POSITIVE_INFINITY;
+    const webSocketKey = request.protocol === null ? '' : randomBytes(16).toString('base64');
+    const scheme = this.origin.tls === null ? 'http' : 'https';
+    const head = requestHead(request, { endStream, scheme, webSocketKey });
+    if (head instanceof WireError) {
+      this.onMalformed(stream, head);
+      return unheard;
+    }
+    const source = new Http2Request(this, stream, head);
+    // Its first event may be that it was reset.
+    stream.handler = source;
+    source.begin();
+    return source;
+  }
+
+  onMalformed(stream: Http2Stream, error: WireError): void {
+    this.refuse(stream, unreadRefusal(error), { head: false });
+  }
+
+  /** The proxy's own answer. */
+  refuse(stream: Http2Stream, refused: Refusal, { head }: { head: boolean }): void {
+    const { fields, body } = refusalFields(refused);
+    this.http2.respond(stream, fields, head);
+    if (!head) this.http2.sendData(stream, body, true);
+  }
+
+  onOutput(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    this.http2.flush((bytes) => this.#writer.write(bytes));
+    this.#regulate();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#closing) return;
+    if (this.http2.receive(chunk) === null) this.#regulate();
+  }
+
+  /** A client that does not read what it makes us say is not read either. */
+  #regulate(): void {
+    const wants = this.http2.wantsInput;
+    if (wants === !this.#paused) return;
+    this.#paused = !wants;
+    if (wants) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #drained(): void {
+    this.http2.drained();
+  }
+
+  onReady(): void {}
+
+  onGoaway(): void {}
+
+  onPong(): void {}
+
+  onIdle(): void {
+    if (this.#closing || this.context.connections.draining) this.#close();
+    else this.deadline = this.context.connections.now + idleLimitMs;
+  }
+
+  onFault(): void {
+    this.#close();
+  }
+
+  /** What is to be said is written, then the connection ends. */
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#flush();
+    this.deadline = Date.now() + idleLimitMs;
+    this.#writer.finish();
+    this.#socket.end(() => (this.deadline = Date.now() + lingerMs));
+    this.#socket.resume();
+  }
+
+  #closed(): void {
+    this.#closing = true;
+    this.context.connections.delete(this);
+    this.#writer.release();
+    this.http2.end('the connection is closed');
+    recordClosed(this.context, this.#socket, this);
+  }
+
+  expire(): void {
+    if (this.http2.openStreams === 0 && !this.#closing) {
+      this.http2.shutdown();
+      this.#close();
+    } else {
+      this.#socket.destroy();
+    }
+  }
+
+  drain(): void {
+    this.http2.shutdown();
+    this.#flush();
+    if (this.http2.openStreams === 0) this.#close();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Of a stream that has been answered already. */
+const unheard: StreamHandler = {
+  onInterim: () => undefined,
+  onResponse: () => undefined,
+  onData: () => undefined,
+  onTrailers: () => undefined,
+  onWritable: () => undefined,
+  onReset: () => undefined,
+};

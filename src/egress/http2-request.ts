@@ -1,0 +1,230 @@
+import { Buffer } from 'node:buffer';
+import type { EgressContext } from './context.ts';
+import { Exchange } from './exchange.ts';
+import type { Http2ClientConnection } from './http2-client-connection.ts';
+import { refusalAnswer } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import type { AnswerWriter, ContentLength, RequestSource, SharedRoute } from './request-source.ts';
+import type { Destination, Refused } from './target.ts';
+import type { RequestHead, ResponseHead } from './wire/head.ts';
+import { trailerSection } from './wire/http2/field-lines.ts';
+import { outgoingField } from './wire/http2/header-field.ts';
+import type { HeaderField } from './wire/http2/header-field.ts';
+import { responseFields, statusField, trailerFields } from './wire/http2/outgoing-fields.ts';
+import { errorCode } from './wire/http2/protocol.ts';
+import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
+import { knownHeader } from './wire/known-headers.ts';
+import { trailerLines } from './wire/trailers.ts';
+import { WireError } from './wire/wire-error.ts';
+
+const nothing = Buffer.alloc(0);
+const lastChunk = Buffer.from('0\r\n', 'latin1');
+const emptyLine = Buffer.from('\r\n', 'latin1');
+
+/**
+ * One request of a client of HTTP/2 (RFC 9113), as the exchange knows one of HTTP/1.1: its content comes framed as its head
+ * says, and its answer goes out as frames.
+ */
+export class Http2Request implements RequestSource, StreamHandler, AnswerWriter {
+  readonly passesBytes = false;
+  deadline = Number.POSITIVE_INFINITY;
+  readonly #connection: Http2ClientConnection;
+  readonly #stream: Http2Stream;
+  readonly #head: RequestHead;
+  readonly #exchange: Exchange;
+  #paused = false;
+  /** Content that was handed on while the upstream took no more. */
+  #unconsumed = 0;
+  /** The end of the answer has been sent. */
+  #ended = false;
+
+  constructor(connection: Http2ClientConnection, stream: Http2Stream, head: RequestHead) {
+    this.#connection = connection;
+    this.#stream = stream;
+    this.#head = head;
+    this.#exchange = new Exchange(this, head);
+    connection.context.connections.add(this);
+  }
+
+  /** Called once, after the stream knows its handler. */
+  begin(): void {
+    this.#exchange.begin(nothing, 0);
+  }
+
+  get context(): EgressContext {
+    return this.#connection.context;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  get sandboxId(): string | null {
+    return this.#connection.sandboxId;
+  }
+
+  get destination(): Destination | null {
+    return this.#connection.destination;
+  }
+
+  get misdirected(): Refused | null {
+    return this.#connection.misdirected;
+  }
+
+  get shared(): SharedRoute {
+    return this.#connection.shared;
+  }
+
+  onInterim(): void {}
+
+  onResponse(): void {}
+
+  onData(stream: Http2Stream, bytes: Buffer, endStream: boolean): void {
+    if (bytes.length > 0) {
+      this.#take(bytes);
+      if (this.#paused) this.#unconsumed += bytes.length;
+      else this.#connection.http2.consume(stream, bytes.length);
+    }
+    if (endStream) this.#takeEnd(null);
+  }
+
+  onTrailers(_stream: Http2Stream, fields: readonly HeaderField[]): void {
+    this.#takeEnd(trailerSection(fields));
+  }
+
+  /** What was lent is copied: the upstream's socket may keep it. */
+  #take(bytes: Buffer): void {
+    if (this.#exchange.switched) {
+      this.#exchange.takeSwitched(Buffer.from(bytes));
+    } else if (this.#exchange.wantsBody) {
+      const chunked = this.#head.framing.kind === 'chunked';
+      const size = chunked ? Buffer.from(`${bytes.length.toString(16)}\r\n`, 'latin1') : nothing;
+      this.#exchange.takeBody(Buffer.concat([size, bytes, chunked ? emptyLine : nothing]), 0);
+    }
+  }
+
+  #takeEnd(trailers: Buffer | null): void {
+    if (this.#exchange.switched) this.#exchange.clientEnded();
+    else if (this.#head.framing.kind === 'chunked' && this.#exchange.wantsBody) {
+      this.#exchange.takeBody(Buffer.concat([lastChunk, trailers ?? emptyLine]), 0);
+    }
+  }
+
+  onWritable(): void {
+    this.#exchange.clientDrained();
+  }
+
+  onReset(): void {
+    this.#over();
+    this.#exchange.clientClosed();
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#connection.http2.sendData(this.#stream, bytes, false);
+  }
+
+  interim(head: ResponseHead): void {
+    if (head.status !== 101) {
+      this.#connection.http2.interim(this.#stream, responseFields(head));
+      return;
+    }
+    // RFC 8441 5: "the HTTP/2 [...] uses [...] a 2xx"; what HTTP/1.1 proves with its key has no place here.
+    const fields = responseFields(head, {
+      drop: (line) =>
+        head.lines.isNamed(line, 'sec-websocket-accept') || head.lines.kinds[line] === knownHeader.upgrade,
+    });
+    fields[0] = statusField(200);
+    this.#connection.http2.respond(this.#stream, fields, false);
+  }
+
+  answer(): AnswerWriter {
+    return this;
+  }
+
+  head(head: ResponseHead, { content }: { content: ContentLength }): void {
+    const { kinds } = head.lines;
+    const fields = responseFields(
+      head,
+      content === 'open' ? { drop: (line) => kinds[line] === knownHeader.contentLength } : {},
+    );
+    this.#ended = content === 'none';
+    this.#connection.http2.respond(this.#stream, fields, this.#ended);
+  }
+
+  content(bytes: Buffer): boolean {
+    return this.#connection.http2.sendData(this.#stream, bytes, false);
+  }
+
+  end(trailers: Buffer | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const lines = trailers === null ? null : trailerLines(trailers);
+    if (lines === null || lines instanceof WireError || lines.count === 0) {
+      this.#connection.http2.sendData(this.#stream, nothing, true);
+    } else {
+      this.#connection.http2.sendTrailers(this.#stream, trailerFields(lines));
+    }
+  }
+
+  refuse(refused: Refusal, { head }: { head: boolean }): void {
+    this.#connection.refuse(this.#stream, refused, { head });
+    this.#ended = true;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    const count = this.#unconsumed;
+    this.#unconsumed = 0;
+    if (count > 0) this.#connection.http2.consume(this.#stream, count);
+  }
+
+  goOn(): void {
+    this.resume();
+  }
+
+  /** RFC 9113 8.1: an answer may be complete before the request is; then "NO_ERROR" says that the rest is not wanted. */
+  finish(): void {
+    this.#over();
+    if (!this.#ended) this.end(null);
+    if (!this.#stream.remoteEnded) this.#connection.http2.reset(this.#stream, errorCode.noError);
+  }
+
+  endWriting(): void {
+    this.end(null);
+  }
+
+  close(): void {
+    this.finish();
+  }
+
+  /** Cut off, as the client must see. */
+  destroy(): void {
+    this.#over();
+    this.#connection.http2.reset(this.#stream, errorCode.internalError);
+    this.#exchange.clientClosed();
+  }
+
+  expire(): void {
+    this.#exchange.expire();
+  }
+
+  drain(): void {}
+
+  #over(): void {
+    this.context.connections.delete(this);
+  }
+}
+
+/** The proxy's own answer as fields. */
+export function refusalFields(refused: Refusal): { fields: HeaderField[]; body: Buffer } {
+  const { fields, body } = refusalAnswer(refused);
+  return {
+    fields: [statusField(refused.status), ...fields.map(([name, value]) => outgoingField(name.toLowerCase(), value))],
+    body: Buffer.from(body, 'utf8'),
+  };
+}
