@@ -3,8 +3,8 @@ import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
 import { identify } from './identify.ts';
-import { outgoingRequest } from './outgoing-request.ts';
-import { recordConnection, recordRequest } from './recorder.ts';
+import { sendRequest } from './outgoing-request.ts';
+import { recordRequest } from './recorder.ts';
 import type { SandboxEntry } from './registry.ts';
 import type { RequestSource } from './request-source.ts';
 import { refusal } from './refusals.ts';
@@ -15,7 +15,8 @@ import type { RelayOutcome, RelayOwner } from './response-relay.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
 import { DialError } from './upstream.ts';
-import type { UpstreamConnection, UpstreamHandler, UpstreamTarget } from './upstream.ts';
+import type { UpstreamTarget } from './upstream.ts';
+import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
 import type { RequestHead } from './wire/head.ts';
 import { WireError } from './wire/wire-error.ts';
@@ -41,7 +42,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   readonly #body: BodyReader;
   readonly #started = Date.now();
   readonly #admission: Admission;
-  #upstream: UpstreamConnection | null = null;
+  #upstream: UpstreamLink | null = null;
   #relay: ResponseRelay | null = null;
   /** Content that came before there was anywhere to send it. */
   #heldBody: Buffer[] = [];
@@ -131,7 +132,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #sendBody(part: Buffer): void {
     if (this.#upstream !== null) {
       this.#touch();
-      if (!this.#upstream.socket.write(part)) this.#client.pause();
+      if (!this.#upstream.write(part)) this.#client.pause();
       return;
     }
     this.#heldBody.push(part);
@@ -179,7 +180,8 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
       known.tls === (target.scheme === 'https')
     )
       return known;
-    const fresh = upstreamTargetOf(entry, target, context.guard);
+    const prefers = this.#client.passesBytes ? 'http/1.1' : 'h2';
+    const fresh = upstreamTargetOf(entry, target, { guard: context.guard, prefers });
     shared.route = { entry, target: fresh };
     return fresh;
   }
@@ -197,27 +199,35 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     }
   }
 
-  #attach(connection: UpstreamConnection, values: readonly Secret[]): void {
+  #attach(link: UpstreamLink, values: readonly Secret[]): void {
     const { entry, target } = this.#admission;
     if (entry === null || target === null) return;
     const body = this.#heldBody.length < 2 ? this.#heldBody[0] : Buffer.concat(this.#heldBody);
-    const bytes = outgoingRequest(this.head, this.#admission, { path: target.path, values, body });
-    if (!Buffer.isBuffer(bytes)) {
-      connection.release(this.#client.context.pool.idleTimeoutMs);
-      if (bytes === 'wiped') this.#admission.again();
-      else this.refuse(bytes.refused);
-      return;
-    }
     this.#heldBody = [];
     this.#heldBytes = 0;
-    this.#upstream = connection;
-    this.#client.shared.dialled = { address: connection.address, entry };
-    connection.handler = this;
-    this.#relay = new ResponseRelay(this.#client, connection, this);
+    this.#upstream = link;
+    this.#client.shared.rows.reached(entry, target, link.address);
+    link.handler = this;
+    this.#relay = new ResponseRelay(this.#client, link, this);
     this.#touch();
     if (this.#body.done) this.#relay.requestSent();
-    if (connection.socket.write(bytes)) this.#client.resume();
-    else this.#client.pause();
+    const sent = sendRequest(link, { head: this.head, admission: this.#admission, target }, { values, body });
+    if (sent === true) this.#client.resume();
+    else if (sent === false) this.#client.pause();
+    else this.#unsent(link, sent, body);
+  }
+
+  /** The values changed or cannot be sent: the link goes back as it came. */
+  #unsent(link: UpstreamLink, why: Refused | 'wiped', body: Buffer | undefined): void {
+    this.#upstream = null;
+    this.#relay = null;
+    link.release(this.#client.context.pool.idleTimeoutMs);
+    if (why !== 'wiped') {
+      this.refuse(why.refused);
+      return;
+    }
+    if (body !== undefined) this.#heldBody = [body];
+    this.#admission.again();
   }
 
   onData(chunk: Buffer): void {
@@ -241,7 +251,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     const connection = this.#upstream;
     this.#upstream = null;
     // RFC 9112 9.3.1: a request on a connection that closed before any answer may be repeated where that is harmless.
-    const stale = connection !== null && connection.served > 0 && !begun;
+    const stale = connection !== null && connection.mayRepeat && !begun;
     if (stale && idempotent.has(this.head.method) && this.head.framing.kind === 'none') {
       this.#relay = null;
       this.#admission.open();
@@ -254,7 +264,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   /** After a switch of protocols: the client's bytes, as they come. */
   takeSwitched(bytes: Buffer): void {
     this.#touch();
-    if (this.#upstream?.socket.write(bytes) === false) this.#client.pause();
+    if (this.#upstream?.write(bytes) === false) this.#client.pause();
   }
 
   get switched(): boolean {
@@ -300,8 +310,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   #recordConnection(row: { matchRule: string | null; dstIp: string | null; verdict: 'blocked' | 'failed' }): void {
     const { entry, target } = this.#admission;
-    if (entry === null || target === null) return;
-    recordConnection(this.#client.context, entry.snapshot, { ...row, host: target.host, dstPort: target.port });
+    if (entry !== null && target !== null) this.#client.shared.rows.refused(entry, target, row);
   }
 
   /** Something broke off: answered where no answer has begun, otherwise the client sees a cut connection, as it must. */
@@ -371,6 +380,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #record(status: number, errorCode: string | null): void {
     const { entry, target, secretIds, foreign } = this.#admission;
     if (entry === null) return;
+    if (errorCode !== null) this.#client.shared.rows.answered(entry, target, errorCode);
     recordRequest(this.#client.context, entry.snapshot, {
       host: this.#host,
       ts: this.#started,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { destinationOf, recordClosed } from './connection-origin.ts';
+import { destinationOf, rowsOf } from './connection-origin.ts';
 import type { ConnectionOrigin } from './connection-origin.ts';
 import type { EgressContext, TrackedConnection } from './context.ts';
 import { Http2Request, refusalFields } from './http2-request.ts';
@@ -25,7 +25,7 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   readonly origin: ConnectionOrigin;
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
-  readonly shared: SharedRoute = { route: null, dialled: null };
+  readonly shared: SharedRoute;
   readonly http2: Http2Connection;
   deadline = Date.now() + idleLimitMs;
   readonly #socket: Socket;
@@ -43,6 +43,7 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
     this.context = context;
     this.origin = origin;
     this.#socket = socket;
+    this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
     this.misdirected = misdirected;
@@ -82,7 +83,9 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   }
 
   onMalformed(stream: Http2Stream, error: WireError): void {
-    this.refuse(stream, unreadRefusal(error), { head: false });
+    const refused = unreadRefusal(error);
+    this.shared.rows.unread(refused.code);
+    this.refuse(stream, refused, { head: false });
   }
 
   /** The proxy's own answer. */
@@ -153,7 +156,7 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
     this.context.connections.delete(this);
     this.#writer.release();
     this.http2.end('the connection is closed');
-    recordClosed(this.context, this.#socket, this);
+    this.shared.rows.close();
   }
 
   expire(): void {

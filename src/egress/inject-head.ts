@@ -2,11 +2,14 @@ import { Buffer } from 'node:buffer';
 import { foldHeaderName } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import { refusal } from './refusals.ts';
+import { narrowRequestField } from './scrub/heads.ts';
 import type { Refused } from './target.ts';
 import type { HeaderLines, RequestHead } from './wire/head.ts';
 import { rewriteHead } from './wire/head-writer.ts';
 import type { Insertion, Piece } from './wire/head-writer.ts';
-import { narrowRequestField } from './scrub/heads.ts';
+import { outgoingField, secretField } from './wire/http2/header-field.ts';
+import type { HeaderField } from './wire/http2/header-field.ts';
+import { requestFields } from './wire/http2/outgoing-fields.ts';
 import { isHopByHop, knownHeader } from './wire/known-headers.ts';
 
 export interface OutgoingRequest {
@@ -26,18 +29,79 @@ const keepsUpgrade: readonly Piece[] = ['Connection: Upgrade\r\n'];
 const none: readonly never[] = [];
 const unreserved = /[A-Za-z0-9\-._~]/;
 
+/** What is different in the head that goes upstream. */
+interface RequestEdit {
+  /** The target with the real values where stand-ins stood; null: as it was sent. */
+  target: readonly Piece[] | null;
+  drop: (line: number) => boolean;
+  insert: readonly WrittenField[];
+}
+
+/** A field to write where a line begins: what stands before and after the value is latin1. */
+interface WrittenField {
+  readonly line: number;
+  readonly name: string;
+  readonly pieces: readonly Piece[];
+}
+
 /**
  * The head that goes upstream: the client's, byte for byte, without the fields of its connection (RFC 9110 section
  * 7.6.1), and with every line of a header that a swapped rule owns gone, in all spellings, before the real one is
  * written where the stand-in's stood. A websocket handshake keeps its Upgrade. Refuses a value that holds control
  * characters. The result holds real values: it goes to the upstream and nowhere else.
  */
-export function buildRequestHead(
-  head: RequestHead,
-  { path, swaps, values, narrowed = false, body }: OutgoingRequest,
-): Buffer | Refused {
-  const { lines, connectionTokens, upgrade } = head;
+export function buildRequestHead(head: RequestHead, outgoing: OutgoingRequest): Buffer | Refused {
+  const edit = editRequest(head, outgoing);
+  if ('refused' in edit) return edit;
+  const { lines, upgrade } = head;
   const insert: Insertion[] = [];
+  for (const { line, name, pieces } of edit.insert) insert.push({ line, pieces: [name, ': ', ...pieces, '\r\n'] });
+  if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
+  const { target, drop } = edit;
+  return rewriteHead(lines, {
+    startLine: target === null ? undefined : [`${head.method} `, ...target, ` HTTP/1.${head.minorVersion}`],
+    drop: (line) => isConnectionField(head, line) || drop(line),
+    insert,
+    body: outgoing.body,
+  });
+}
+
+/** The same as the fields of HTTP/2 (RFC 9113 section 8.3.1); the real values are in no table of the connection. */
+export function buildRequestFields(
+  head: RequestHead,
+  outgoing: OutgoingRequest,
+  to: { scheme: 'http' | 'https'; authority: string },
+): HeaderField[] | Refused {
+  const edit = editRequest(head, outgoing);
+  if ('refused' in edit) return edit;
+  const path =
+    edit.target === null ? outgoingField(':path', outgoing.path) : secretField(':path', joinPieces(edit.target));
+  return requestFields(head, {
+    ...to,
+    path,
+    drop: edit.drop,
+    insert: edit.insert.map(({ line, name, pieces }) => ({
+      line,
+      fields: [secretField(name.toLowerCase(), joinPieces(pieces))],
+    })),
+  });
+}
+
+function joinPieces(pieces: readonly Piece[]): Buffer {
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)));
+}
+
+function isConnectionField({ lines, upgrade }: RequestHead, line: number): boolean {
+  const kind = lines.kinds[line] ?? knownHeader.other;
+  return isHopByHop(kind) && (kind !== knownHeader.upgrade || upgrade === null);
+}
+
+function editRequest(
+  head: RequestHead,
+  { path, swaps, values, narrowed = false }: OutgoingRequest,
+): RequestEdit | Refused {
+  const { lines, connectionTokens } = head;
+  const insert: WrittenField[] = [];
   const parameters: { offset: number; length: number; value: Buffer }[] = [];
   for (const [index, swap] of swaps.entries()) {
     const value = values[index];
@@ -51,33 +115,28 @@ export function buildRequestHead(
     if (swap.place === 'query') {
       parameters.push({ offset: swap.offset, length: swap.binding.standIn.length, value });
     } else if (swap.place === 'basic') {
-      insert.push({ line: swap.line, pieces: ['Authorization: Basic ', encodeBasic(swap, value), '\r\n'] });
+      insert.push({ line: swap.line, name: 'Authorization', pieces: ['Basic ', encodeBasic(swap, value)] });
     } else {
-      for (const written of swap.opening.written) {
-        const line = written.name === swap.slot.name ? swap.line : (lineOf(lines, written.name) ?? swap.line);
-        insert.push({ line, pieces: [written.head, value, written.tail] });
+      for (const { name, before, after } of swap.slot.set) {
+        const line = name === swap.slot.name ? swap.line : (lineOf(lines, name) ?? swap.line);
+        insert.push({ line, name, pieces: [before, value, after] });
       }
     }
   }
-  if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
   const named = namedFields(connectionTokens);
   const left = narrowed ? narrowLines(lines, insert) : none;
-  const isDropped = (line: number): boolean => {
-    const kind = lines.kinds[line] ?? knownHeader.other;
-    if (isHopByHop(kind)) return kind !== knownHeader.upgrade || upgrade === null;
-    for (const { opening } of swaps) if (isAnyOf(lines, line, opening.owned)) return true;
-    return isAnyOf(lines, line, named) || left.includes(line);
-  };
-  return rewriteHead(lines, {
-    startLine: parameters.length === 0 && path === head.target ? undefined : startLineOf(head, path, parameters),
-    drop: isDropped,
+  return {
+    target: parameters.length === 0 && path === head.target ? null : targetOf(path, parameters),
+    drop: (line) => {
+      for (const { opening } of swaps) if (isAnyOf(lines, line, opening.owned)) return true;
+      return isAnyOf(lines, line, named) || left.includes(line);
+    },
     insert,
-    body,
-  });
+  };
 }
 
 /** The lines that go, some of them for another that is inserted in their place. */
-function narrowLines(lines: HeaderLines, insert: Insertion[]): readonly number[] {
+function narrowLines(lines: HeaderLines, insert: WrittenField[]): readonly number[] {
   const left: number[] = [];
   for (let line = 0; line < lines.count; line++) {
     const kind = lines.kinds[line] ?? knownHeader.other;
@@ -86,7 +145,7 @@ function narrowLines(lines: HeaderLines, insert: Insertion[]): readonly number[]
     const narrow = narrowRequestField(lines.name(line).toLowerCase(), value);
     if (narrow === value) continue;
     left.push(line);
-    if (narrow !== null) insert.push({ line, pieces: [`${lines.name(line)}: ${narrow}\r\n`] });
+    if (narrow !== null) insert.push({ line, name: lines.name(line), pieces: [narrow] });
   }
   return left;
 }
@@ -98,18 +157,17 @@ function namedFields(connectionTokens: readonly string[]): readonly string[] {
   return connectionTokens.map(foldHeaderName);
 }
 
-function startLineOf(
-  { method, minorVersion }: RequestHead,
+function targetOf(
   path: string,
   parameters: readonly { offset: number; length: number; value: Buffer }[],
-): Piece[] {
-  const pieces: Piece[] = [`${method} `];
+): readonly Piece[] {
+  const pieces: Piece[] = [];
   let copied = 0;
   for (const { offset, length, value } of parameters.toSorted((a, b) => a.offset - b.offset)) {
     pieces.push(path.slice(copied, offset), percentEncode(value));
     copied = offset + length;
   }
-  pieces.push(path.slice(copied), ` HTTP/1.${minorVersion}`);
+  pieces.push(path.slice(copied));
   return pieces;
 }
 

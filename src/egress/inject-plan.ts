@@ -1,5 +1,7 @@
 import { hostMatches } from '../net/hostname.ts';
 import { findCores } from '../stand-in.ts';
+import { compileInterception } from './interception.ts';
+import type { CompiledInterception } from './interception.ts';
 import type { BindingSnapshot, SandboxSnapshot, Slot } from './ports.ts';
 import { compileNetwork } from './policy.ts';
 import type { CompiledNetwork } from './policy.ts';
@@ -8,6 +10,7 @@ import type { CompiledNetwork } from './policy.ts';
 export interface CompiledSandbox {
   readonly snapshot: SandboxSnapshot;
   readonly network: CompiledNetwork;
+  readonly interception: CompiledInterception;
   /** The binding behind each stand-in's core, revoked ones included. */
   readonly bindings: ReadonlyMap<string, BindingSnapshot>;
   /** What may be swapped at a host: live bindings, in the order in which they were bound. */
@@ -22,14 +25,6 @@ export interface Opening {
   readonly header: string | null;
   /** Lower-case names of the headers that the slot owns, folded; none for a query slot. */
   readonly owned: readonly string[];
-  /** The lines that a header slot writes: what stands before and after the value in each. */
-  readonly written: readonly WrittenLine[];
-}
-
-export interface WrittenLine {
-  readonly name: string;
-  readonly head: string;
-  readonly tail: string;
 }
 
 /** Hosts whose openings are kept; an agent talks to few, and who walks through a wildcard's names only costs time. */
@@ -47,6 +42,7 @@ export function compileSandbox(snapshot: SandboxSnapshot): CompiledSandbox {
   return {
     snapshot,
     network: compileNetwork(snapshot.network),
+    interception: compileInterception(snapshot),
     bindings,
     openings(host) {
       let found = byHost.get(host);
@@ -73,13 +69,12 @@ function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
 }
 
 function openingOf(binding: BindingSnapshot, slot: Slot): Opening {
-  if (slot.kind === 'query') return { binding, slot, header: null, owned: [], written: [] };
-  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'], written: [] };
+  if (slot.kind === 'query') return { binding, slot, header: null, owned: [] };
+  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'] };
   return {
     binding,
     slot,
     header: slot.name.toLowerCase(),
     owned: [...new Set([slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName))],
-    written: slot.set.map(({ name, before, after }) => ({ name, head: `${name}: ${before}`, tail: `${after}\r\n` })),
   };
 }

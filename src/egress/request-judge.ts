@@ -82,22 +82,23 @@ export function hostDenied(host: string): Refusal {
 export function upstreamTargetOf(
   entry: SandboxEntry,
   target: Target,
-  guard: (address: string) => boolean,
+  options: { guard: (address: string) => boolean; prefers: UpstreamTarget['prefers'] },
 ): UpstreamTarget {
   const { network } = entry.rules;
   const asked = network.judgeHost(target.host);
   return {
-    key: `${entry.snapshot.id}|${target.scheme}|${target.host}|${target.port}`,
+    key: `${entry.snapshot.id}|${target.scheme}|${target.host}|${target.port}|${options.prefers}`,
     sandboxId: entry.snapshot.id,
     host: target.host,
     port: target.port,
     tls: target.scheme === 'https',
+    prefers: options.prefers,
     judgeAddress: (address) => {
       const verdict = asked.verdict === 'ask-address' ? network.judgeAddress(address) : asked;
       if (verdict.verdict === 'deny') {
         return refusal('host_denied', `${target.host} is at an address that this sandbox's rules deny`);
       }
-      if (guard(address)) return null;
+      if (options.guard(address)) return null;
       return refusal('host_denied', `${target.host} is at an address that is not public (${address})`);
     },
   };

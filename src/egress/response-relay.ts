@@ -8,7 +8,7 @@ import { scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import { WebSocketScrubber } from './scrub/websocket-scrubber.ts';
-import type { UpstreamConnection } from './upstream.ts';
+import type { UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
 import { buildResponseHead, goesOnUnchanged } from './wire/forward-response.ts';
 import { findHeadEnd } from './wire/head-end.ts';
@@ -44,7 +44,7 @@ export class ResponseRelay implements ContentOwner {
   /** Something of the final answer has been written to the client. */
   begun = false;
   readonly #client: RequestSource;
-  readonly #upstream: UpstreamConnection;
+  readonly #upstream: UpstreamLink;
   readonly #owner: RelayOwner;
   readonly #request: RequestHead;
   #held: Buffer | null = null;
@@ -62,7 +62,7 @@ export class ResponseRelay implements ContentOwner {
   #read = false;
   #over = false;
 
-  constructor(client: RequestSource, upstream: UpstreamConnection, owner: RelayOwner) {
+  constructor(client: RequestSource, upstream: UpstreamLink, owner: RelayOwner) {
     this.#client = client;
     this.#upstream = upstream;
     this.#owner = owner;
@@ -287,7 +287,7 @@ export class ResponseRelay implements ContentOwner {
 
   #writeSwitched(bytes: Buffer): void {
     const passed = this.#frames === null ? bytes : this.#frames.push(bytes);
-    if (passed instanceof WireError) this.#upstream.socket.destroy();
+    if (passed instanceof WireError) this.#upstream.cut();
     else if (passed.length > 0) this.#write(passed);
   }
 
@@ -298,12 +298,12 @@ export class ResponseRelay implements ContentOwner {
     } else if (this.#head?.framing.kind === 'close') {
       this.#complete(true);
     } else {
-      this.#upstream.socket.destroy();
+      this.#upstream.cut();
     }
   }
 
   clientEnded(): void {
-    if (this.switched) this.#upstream.socket.end();
+    if (this.switched) this.#upstream.end();
   }
 
   /** Nobody wants the rest. */

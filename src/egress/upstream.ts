@@ -1,10 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP } from 'node:net';
-import type { Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
-import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket, checkServerIdentity, connect as connectTls } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
+import { Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import type { Refusal } from './refusals.ts';
 import { refusal } from './refusals.ts';
+import { UpstreamConnection, readBuffer } from './upstream-connection.ts';
+import type { UpstreamLink } from './upstream-link.ts';
 
 /** Whom a request goes to, once policy has allowed the name. */
 export interface UpstreamTarget {
@@ -16,17 +18,10 @@ export interface UpstreamTarget {
   host: string;
   port: number;
   tls: boolean;
+  /** What is asked for first: a client of HTTP/2, such as gRPC, may need it to the end. */
+  prefers: 'http/1.1' | 'h2';
   /** The rule on addresses: null allows, otherwise the refusal. Asked for each address before it is dialled. */
   judgeAddress: (address: string) => Refusal | null;
-}
-
-/** What the other end does while a request is under way. */
-export interface UpstreamHandler {
-  /** `chunk` is lent: it is overwritten after the call. */
-  onData(chunk: Buffer): void;
-  onEnd(): void;
-  onClose(error: Error | null): void;
-  onDrain(): void;
 }
 
 export interface UpstreamOptions {
@@ -41,8 +36,11 @@ export interface UpstreamOptions {
 export class DialError extends Error {
   readonly refused: Refusal;
   readonly address: string | null;
-  constructor(refused: Refusal, address: string | null) {
+  /** It speaks none of the protocols that were offered. */
+  readonly noProtocol: boolean;
+  constructor(refused: Refusal, address: string | null, noProtocol = false) {
     super(refused.message);
+    this.noProtocol = noProtocol;
     this.name = 'DialError';
     this.refused = refused;
     this.address = address;
@@ -52,85 +50,16 @@ export class DialError extends Error {
 const maxIdlePerKey = 32;
 const maxSessions = 10_000;
 
-/**
- * Read buffer of every upstream socket in this process. A read lands in it and is handed on before the next read can
- * begin (libuv reads right after it asks for the buffer), so one is enough for all.
- */
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
-
-/** A TCP or TLS connection to one upstream for one sandbox, handed from request to request. */
-export class UpstreamConnection {
-  readonly socket: Socket;
-  readonly key: string;
-  readonly address: string;
-  handler: UpstreamHandler | null = null;
-  /** Requests that it has served before the present one. */
-  served = 0;
-  idleSince = 0;
-  idleUntil = 0;
-  readonly #pool: UpstreamPool;
-  #paused = false;
-
-  constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
-    this.#pool = parts.pool;
-    this.socket = parts.socket;
-    this.key = parts.key;
-    this.address = parts.address;
-    let failure: Error | null = null;
-    this.socket.on('error', (error) => (failure = error));
-    this.socket.on('end', () => this.#over());
-    this.socket.on('close', () => {
-      this.#pool.forget(this);
-      const { handler } = this;
-      this.handler = null;
-      handler?.onClose(failure);
-    });
-    this.socket.on('drain', () => this.handler?.onDrain());
-  }
-
-  /** Called by the socket's `onread`. Bytes that nobody asked for end the connection: they would answer the next request. */
-  receive(length: number): boolean {
-    if (this.handler === null) this.socket.destroy();
-    else this.handler.onData(readBuffer.subarray(0, length));
-    return true;
-  }
-
-  /** Reads no more for now, but for what was read already. */
-  pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.socket.pause();
-  }
-
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.socket.resume();
-  }
-
-  #over(): void {
-    if (this.handler === null) this.socket.destroy();
-    else this.handler.onEnd();
-  }
-
-  /** Back to the pool, to be used again within `keepAliveMs`, or closed where that is 0. */
-  release(keepAliveMs: number): void {
-    this.handler = null;
-    this.served += 1;
-    this.resume();
-    this.#pool.keep(this, keepAliveMs);
-  }
-
-  destroy(): void {
-    this.handler = null;
-    this.socket.destroy();
-  }
-}
-
 /** Idle connections, last in first out, each only for its own sandbox, host and port; dials where there is none. */
 export class UpstreamPool {
   readonly #options: Required<UpstreamOptions>;
   readonly #idle = new Map<string, UpstreamConnection[]>();
+  /** Connections of HTTP/2, each for many requests at once. */
+  readonly #shared = new Map<string, Http2UpstreamConnection[]>();
+  /** Dials whose connection may come to serve those who wait for it too. */
+  readonly #dials = new Map<string, Promise<unknown>>();
+  /** Upstreams that have refused HTTP/1.1. */
+  readonly #onlyHttp2 = new Set<string>();
   readonly #all = new Set<UpstreamConnection>();
   readonly #sessions = new Map<string, Buffer>();
 
@@ -142,8 +71,10 @@ export class UpstreamPool {
     return this.#options.idleTimeoutMs;
   }
 
-  /** An idle connection that has been idle for no more than `maxIdleMs`, or null. */
-  take(target: UpstreamTarget, maxIdleMs: number): UpstreamConnection | null {
+  /** A stream of an open connection, or a connection that has been idle for no more than `maxIdleMs`, or null. */
+  take(target: UpstreamTarget, maxIdleMs: number): UpstreamLink | null {
+    const open = this.#shared.get(target.key)?.find((each) => each.canOpen);
+    if (open !== undefined) return open.link();
     const list = this.#idle.get(target.key);
     if (list === undefined) return null;
     const now = Date.now();
@@ -163,10 +94,28 @@ export class UpstreamPool {
   }
 
   /**
-   * A new connection, verified where it is TLS. Resolves the name once, judges every address, and connects to exactly
-   * an address that was judged (no second look-up: DNS rebinding has nothing to rebind). Rejects with DialError.
+   * A new connection, verified where it is TLS, or a stream of one. Resolves the name once, judges every address, and
+   * connects to exactly an address that was judged (no second look-up: DNS rebinding has nothing to rebind). Rejects with
+   * DialError.
    */
-  async dial(target: UpstreamTarget): Promise<UpstreamConnection> {
+  async dial(target: UpstreamTarget): Promise<UpstreamLink> {
+    if (target.prefers === 'http/1.1' && !this.#onlyHttp2.has(target.key)) return await this.#dial(target);
+    // Those who come while a connection is being made wait for it: it may have room for all of them.
+    for (let dial = this.#dials.get(target.key); dial !== undefined; dial = this.#dials.get(target.key)) {
+      await dial.catch(() => undefined);
+      const open = this.#shared.get(target.key)?.find((each) => each.canOpen);
+      if (open !== undefined) return open.link();
+    }
+    const dial = this.#dial(target);
+    this.#dials.set(target.key, dial);
+    try {
+      return await dial;
+    } finally {
+      if (this.#dials.get(target.key) === dial) this.#dials.delete(target.key);
+    }
+  }
+
+  async #dial(target: UpstreamTarget): Promise<UpstreamLink> {
     const addresses = await this.#resolve(target);
     let last = new DialError(refusal('upstream_unreachable', `${target.host}: no address to connect to`), null);
     for (const address of addresses) {
@@ -175,11 +124,22 @@ export class UpstreamPool {
       } catch (error) {
         if (!(error instanceof DialError)) throw error;
         last = error;
+        // RFC 7301 3.2: it speaks none of what was offered.
+        if (error.noProtocol && target.prefers === 'http/1.1' && !this.#onlyHttp2.has(target.key)) {
+          if (this.#onlyHttp2.size >= maxSessions) this.#onlyHttp2.clear();
+          this.#onlyHttp2.add(target.key);
+          return await this.dial(target);
+        }
         // Another address of the same name shows the same certificate: trying on would only hide the reason.
         if (error.refused.code === 'upstream_tls_failed') break;
       }
     }
     throw last;
+  }
+
+  #protocols(target: UpstreamTarget): string[] {
+    if (target.prefers === 'h2') return ['h2', 'http/1.1'];
+    return this.#onlyHttp2.has(target.key) ? ['h2'] : ['http/1.1'];
   }
 
   async #resolve(target: UpstreamTarget): Promise<{ address: string; port: number }[]> {
@@ -217,10 +177,10 @@ export class UpstreamPool {
     }
   }
 
-  #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamConnection> {
+  #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamLink> {
     const { key } = target;
     return new Promise((resolve, reject) => {
-      let connection: UpstreamConnection | null = null;
+      let connection: { receive(length: number): boolean } | null = null;
       const onread = {
         buffer: readBuffer,
         callback: (length: number) => connection?.receive(length) ?? true,
@@ -228,10 +188,10 @@ export class UpstreamPool {
       const socket = target.tls
         ? this.#connectTls(target, { ...to, onread, key })
         : connectTcp({ host: to.address, port: to.port, onread });
-      const fail = (refused: Refusal) => {
+      const fail = (refused: Refusal, noProtocol = false) => {
         clearTimeout(timer);
         socket.destroy();
-        reject(new DialError(refused, to.address));
+        reject(new DialError(refused, to.address, noProtocol));
       };
       const timer = setTimeout(
         () =>
@@ -240,15 +200,31 @@ export class UpstreamPool {
           ),
         this.#options.connectTimeoutMs,
       );
-      const onError = (error: NodeJS.ErrnoException) => fail(describeDialFailure(target, error));
+      const onError = (error: NodeJS.ErrnoException) =>
+        fail(describeDialFailure(target, error), error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
       socket.once('error', onError);
       socket.once(target.tls ? 'secureConnect' : 'connect', () => {
+        socket.setNoDelay(true);
+        if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') {
+          const shared = new Http2UpstreamConnection({ pool: this, socket, key, address: to.address });
+          connection = { receive: (length) => shared.receive(readBuffer.subarray(0, length)) };
+          // What it allows is known with its first settings.
+          shared.ready.then(
+            () => {
+              clearTimeout(timer);
+              socket.off('error', onError);
+              resolve(shared.link());
+            },
+            () => fail(refusal('upstream_protocol_error', `${target.host}: HTTP/2 was agreed on and not spoken`)),
+          );
+          return;
+        }
         clearTimeout(timer);
         socket.off('error', onError);
-        socket.setNoDelay(true);
-        connection = new UpstreamConnection({ pool: this, socket, key, address: to.address });
-        this.#all.add(connection);
-        resolve(connection);
+        const single = new UpstreamConnection({ pool: this, socket, key, address: to.address });
+        connection = single;
+        this.#all.add(single);
+        resolve(single);
       });
     });
   }
@@ -272,7 +248,7 @@ export class UpstreamPool {
       ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
       checkServerIdentity: (_name, certificate) => checkServerIdentity(target.host, certificate),
       rejectUnauthorized: true,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: this.#protocols(target),
       ...(session === undefined ? {} : { session }),
       onread: to.onread,
     };
@@ -306,8 +282,25 @@ export class UpstreamPool {
     if (list?.length === 0) this.#idle.delete(connection.key);
   }
 
+  /** @internal used by Http2UpstreamConnection */
+  share(connection: Http2UpstreamConnection): void {
+    const list = this.#shared.get(connection.key);
+    if (list === undefined) this.#shared.set(connection.key, [connection]);
+    else list.push(connection);
+  }
+
+  /** @internal used by Http2UpstreamConnection */
+  unshare(connection: Http2UpstreamConnection): void {
+    const left = (this.#shared.get(connection.key) ?? []).filter((each) => each !== connection);
+    if (left.length === 0) this.#shared.delete(connection.key);
+    else this.#shared.set(connection.key, left);
+  }
+
   /** Closes what has been idle for too long; called once a second. */
   sweep(now: number): void {
+    for (const list of this.#shared.values()) {
+      for (const connection of list) if (connection.idleSince + this.#options.idleTimeoutMs <= now) connection.close();
+    }
     for (const list of this.#idle.values()) {
       for (const connection of list) if (connection.idleUntil <= now) connection.destroy();
     }
@@ -319,6 +312,7 @@ export class UpstreamPool {
     for (const connection of this.#all) {
       if (connection.handler === null && connection.key.startsWith(prefix)) connection.destroy();
     }
+    for (const [key, list] of this.#shared) if (key.startsWith(prefix)) for (const each of list) each.closeWhenIdle();
     for (const key of this.#sessions.keys()) if (key.startsWith(prefix)) this.#sessions.delete(key);
   }
 }

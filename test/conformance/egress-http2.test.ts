@@ -35,7 +35,7 @@ async function session(): Promise<ClientHttp2Session> {
 }
 
 interface Answer {
-  headers: IncomingHttpHeaders & { ':status'?: number };
+  headers: IncomingHttpHeaders & { ':status'?: number | undefined };
   body: Buffer;
   trailers: IncomingHttpHeaders;
 }

@@ -1,6 +1,7 @@
 import { CodingStage } from './coding-stage.ts';
 import type { Coding } from './codings.ts';
 import type { ScrubStream } from './scrub-stream.ts';
+import { decodeAll, encodeAll } from './whole-body.ts';
 
 /** Where a scrubbed body goes. */
 export interface BodyHandler {
@@ -16,10 +17,12 @@ export interface BodyHandler {
 
 /** What may wait to be decoded before `push` answers false. */
 const mostQueued = 64 * 1024;
+/** A body that came whole is decoded within the call up to this size, which is far cheaper than in steps. */
+const mostWhole = 256 * 1024;
 
 /**
  * A body on its way to the sandbox: decoded, scrubbed, encoded the same way again. Without a coding each chunk goes
- * through within the call. At flat memory, whatever the content expands to: no step takes more before the next has taken
+ * through within the call; a small one that came whole does too, and as the bytes that it was where it is clean. At flat memory, whatever the content expands to: no step takes more before the next has taken
  * what there is.
  */
 export class BodyScrubber {
@@ -34,6 +37,8 @@ export class BodyScrubber {
   #awaited = false;
   #busy = false;
   #ending = false;
+  /** The steps are under way; before that, the body may still turn out to be whole. */
+  #started = false;
   #over = false;
   /** Something was encoded since the last flush. */
   #unflushed = false;
@@ -51,7 +56,9 @@ export class BodyScrubber {
     if (this.#codings.length === 0) return this.#handOver(chunk);
     this.#queue.push(Buffer.from(chunk));
     this.#queued += chunk.length;
-    this.#pump();
+    // Most bodies end in the call that began them: that is waited for, and no longer.
+    if (this.#started) this.#pump();
+    else if (this.#queue.length === 1) process.nextTick(this.#start);
     if (this.#queued < mostQueued) return true;
     this.#awaited = true;
     return false;
@@ -62,7 +69,7 @@ export class BodyScrubber {
     if (this.#over || this.#ending) return;
     this.#ending = true;
     if (this.#codings.length > 0) {
-      this.#pump();
+      if (this.#started || !this.#passWhole()) this.#start();
       return;
     }
     const rest = this.#stream.end();
@@ -88,6 +95,31 @@ export class BodyScrubber {
   #handOver(chunk: Buffer): boolean {
     const clean = this.#stream.push(chunk);
     return clean.length === 0 || this.#handler.onData(clean);
+  }
+
+  readonly #start = (): void => {
+    this.#started = true;
+    this.#pump();
+  };
+
+  /** False: too large for that. */
+  #passWhole(): boolean {
+    const body = Buffer.concat(this.#queue);
+    const content = decodeAll(this.#codings, body, mostWhole);
+    if (content === 'too large') return false;
+    this.#started = true;
+    if (content === 'unreadable' && body.length > 0) {
+      this.#fail('it is damaged, or something follows it');
+      return true;
+    }
+    if (typeof content !== 'string') {
+      const clean = this.#stream.isClean(content, { start: 0, end: content.length, last: true });
+      const scrubbed = () => encodeAll(this.#codings, Buffer.concat([this.#stream.push(content), this.#stream.end()]));
+      this.#queue.length = 0;
+      this.#handler.onData(clean ? body : scrubbed());
+    }
+    this.#finish();
+    return true;
   }
 
   /** One piece at a time goes through all stages. */

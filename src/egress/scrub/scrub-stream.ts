@@ -37,7 +37,7 @@ export class ScrubStream {
     return this.#held.length;
   }
 
-  /** Whether `bytes[start, end)`, coming next, would go on as they are and at once. Nothing is taken. */
+  /** Whether `bytes[start, end)`, coming next, would go on as they are and at once: nothing is held. Nothing is taken. */
   isClean(bytes: Buffer, { start, end, last }: { start: number; end: number; last: boolean }): boolean {
     return this.#held.length === 0 && this.#matcher.find(bytes, start, { end, last }) === null;
   }

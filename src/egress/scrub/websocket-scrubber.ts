@@ -27,6 +27,7 @@ export class WebSocketScrubber {
   #header: Buffer = nothing;
   /** Of the frame that is being read; 0 bytes left: none is. */
   #final = false;
+  #frameOpcode = 0;
   #left = 0;
   /** A control frame's payload as far as it has come, and its first byte. */
   #control: { first: number; payload: Buffer } | null = null;
@@ -133,14 +134,17 @@ export class WebSocketScrubber {
       return broken('a fragment without a message, or a message within another (RFC 6455 section 5.4)');
     }
     this.#opcode ??= opcode;
+    this.#frameOpcode = opcode;
     this.#final = (first & finalBit) !== 0;
     return null;
   }
 
   /** Whether a data frame that is at hand whole may go on as it is; if not, its payload has not been taken yet. */
   #passes(chunk: Buffer, start: number, end: number): boolean {
-    if (this.#stream.heldBytes > 0 || !this.#stream.isClean(chunk, { start, end, last: this.#final })) return false;
-    // RFC 6455 5.4: only the first frame of a message bears its opcode, and this one does already.
+    // Where nothing of the message has gone out yet, a continuation must bear the message's opcode.
+    if (this.#frameOpcode !== this.#opcode) return false;
+    if (!this.#stream.isClean(chunk, { start, end, last: this.#final })) return false;
+    // RFC 6455 5.4: only the first frame of a message bears its opcode.
     this.#opcode = this.#final ? null : opcodes.continuation;
     this.#left = 0;
     return true;

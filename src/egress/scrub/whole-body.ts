@@ -22,6 +22,16 @@ export function scrubWhole(
   { codings, most, keepLength = false }: { codings: readonly Coding[]; most: number; keepLength?: boolean },
 ): WholeBody | 'too large' | 'unreadable' {
   if (body.length === 0) return { bytes: body, replaced: 0, replacedIds: none };
+  const content = decodeAll(codings, body, most);
+  if (typeof content === 'string') return content;
+  if (scrub.isClean(content)) return { bytes: body, replaced: 0, replacedIds: none };
+  const stream = scrub.stream({ keepLength });
+  const bytes = encodeAll(codings, Buffer.concat([stream.push(content), stream.end()]));
+  return { bytes, replaced: stream.replaced, replacedIds: stream.replacedIds };
+}
+
+/** Undoes `codings` within the call, up to `most` bytes at each step. */
+export function decodeAll(codings: readonly Coding[], body: Buffer, most: number): Buffer | 'too large' | 'unreadable' {
   if (body.length > most) return 'too large';
   let content = body;
   for (const coding of codings.toReversed()) {
@@ -29,11 +39,13 @@ export function scrubWhole(
     if (typeof decoded === 'string') return decoded;
     content = decoded;
   }
-  if (scrub.isClean(content)) return { bytes: body, replaced: 0, replacedIds: none };
-  const stream = scrub.stream({ keepLength });
-  let bytes: Buffer = Buffer.concat([stream.push(content), stream.end()]);
+  return content;
+}
+
+export function encodeAll(codings: readonly Coding[], content: Buffer): Buffer {
+  let bytes = content;
   for (const coding of codings) bytes = coding.encodeWhole(bytes);
-  return { bytes, replaced: stream.replaced, replacedIds: stream.replacedIds };
+  return bytes;
 }
 
 function decodeWhole(coding: Coding, bytes: Buffer, most: number): Buffer | 'too large' | 'unreadable' {

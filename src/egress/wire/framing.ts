@@ -43,10 +43,12 @@ export function readFields(lines: HeaderLines, minorVersion: 0 | 1): MessageFiel
         break;
       case knownHeader.contentLength:
         if (length !== null) return new WireError(400, 'two Content-Length lines (RFC 9112 section 6.3)');
+        if (hasTab(lines, line)) return new WireError(400, 'tab in a Content-Length line (RFC 9112 section 6.3)');
         length = lines.value(line);
         break;
       case knownHeader.transferEncoding:
         if (coding !== null) return new WireError(400, 'two Transfer-Encoding lines (RFC 9112 section 6.1)');
+        if (hasTab(lines, line)) return new WireError(400, 'tab in a Transfer-Encoding line (RFC 9112 section 6.1)');
         coding = lines.value(line);
         break;
       case knownHeader.expect:
@@ -69,6 +71,14 @@ export function readFields(lines: HeaderLines, minorVersion: 0 | 1): MessageFiel
   const framing = judgeFraming(length, coding, minorVersion);
   if (framing instanceof WireError) return framing;
   return { host, framing, expect, upgrade, maxForwards, connectionTokens };
+}
+
+/**
+ * RFC 9110 5.6.3 lets tabs stand around a value. nginx takes one for part of the value, and llhttp one after `chunked` for
+ * another coding, whose content it then reads to the end of the connection.
+ */
+function hasTab(lines: HeaderLines, line: number): boolean {
+  return lines.text.slice(lines.lineStart(line), lines.lineEnd(line)).includes('\t');
 }
 
 /** The members of a comma-separated list (RFC 9110 section 5.6.1), lower-cased, empty ones left out. */

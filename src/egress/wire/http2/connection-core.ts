@@ -102,6 +102,7 @@ export class ConnectionCore {
     if (stream.gone) return;
     stream.gone = true;
     stream.queue.clear();
+    this.sender.unready(stream);
     stream.trailers = null;
     this.giveBack(stream.unconsumed);
     stream.unconsumed = 0;

@@ -120,9 +120,23 @@ export class Sender {
   ready(stream: Http2Stream): void {
     if (stream.isReady) return;
     stream.isReady = true;
+    stream.previousReady = this.#lastReady;
     if (this.#lastReady === null) this.#firstReady = stream;
     else this.#lastReady.nextReady = stream;
     this.#lastReady = stream;
+  }
+
+  /** Takes it out of the chain: it is its turn, or it is over. Left in, it would be held for as long as no window opens. */
+  unready(stream: Http2Stream): void {
+    if (!stream.isReady) return;
+    const { previousReady: before, nextReady: next } = stream;
+    if (before === null) this.#firstReady = next;
+    else before.nextReady = next;
+    if (next === null) this.#lastReady = before;
+    else next.previousReady = before;
+    stream.nextReady = null;
+    stream.previousReady = null;
+    stream.isReady = false;
   }
 
   get hasReady(): boolean {
@@ -137,10 +151,7 @@ export class Sender {
     while (this.window > 0 && output.size < highWater) {
       const stream = this.#firstReady;
       if (stream === null) break;
-      this.#firstReady = stream.nextReady;
-      if (this.#firstReady === null) this.#lastReady = null;
-      stream.nextReady = null;
-      stream.isReady = false;
+      this.unready(stream);
       this.#pumpOne(stream);
     }
     this.#pumping = false;
@@ -149,7 +160,7 @@ export class Sender {
   #pumpOne(stream: Http2Stream): void {
     const { queue } = stream;
     const part = Math.min(maxFrameBytes, queue.size, stream.sendWindow, this.window);
-    if (stream.gone || part <= 0) return;
+    if (part <= 0) return;
     const { output } = this;
     const drained = part === queue.size;
     const last = drained && stream.localEnded && stream.trailers === null;

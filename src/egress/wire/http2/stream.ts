@@ -66,6 +66,7 @@ export class Http2Stream {
   waited = false;
   /** The chain of streams that have something to send. */
   nextReady: Http2Stream | null = null;
+  previousReady: Http2Stream | null = null;
   isReady = false;
 
   constructor(id: number, about: { sendWindow: number; receiveWindow: number; headOnly: boolean }) {

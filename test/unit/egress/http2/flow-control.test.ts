@@ -19,6 +19,7 @@ import {
   server,
   settings,
 } from './frames.ts';
+import { isFreed } from './garbage.ts';
 import type { Sent } from './frames.ts';
 
 const open = frameFlag.endHeaders;
@@ -277,3 +278,23 @@ test('a window that is opened again and again for little content stays whole', (
   for (let i = 0; i < 2000; i++) assert.equal(Recorder.fault(recorder.take(data(1, Buffer.alloc(500)))), undefined);
   assert.equal(Recorder.fault(recorder.take(frame(frameType.ping, 0, { payload: Buffer.alloc(8) }))), undefined);
 });
+
+test(
+  'a stream that was reset is not held, though its content waited for a window that never opens',
+  { timeout: 20_000 },
+  async () => {
+    const { recorder, of } = answering(1_000_000, [1, 3, 5, 7]);
+    recorder.connection.sendData(of(1), Buffer.alloc(65_535), true);
+    recorder.flush();
+    for (const id of [3, 5, 7]) recorder.connection.sendData(of(id), Buffer.alloc(10), true);
+    const resetOne = () => {
+      const ref = new WeakRef(of(5));
+      recorder.take(number(frameType.resetStream, 5, errorCode.cancel));
+      recorder.streams.delete(5);
+      return ref;
+    };
+    assert.ok(await isFreed(resetOne()));
+    const sent = recorder.take(number(frameType.windowUpdate, 0, 100));
+    assert.deepEqual(contents(sent), ['3: 10 end', '7: 10 end']);
+  },
+);

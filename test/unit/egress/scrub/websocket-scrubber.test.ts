@@ -144,6 +144,21 @@ test('a message that ends like the beginning of a value does not wait', () => {
   assert.equal(new WebSocketScrubber(scrub).push(bytes), bytes);
 });
 
+test('a message whose first fragment was empty, or waited whole, begins with its opcode all the same', () => {
+  for (const [first, second] of [
+    ['', 'text'],
+    ['tok', 'en'],
+    ['tok', value.slice(3)],
+  ] as const) {
+    const bytes = Buffer.concat([frame(1, first, false), frame(0, second), frame(2, 'next')]);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { out } = run(bytes, [cut]);
+      const text = (first + second).replace(value, standIn);
+      assert.deepEqual(messages(read(out)), [`1:${text}`, '2:next']);
+    }
+  }
+});
+
 test('a frame longer than memory goes through piece by piece', () => {
   const scrubber = new WebSocketScrubber(scrub);
   const header = Buffer.from([0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0]);
@@ -171,7 +186,7 @@ test('the payload of a control frame is scrubbed in its own length', () => {
 test('what RFC 6455 forbids a server breaks the connection', () => {
   const bad: Record<string, Buffer> = {
     'a reserved bit': Buffer.from([0xc1, 0]),
-    'a mask': Buffer.from([0x81, 0x80, 0, 0, 0, 0]),
+    'a mask': Buffer.from([0x81, 0x80]),
     'an unknown opcode': Buffer.from([0x83, 0]),
     'a fragmented ping': Buffer.from([0x09, 0]),
     'a long ping': Buffer.from([0x89, 126, 0, 126]),

@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net';
+import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
+import type { UpstreamPool } from './upstream.ts';
+
+/**
+ * Read buffer of every upstream socket in this process. A read lands in it and is handed on before the next read can
+ * begin (libuv reads right after it asks for the buffer), so one is enough for all.
+ */
+export const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** A connection of HTTP/1.1 to one upstream for one sandbox, handed from request to request. */
+export class UpstreamConnection implements UpstreamLink {
+  readonly takes = 'bytes';
+  readonly socket: Socket;
+  readonly key: string;
+  readonly address: string;
+  handler: UpstreamHandler | null = null;
+  /** It has served a request before the present one. */
+  mayRepeat = false;
+  idleSince = 0;
+  idleUntil = 0;
+  readonly #pool: UpstreamPool;
+  #paused = false;
+
+  constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
+    this.#pool = parts.pool;
+    this.socket = parts.socket;
+    this.key = parts.key;
+    this.address = parts.address;
+    let failure: Error | null = null;
+    this.socket.on('error', (error) => (failure = error));
+    this.socket.on('end', () => this.#over());
+    this.socket.on('close', () => {
+      this.#pool.forget(this);
+      const { handler } = this;
+      this.handler = null;
+      handler?.onClose(failure);
+    });
+    this.socket.on('drain', () => this.handler?.onDrain());
+  }
+
+  open(): never {
+    throw new Error('a connection of HTTP/1.1 takes bytes');
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.socket.write(bytes);
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  cut(): void {
+    this.socket.destroy();
+  }
+
+  /** Called by the socket's `onread`. Bytes that nobody asked for end the connection: they would answer the next request. */
+  receive(length: number): boolean {
+    if (this.handler === null) this.socket.destroy();
+    else this.handler.onData(readBuffer.subarray(0, length));
+    return true;
+  }
+
+  /** Reads no more for now, but for what was read already. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  #over(): void {
+    if (this.handler === null) this.socket.destroy();
+    else this.handler.onEnd();
+  }
+
+  /** Back to the pool, to be used again within `keepAliveMs`, or closed where that is 0. */
+  release(keepAliveMs: number): void {
+    this.handler = null;
+    this.mayRepeat = true;
+    this.resume();
+    this.#pool.keep(this, keepAliveMs);
+  }
+
+  destroy(): void {
+    this.handler = null;
+    this.socket.destroy();
+  }
+}
