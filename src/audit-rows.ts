@@ -1,6 +1,6 @@
 /**
- * What the egress proxy tells of what it did, in the forms in which it crosses processes: the workers make the rows, the
- * main process passes them on unread, and the store inserts them.
+ * What the egress proxy tells of what it did, in the forms in which it crosses processes and is kept: the workers make
+ * segments, the main process passes them on unread, and the store inserts them.
  */
 
 /** Something that the egress proxy did. */
@@ -37,13 +37,17 @@ export interface ObservedConnection {
   bytesRecv: number;
 }
 
-/** A row of the audit trail, in the order of the store's columns. */
-export type AuditRow = readonly [
-  kind: ObservedEvent['kind'],
+/**
+ * An event as a segment keeps it. What is kept stays readable: a row of another layout is a row of another kind.
+ * `secret` is a place in the segment's `secretIds`.
+ */
+export type AuditRow = RequestRow | ConnectionRow | GapRow;
+
+/** A path is without its query. */
+export type RequestRow = readonly [
+  kind: 'request',
   ts: number,
-  teamId: string,
-  sandboxId: string,
-  secretId: string | null,
+  secret: number | null,
   host: string,
   method: string | null,
   path: string | null,
@@ -51,6 +55,13 @@ export type AuditRow = readonly [
   upstreamStatus: number | null,
   latencyMs: number | null,
   errorCode: string | null,
+];
+
+export type ConnectionRow = readonly [
+  kind: 'connection',
+  ts: number,
+  secret: number | null,
+  host: string,
   dstIp: string | null,
   dstPort: number | null,
   verdict: ObservedConnection['verdict'] | null,
@@ -59,10 +70,41 @@ export type AuditRow = readonly [
   bytesRecv: number | null,
 ];
 
-/** Events as a worker hands them over, all of them at once or none. */
-export interface AuditBatch {
+/** Events between these two times may be missing; `lost` says how many, where that is known. */
+export type GapRow = readonly [kind: 'gap', ts: number, from: number, to: number, lost: number | null];
+
+/** What a segment holds, as bits, so that a reader can pass over segments without what it looks for. */
+export const traits = {
+  '2xx': 1,
+  '3xx': 2,
+  '4xx': 4,
+  '5xx': 8,
+  /** A status of 400 and above, or an error code. */
+  errors: 16,
+  allowed: 32,
+  blocked: 64,
+  failed: 128,
+  gap: 256,
+} as const;
+
+/** Consecutive events of one sandbox, which came together and are kept together. */
+export interface AuditSegment {
+  /** Null, as `sandboxId`: a gap, which is no sandbox's. */
+  teamId: string | null;
+  sandboxId: string | null;
+  /** Each once, in the order in which `rows` number them. */
+  secretIds: readonly string[];
+  /** How many rows there are: at least one. */
+  count: number;
+  /** Of all rows, `traits` or-ed together. */
+  traits: number;
   /** JSON: an array of `AuditRow`. */
   rows: string;
+}
+
+/** Events as a worker hands them over, all of them at once or none. */
+export interface AuditBatch {
+  segments: readonly AuditSegment[];
   /** How many events there are. */
   count: number;
   /** Secrets whose value went out, each with the time of its last use. */
@@ -71,27 +113,92 @@ export interface AuditBatch {
   strays: readonly ObservedEvent[];
 }
 
+/** A segment while rows come. */
+export class OpenSegment {
+  readonly #owner: Pick<AuditSegment, 'teamId' | 'sandboxId'>;
+  readonly #secretIds: string[] = [];
+  readonly #rows: AuditRow[] = [];
+  #traits = 0;
+
+  constructor(owner: Pick<AuditSegment, 'teamId' | 'sandboxId'>) {
+    this.#owner = owner;
+  }
+
+  get count(): number {
+    return this.#rows.length;
+  }
+
+  /** The secret's number in this segment. */
+  numberOf(secretId: string | null): number | null {
+    if (secretId === null) return null;
+    // A sandbox has few secrets, and a batch is short.
+    const known = this.#secretIds.indexOf(secretId);
+    return known === -1 ? this.#secretIds.push(secretId) - 1 : known;
+  }
+
+  push(row: AuditRow): void {
+    this.#rows.push(row);
+    this.#traits |= traitsOf(row);
+  }
+
+  close(): AuditSegment {
+    const { teamId, sandboxId } = this.#owner;
+    const rows = JSON.stringify(this.#rows);
+    return { teamId, sandboxId, secretIds: this.#secretIds, count: this.#rows.length, traits: this.#traits, rows };
+  }
+}
+
+/** Gathers rows of many sandboxes into a segment for each. */
+export class SegmentGroup {
+  #open = new Map<string, OpenSegment>();
+
+  /** Adds the row of an event for one of its secrets, or for none. */
+  add(event: ObservedEvent, secretId: string | null): void {
+    let segment = this.#open.get(event.sandboxId);
+    if (segment === undefined) {
+      segment = new OpenSegment({ teamId: event.teamId, sandboxId: event.sandboxId });
+      this.#open.set(event.sandboxId, segment);
+    }
+    segment.push(auditRow(event, segment.numberOf(secretId)));
+  }
+
+  /** All that was added, in the order in which the sandboxes came. */
+  take(): AuditSegment[] {
+    const segments: AuditSegment[] = [];
+    for (const segment of this.#open.values()) segments.push(segment.close());
+    this.#open = new Map();
+    return segments;
+  }
+}
+
 const maxHost = 255;
 const maxMethod = 64;
 const maxPath = 2048;
 
-/** The row of an event for one of its secrets, or for none. A path goes without its query, which may hold a credential. */
-export function auditRow(event: ObservedEvent, secretId: string | null): AuditRow {
-  const { kind, ts, teamId, sandboxId, request, connection } = event;
+/** The row of an event. A path goes without its query, which may hold a credential. */
+function auditRow(event: ObservedEvent, secret: number | null): AuditRow {
+  const { ts, request, connection } = event;
   const host = clip(event.host, maxHost);
   if (request !== undefined) {
-    const { method, status, upstreamStatus, latencyMs, errorCode } = request;
+    const { status, upstreamStatus, latencyMs, errorCode } = request;
     const query = request.path.indexOf('?');
     const path = clip(query === -1 ? request.path : request.path.slice(0, query), maxPath);
-    const who = clip(method, maxMethod);
-    const took = Math.round(latencyMs);
-    // prettier-ignore
-    return [kind, ts, teamId, sandboxId, secretId, host, who, path, status, upstreamStatus, took, errorCode, null, null, null, null, null, null];
+    const method = clip(request.method, maxMethod);
+    return ['request', ts, secret, host, method, path, status, upstreamStatus, Math.round(latencyMs), errorCode];
   }
-  const { dstIp = null, dstPort = null, verdict = null, matchRule = null } = connection ?? {};
-  const { bytesSent = null, bytesRecv = null } = connection ?? {};
-  // prettier-ignore
-  return [kind, ts, teamId, sandboxId, secretId, host, null, null, null, null, null, null, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv];
+  if (connection === undefined) return ['connection', ts, secret, host, null, null, null, null, null, null];
+  const { dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = connection;
+  return ['connection', ts, secret, host, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv];
+}
+
+function traitsOf(row: AuditRow): number {
+  if (row[0] === 'gap') return traits.gap;
+  if (row[0] === 'connection') return row[6] === null ? 0 : traits[row[6]];
+  const status = row[6];
+  const failed = row[9] !== null || (status !== null && status >= 400) ? traits.errors : 0;
+  if (status === null || status < 200 || status >= 600) return failed;
+  // 2xx to 5xx are the bits 0 to 3.
+  return failed | (1 << (Math.trunc(status / 100) - 2));
 }
 
 /** Whether a value really went out: the upstream answered, or nothing went wrong. */

@@ -88,6 +88,7 @@ export async function startServer(
         snapshot: (id) => vault.egress.snapshot(id),
         openSecret: (ask) => vault.egress.openSecret(ask),
         record: (batches) => vault.egress.record(batches),
+        recordGap: (gap) => vault.egress.recordGap(gap),
       },
       authority,
       log: log.child({ room: 'egress' }),

@@ -7,6 +7,7 @@ import type { Vault } from '../vault/types.ts';
 import { addressingOf } from './addressing.ts';
 import { createAuthenticator } from './authentication.ts';
 import { apiKeyHandlers } from './handlers/api-keys.ts';
+import { auditHandlers } from './handlers/audit.ts';
 import { execHandlers } from './handlers/exec.ts';
 import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
@@ -120,6 +121,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
       ...secretHandlers(vault),
       ...sandboxHandlers(vault),
       ...apiKeyHandlers(vault),
+      ...auditHandlers(vault),
       ...execHandlers(vault),
     },
     authenticator: createAuthenticator(vault),

@@ -2,6 +2,7 @@ import type { Answer } from '../contract/operations.ts';
 import type {
   ApiKeyView,
   AuditEventView,
+  AuditService,
   EgressView,
   ProviderView,
   SandboxView,
@@ -40,6 +41,18 @@ export function auditAnswer(view: AuditEventView): Answer<'getSecretAudit'>[numb
     latency_ms: view.latencyMs,
     error_code: view.errorCode,
   };
+}
+
+export function verdictAnswer(verdict: Awaited<ReturnType<AuditService['verify']>>): Answer<'verifyAudit'> {
+  const { segments, events, lastId, lastHash, gaps, broken } = verdict;
+  const newest = gaps.newest.map(({ id, ts, from, to, lost }) => ({
+    id,
+    ts: ts.toISOString(),
+    from: from.toISOString(),
+    to: to.toISOString(),
+    lost,
+  }));
+  return { segments, events, last_id: lastId, last_hash: lastHash, gaps: { count: gaps.count, newest }, broken };
 }
 
 export function bindingAnswer(view: SecretBindingView): Answer<'getSecretSandboxes'>[number] {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { createClient } from '../client/client.ts';
 import type { Cli, CliDeps } from './command.ts';
+import { addAuditCommands } from './commands/audit.ts';
 import { addCaCommands } from './commands/ca.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
@@ -76,6 +77,7 @@ function buildProgram(cli: Cli): Command {
   addSandboxCommands(program, cli);
   addProviderCommands(program, cli);
   addKeyCommands(program, cli);
+  addAuditCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   addDoctorCommand(program, cli);

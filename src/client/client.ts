@@ -12,6 +12,7 @@ export type Sandbox = Answer<'listSandboxes'>[number];
 export type SandboxWithAccess = Answer<'createSandbox'>;
 export type Egress = Answer<'rotateEgressToken'>;
 export type ApiKey = Answer<'listApiKeys'>[number];
+export type AuditVerdict = Answer<'verifyAudit'>;
 export type CreatedApiKey = Answer<'createApiKey'>;
 export type ExecResult = Answer<'exec'>;
 
@@ -49,6 +50,8 @@ export interface Client {
     list(): Promise<ApiKey[]>;
     revoke(id: string): Promise<void>;
   };
+  /** Operator keys only. */
+  audit: { verify(since?: Partial<Query<'verifyAudit'>>): Promise<AuditVerdict> };
   /** Runs a command to its end and answers its output; for one that takes minutes, or a terminal, use `execConnect`. */
   exec(sandbox: SandboxAccess, request: RequestBody<'exec'>, options?: { signal?: AbortSignal }): Promise<ExecResult>;
   /** Starts a command and resolves once the server has it. */
@@ -84,6 +87,7 @@ export function createClient(options: ClientOptions): Client {
       list: () => call('listApiKeys'),
       revoke: (id) => call('revokeApiKey', { params: { id } }),
     },
+    audit: { verify: (since = {}) => call('verifyAudit', { query: since }) },
     exec: (sandbox, body, { signal } = {}) =>
       call('exec', {
         body,

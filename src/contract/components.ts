@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { apiKeyResponse, createApiKeyRequest, createdApiKey } from './schemas/api-keys.ts';
+import { auditGap, auditVerdict } from './schemas/audit.ts';
 import { execRequest, execResponse } from './schemas/exec.ts';
 import { directoryListing } from './schemas/files.ts';
 import {
@@ -28,6 +29,8 @@ const named = {
   ApiKey: apiKeyResponse,
   AttachSecret: attachSecretRequest,
   AuditEvent: auditEvent,
+  AuditGap: auditGap,
+  AuditVerdict: auditVerdict,
   AuthPerHost: authPerHost,
   AuthRule: authRule,
   CreateApiKey: createApiKeyRequest,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { apiKeyResponse, createApiKeyRequest, createdApiKey } from './schemas/api-keys.ts';
+import { auditVerdict, verifyAuditQuery } from './schemas/audit.ts';
 import { execConnectRequest, execRequest, execResponse } from './schemas/exec.ts';
 import { envKey, secretName, uuid } from './schemas/fields.ts';
 import { directoryListing, downloadQuery, filePathQuery, uploadedFile } from './schemas/files.ts';
@@ -318,6 +319,17 @@ export const operations = {
     success: { status: 200, schema: uploadedFile },
     errors: ['unavailable', 'sandbox_storage_full'],
     implemented: false,
+  },
+
+  verifyAudit: {
+    method: 'GET',
+    path: '/audit/verify',
+    summary: 'Whether the audit trail is as it was written; operator keys only',
+    auth: 'api-key',
+    query: verifyAuditQuery,
+    success: { status: 200, schema: auditVerdict },
+    errors: ['unavailable'],
+    implemented: true,
   },
 
   createApiKey: {

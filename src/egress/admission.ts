@@ -126,6 +126,16 @@ export class Admission {
     this.#outcome.refuse(otherwise);
   }
 
+  /** Whether one of the values that went out is not this sandbox's any more. False where nobody can tell. */
+  async isRevoked(): Promise<boolean> {
+    const { entry, swaps } = this;
+    if (entry === null || swaps.length === 0) return false;
+    const fresh = await this.#registry.load(entry.snapshot.id).catch(() => entry);
+    if (fresh === null || fresh.snapshot.deleted === true) return true;
+    const live = new Set(fresh.snapshot.bindings.filter(({ state }) => state === 'live').map(({ id }) => id));
+    return swaps.some(({ binding }) => !live.has(binding.id));
+  }
+
   #note({ bindings, foreign }: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
     this.secretIds = [...new Set(bindings.map(({ secretId }) => secretId))];
     this.foreign = foreign;

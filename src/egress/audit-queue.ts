@@ -1,9 +1,9 @@
-import { auditRow, wasUse } from '../audit-rows.ts';
-import type { AuditBatch, AuditRow, ObservedEvent } from '../audit-rows.ts';
+import { SegmentGroup, wasUse } from '../audit-rows.ts';
+import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 
 /** Gathers events into the batches that go to the main process. */
 export class AuditQueue {
-  #rows: AuditRow[] = [];
+  readonly #group = new SegmentGroup();
   #count = 0;
   #uses = new Map<string, number>();
   #strays: ObservedEvent[] = [];
@@ -18,23 +18,22 @@ export class AuditQueue {
     const { request } = event;
     if (request === undefined || request.secretIds.length === 0) {
       if (request !== undefined && request.foreign.length > 0) this.#strays.push(event);
-      else this.#rows.push(auditRow(event, null));
+      else this.#group.add(event, null);
       return;
     }
     if (wasUse(request)) for (const secretId of request.secretIds) this.#uses.set(secretId, event.ts);
     if (request.foreign.length > 0) this.#strays.push(event);
-    else for (const secretId of request.secretIds) this.#rows.push(auditRow(event, secretId));
+    else for (const secretId of request.secretIds) this.#group.add(event, secretId);
   }
 
   /** All that waits, as one batch. */
   take(): AuditBatch {
     const batch = {
-      rows: JSON.stringify(this.#rows),
+      segments: this.#group.take(),
       count: this.#count,
       uses: [...this.#uses],
       strays: this.#strays,
     };
-    this.#rows = [];
     this.#count = 0;
     this.#uses = new Map();
     this.#strays = [];

@@ -1,18 +1,18 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { parseAuthority } from '../net/hostname.ts';
-import { destinationOf, recordClosed } from './connection-origin.ts';
+import { admitTunnel } from './admit-tunnel.ts';
+import { destinationOf, rowsOf } from './connection-origin.ts';
 import type { ConnectionOrigin } from './connection-origin.ts';
 import type { EgressContext } from './context.ts';
 import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
 import { Http1Answer } from './http1-answer.ts';
 import { LentWriter } from './lent-writer.ts';
-import { recordConnection } from './recorder.ts';
 import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { hostDenied, sandboxGone } from './request-judge.ts';
 import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
+import type { Share } from './turns.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
 import { findHeadEnd } from './wire/head-end.ts';
@@ -37,8 +37,9 @@ export class ClientConnection implements RequestSource {
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   deadline = Date.now() + headLimitMs;
-  readonly shared: SharedRoute = { route: null, dialled: null };
+  readonly shared: SharedRoute;
   readonly passesBytes = true;
+  readonly share: Share | null;
   #head: RequestHead | null = null;
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
@@ -59,10 +60,12 @@ export class ClientConnection implements RequestSource {
     this.context = context;
     this.socket = socket;
     this.origin = origin;
+    this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
     this.misdirected = misdirected;
     this.#writer = origin.tls === null ? null : new LentWriter(socket, this.#onDrain);
+    this.share = origin.sandboxId === null ? null : context.turns.hold(origin.sandboxId);
     context.connections.add(this);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -82,7 +85,17 @@ export class ClientConnection implements RequestSource {
 
   #onData = (chunk: Buffer): void => {
     if (this.#closing) return;
-    this.#consume(this.#held === null ? chunk : Buffer.concat([this.#held, chunk]));
+    const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
+    if (this.share === null || this.share.enter(this.#onTurn)) {
+      this.#consume(bytes);
+      return;
+    }
+    this.#held = bytes;
+    this.pause();
+  };
+
+  #onTurn = (): void => {
+    if (!this.#closing) this.goOn();
   };
 
   #consume(bytes: Buffer): void {
@@ -210,7 +223,9 @@ export class ClientConnection implements RequestSource {
   }
 
   #refuseUnread(error: WireError): void {
-    this.#answer(unreadRefusal(error));
+    const refused = unreadRefusal(error);
+    this.shared.rows.unread(refused.code);
+    this.#answer(refused);
   }
 
   #answer(refused: Refusal): void {
@@ -241,21 +256,9 @@ export class ClientConnection implements RequestSource {
         this.#answer(entry);
         return;
       }
-      if (entry.snapshot.deleted === true) {
-        this.#answer(sandboxGone());
-        return;
-      }
-      const { verdict, rule } = entry.rules.network.judgeHost(authority.host);
-      const outside = authority.isAddress && verdict !== 'deny' && !this.context.guard(authority.host);
-      if (verdict === 'deny' || outside) {
-        recordConnection(this.context, entry.snapshot, {
-          host: authority.host,
-          dstIp: authority.isAddress ? authority.host : null,
-          dstPort: authority.port,
-          verdict: 'blocked',
-          matchRule: outside ? 'address guard' : rule,
-        });
-        this.#answer(hostDenied(authority.host));
+      const refused = admitTunnel(this.context, entry, authority);
+      if (refused !== null) {
+        this.#answer(refused);
         return;
       }
       this.#detach();
@@ -282,20 +285,29 @@ export class ClientConnection implements RequestSource {
 
   #onClose = (): void => {
     this.#closing = true;
-    this.context.connections.delete(this);
+    this.#release();
     this.#writer?.release();
     this.#exchange?.clientClosed();
     this.#exchange = null;
-    recordClosed(this.context, this.socket, this);
+    this.shared.rows.close();
   };
 
-  #detach(): void {
+  #release(): void {
     this.context.connections.delete(this);
+    if (this.origin.sandboxId !== null) this.context.turns.release(this.origin.sandboxId);
+  }
+
+  #detach(): void {
+    this.#release();
     this.socket.off('data', this.#onData);
     this.socket.off('end', this.#onEnd);
     this.socket.off('error', this.#onError);
     this.socket.off('close', this.#onClose);
     this.socket.off('drain', this.#onDrain);
+  }
+
+  reconsider(): void {
+    this.#exchange?.reconsider();
   }
 
   expire(): void {

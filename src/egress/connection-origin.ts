@@ -1,19 +1,15 @@
 import type { Socket } from 'node:net';
-import type { Authority } from '../net/hostname.ts';
+import { ConnectionRows } from './connection-rows.ts';
 import type { EgressContext } from './context.ts';
-import { recordConnection } from './recorder.ts';
-import type { SharedRoute } from './request-source.ts';
-import { resolveDestination } from './target.ts';
-import type { Destination, Refused } from './target.ts';
+import { arrivalOf, resolveDestination } from './target.ts';
+import type { Destination, Origin, Refused } from './target.ts';
 
 /** What is known of a connection before its first request. */
-export interface ConnectionOrigin {
+export interface ConnectionOrigin extends Origin {
   /** `proxy`: requests name their host themselves. `origin`: the connection is to one host. */
   readonly mode: 'proxy' | 'origin';
   /** Null: each request says who it is by `Proxy-Authorization`. */
   readonly sandboxId: string | null;
-  readonly connect: Authority | null;
-  readonly dialled: { readonly address: string; readonly port: number; readonly name: string | null } | null;
   readonly tls: { readonly serverName: string | null } | null;
 }
 
@@ -22,35 +18,18 @@ export function destinationOf(origin: ConnectionOrigin): {
   destination: Destination | null;
   misdirected: Refused | null;
 } {
-  const arrival = arrivalOf(origin);
-  const found = arrival === null ? null : resolveDestination(arrival);
-  if (found === null) return { destination: null, misdirected: null };
+  if (origin.mode === 'proxy') return { destination: null, misdirected: null };
+  const found = resolveDestination(arrivalOf(origin, origin.tls));
   return 'refused' in found ? { destination: null, misdirected: found } : { destination: found, misdirected: null };
 }
 
-function arrivalOf(origin: ConnectionOrigin): Parameters<typeof resolveDestination>[0] | null {
-  if (origin.mode === 'proxy') return null;
-  const tls = { tls: origin.tls !== null, sni: origin.tls?.serverName ?? null };
-  if (origin.connect !== null) return { kind: 'connect', authority: origin.connect, ...tls };
-  if (origin.dialled !== null) return { kind: 'namespace', ...origin.dialled, ...tls };
-  return null;
-}
-
-/** Puts down a connection that has closed, where a request of it went out. */
-export function recordClosed(
-  context: EgressContext,
-  socket: Socket,
-  { destination, shared }: { destination: Destination | null; shared: SharedRoute },
-): void {
-  if (destination === null || shared.dialled === null) return;
-  const { address, entry } = shared.dialled;
-  recordConnection(context, entry.snapshot, {
-    host: destination.host,
-    dstIp: address,
-    dstPort: destination.port,
-    verdict: 'allowed',
-    matchRule: entry.rules.network.judgeHost(destination.host).rule,
-    bytesSent: socket.bytesRead,
-    bytesRecv: socket.bytesWritten,
+/** Its rows: of what it was opened to, where no request says more. */
+export function rowsOf(context: EgressContext, socket: Socket, origin: ConnectionOrigin): ConnectionRows {
+  const { sandboxId, mode } = origin;
+  if (sandboxId === null) return new ConnectionRows(context, socket, null);
+  const opened = mode === 'proxy' ? null : resolveDestination(arrivalOf(origin, null));
+  return new ConnectionRows(context, socket, {
+    sandboxId,
+    place: opened === null || 'refused' in opened ? null : opened,
   });
 }

@@ -1,7 +1,7 @@
 import type { AnswerWriter, ContentLength } from './request-source.ts';
 import { BodyScrubber } from './scrub/body-scrubber.ts';
 import type { BodyHandler } from './scrub/body-scrubber.ts';
-import { planBody, scrubHead } from './scrub/heads.ts';
+import { dropsResponseField, planBody, scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { ResponseHead } from './wire/head.ts';
@@ -23,6 +23,7 @@ export class ContentAnswer implements BodyHandler {
   readonly #writer: AnswerWriter;
   readonly #owner: ContentOwner;
   readonly #scrub: Scrub | null;
+  readonly #plan: BodyPlan | null;
   readonly #body: BodyScrubber | null;
   #trailers: Buffer | null = null;
 
@@ -35,7 +36,8 @@ export class ContentAnswer implements BodyHandler {
     this.#writer = parts.writer;
     this.#owner = parts.owner;
     this.#scrub = scrubbing?.scrub ?? null;
-    this.length = lengthOf(head, scrubbing?.plan ?? null);
+    this.#plan = scrubbing?.plan ?? null;
+    this.length = lengthOf(head, this.#plan);
     this.#body =
       scrubbing === null || this.length === 'none'
         ? null
@@ -47,7 +49,11 @@ export class ContentAnswer implements BodyHandler {
   }
 
   head(head: ResponseHead, closes: boolean): void {
-    this.#writer.head(head, { content: this.length, closes });
+    const plan = this.#plan;
+    // A digest of content that is coded anew is wrong (RFC 9530 section 2).
+    const omits =
+      plan === null || plan.codings.length === 0 ? null : (name: string) => dropsResponseField(name, plan, false);
+    this.#writer.head(head, { content: this.length, closes, omits });
   }
 
   /** Takes content, lent for the call. False: wait for `contentDrained`. */

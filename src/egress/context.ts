@@ -1,7 +1,10 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { ControlLink } from './control-link.ts';
 import type { SandboxRegistry } from './registry.ts';
 import type { LeafContexts } from './tls/contexts.ts';
+import type { Turns } from './turns.ts';
 import type { UpstreamPool } from './upstream.ts';
 
 /** What the parts of one worker share. */
@@ -14,6 +17,7 @@ export interface EgressContext {
   readonly guard: (address: string) => boolean;
   readonly failures: FailureThrottle;
   readonly connections: ConnectionTable;
+  readonly turns: Turns;
   readonly firstByteTimeoutMs: number;
   readonly log: Logger;
 }
@@ -27,6 +31,36 @@ export interface TrackedConnection {
   /** Close as soon as the exchange under way is done. */
   drain(): void;
   destroy(): void;
+  /** What this worker knew of its sandbox is out of date: what the rules of now do not allow ends within a second. */
+  reconsider?(): void;
+}
+
+/**
+ * Keeps a connection in the table while it waits for something, for `limitMs` at most. Returns what ends that; the socket
+ * then has no listeners of this any more.
+ */
+export function holdConnection(
+  context: Pick<EgressContext, 'connections'>,
+  socket: Socket,
+  options: { sandboxId: string | null; limitMs: number },
+): () => void {
+  const destroy = () => socket.destroy();
+  const held: TrackedConnection = {
+    sandboxId: options.sandboxId,
+    deadline: Date.now() + options.limitMs,
+    expire: destroy,
+    drain: destroy,
+    destroy,
+  };
+  const release = () => {
+    context.connections.delete(held);
+    socket.off('error', destroy);
+    socket.off('close', release);
+  };
+  context.connections.add(held);
+  socket.on('error', destroy);
+  socket.on('close', release);
+  return release;
 }
 
 /** Every open client connection of this worker: one timer for all of them, instead of one each. */
@@ -55,6 +89,15 @@ export class ConnectionTable {
     for (const connection of this.#open) if (connection.deadline <= now) connection.expire();
   }
 
+  /** The worker was told to forget these sandboxes; null: all of them. */
+  reconsider(sandboxIds: readonly string[] | null): void {
+    const ids = sandboxIds === null ? null : new Set(sandboxIds);
+    for (const connection of this.#open) {
+      if (connection.reconsider === undefined || connection.sandboxId === null) continue;
+      if (ids === null || ids.has(connection.sandboxId)) connection.reconsider();
+    }
+  }
+
   closeSandbox(sandboxId: string): void {
     for (const connection of this.#open) if (connection.sandboxId === sandboxId) connection.destroy();
   }
@@ -76,9 +119,12 @@ export class ConnectionTable {
 
 /**
  * Slows the guessing of proxy tokens: after a number of failures for one key (source address and claimed sandbox), more
- * tries are refused unseen for the rest of the window. Bounded in size; the oldest windows go first.
+ * tries are refused unseen for the rest of the window. The proof that was last right for the same key is excused, so that
+ * a neighbour behind the same address cannot lock a sandbox out; what was never right from there is held back, right or
+ * wrong. Bounded in size; the oldest windows and proofs go first.
  */
 export class FailureThrottle {
+  readonly #proofs = new Map<string, Buffer>();
   readonly #windows = new Map<string, { failures: number; until: number }>();
   readonly #limit: number;
   readonly #windowMs: number;
@@ -95,17 +141,43 @@ export class FailureThrottle {
     return window !== undefined && window.until > now && window.failures >= this.#limit;
   }
 
-  fail(key: string, now: number): void {
+  /** Returns what the failure is to its window. */
+  fail(key: string, now: number): 'first' | 'another' | 'last' {
     const window = this.#windows.get(key);
     if (window !== undefined && window.until > now) {
       window.failures += 1;
-      return;
+      return window.failures === this.#limit ? 'last' : 'another';
     }
     this.#windows.delete(key);
-    if (this.#windows.size >= this.#maxKeys) {
-      const oldest = this.#windows.keys().next();
-      if (oldest.done !== true) this.#windows.delete(oldest.value);
-    }
+    makeRoom(this.#windows, this.#maxKeys);
     this.#windows.set(key, { failures: 1, until: now + this.#windowMs });
+    return 'first';
+  }
+
+  /** Whether this proof (a SHA-256) is the one that was last right for the key. Never a reason to let anybody in. */
+  isProven(key: string, proof: Buffer): boolean {
+    const proven = this.#proofs.get(key);
+    return proven !== undefined && timingSafeEqual(proven, proof);
+  }
+
+  /** The proof was right. */
+  prove(key: string, proof: Buffer): void {
+    if (this.isProven(key, proof)) return;
+    this.#proofs.delete(key);
+    makeRoom(this.#proofs, this.#maxKeys);
+    this.#proofs.set(key, proof);
+  }
+
+  /** The proof is right no more. */
+  disprove(key: string, proof: Buffer): void {
+    if (this.isProven(key, proof)) this.#proofs.delete(key);
+  }
+}
+
+function makeRoom(map: Map<string, unknown>, size: number): void {
+  if (map.size < size) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
   }
 }

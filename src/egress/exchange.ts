@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
+import { freshIdleMs, idempotent, maxDrained, maxHeldBody, switchedIdleMs } from './exchange-limits.ts';
 import { identify } from './identify.ts';
 import { sendRequest } from './outgoing-request.ts';
 import { recordRequest } from './recorder.ts';
@@ -20,17 +21,6 @@ import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
 import type { RequestHead } from './wire/head.ts';
 import { WireError } from './wire/wire-error.ts';
-
-/** RFC 9110 9.2.2: what may be sent a second time without asking. */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-/** A request that must not be sent twice only takes a connection that was in use this recently. */
-const freshIdleMs = 5_000;
-/** A WebSocket may say nothing for this long. */
-const switchedIdleMs = 4 * 3_600_000;
-/** Content held while the upstream is being dialled. */
-const maxHeldBody = 256 * 1024;
-/** A refused request's content is read to its end up to this size, so that the connection can go on. */
-const maxDrained = 256 * 1024;
 
 /**
  * One request and its answer: who, where to, whether, with which credential; then both ways at once. The steps are
@@ -73,10 +63,6 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   get trailers(): Buffer | null {
     return this.#body.trailers;
-  }
-
-  deny(refused: Refusal, matchRule: string | null): void {
-    this.#deny(refused, { matchRule, dstIp: null });
   }
 
   get #host(): string {
@@ -192,7 +178,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
       this.#client.context.log.error({ err: error }, 'an upstream could not be dialled');
       this.refuse(refusal('upstream_unreachable', `${this.#host} cannot be reached`));
     } else if (error.refused.code === 'host_denied') {
-      this.#deny(error.refused, { matchRule: 'address guard', dstIp: error.address });
+      this.deny(error.refused, 'address guard', error.address);
     } else {
       this.#recordConnection({ matchRule: null, dstIp: error.address, verdict: 'failed' });
       this.refuse(error.refused);
@@ -233,6 +219,9 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   onData(chunk: Buffer): void {
     this.#touch();
     this.#relay?.receive(chunk);
+    const link = this.#upstream;
+    if (link === null || this.#client.share?.enter(() => link.resume()) !== false) return;
+    link.pause();
   }
 
   onEnd(): void {
@@ -303,9 +292,16 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.#client.deadline = this.#client.context.connections.now + limit;
   }
 
-  #deny(refused: Refusal, row: { matchRule: string | null; dstIp: string | null }): void {
-    this.#recordConnection({ ...row, verdict: 'blocked' });
+  deny(refused: Refusal, matchRule: string | null, dstIp: string | null = null): void {
+    this.#recordConnection({ matchRule, dstIp, verdict: 'blocked' });
     this.refuse(refused);
+  }
+
+  /** The rules have changed: an exchange that lives on a credential which is none any more is cut off. */
+  reconsider(): void {
+    void this.#admission.isRevoked().then((revoked) => {
+      if (revoked) this.#fail(refusal('credential_revoked', 'its secret was revoked or detached'));
+    });
   }
 
   #recordConnection(row: { matchRule: string | null; dstIp: string | null; verdict: 'blocked' | 'failed' }): void {

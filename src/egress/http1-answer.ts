@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { AnswerWriter, ContentLength, RequestSource } from './request-source.ts';
+import type { AnswerHead, AnswerWriter, RequestSource } from './request-source.ts';
 import { buildResponseHead } from './wire/forward-response.ts';
 import type { ResponseHead } from './wire/head.ts';
 
@@ -16,12 +16,12 @@ export class Http1Answer implements AnswerWriter {
     this.#minorVersion = minorVersion;
   }
 
-  head(head: ResponseHead, { content, closes }: { content: ContentLength; closes: boolean }): void {
+  head(head: ResponseHead, { content, closes, omits = null }: AnswerHead): void {
     this.#chunked = content === 'open' && this.#minorVersion === 1;
     const isChunked = head.framing.kind === 'chunked';
     const lines = this.#chunked && !isChunked ? ['Transfer-Encoding: chunked'] : [];
     if (closes) lines.push('Connection: close');
-    this.#client.write(buildResponseHead(head, { lines, reframed: content === 'open' && !isChunked }));
+    this.#client.write(buildResponseHead(head, { lines, reframed: content === 'open' && !isChunked, omits }));
   }
 
   content(bytes: Buffer): boolean {

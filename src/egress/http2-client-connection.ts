@@ -9,6 +9,7 @@ import { unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
+import type { Share } from './turns.ts';
 import type { ConnectionHandler } from './wire/http2/connection-handler.ts';
 import { Http2Connection } from './wire/http2/connection.ts';
 import { requestHead } from './wire/http2/request-head.ts';
@@ -27,9 +28,12 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   readonly misdirected: Refused | null;
   readonly shared: SharedRoute;
   readonly http2: Http2Connection;
+  readonly share: Share | null;
   deadline = Date.now() + idleLimitMs;
   readonly #socket: Socket;
   readonly #writer: LentWriter;
+  /** What came before it was this sandbox's turn. */
+  #held: Buffer[] = [];
   #flushing = false;
   #paused = false;
   #closing = false;
@@ -49,6 +53,7 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
     this.misdirected = misdirected;
     this.#writer = new LentWriter(socket, () => this.#drained());
     this.http2 = new Http2Connection({ role: 'server', handler: this });
+    this.share = origin.sandboxId === null ? null : context.turns.hold(origin.sandboxId);
     context.connections.add(this);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#close());
@@ -109,12 +114,24 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
 
   #receive(chunk: Buffer): void {
     if (this.#closing) return;
-    if (this.http2.receive(chunk) === null) this.#regulate();
+    if (this.#held.length === 0 && (this.share === null || this.share.enter(this.#onTurn))) {
+      if (this.http2.receive(chunk) === null) this.#regulate();
+      return;
+    }
+    this.#held.push(chunk);
+    this.#regulate();
   }
+
+  readonly #onTurn = (): void => {
+    const held = this.#held;
+    this.#held = [];
+    for (const chunk of held) if (!this.#closing) this.http2.receive(chunk);
+    if (!this.#closing) this.#regulate();
+  };
 
   /** A client that does not read what it makes us say is not read either. */
   #regulate(): void {
-    const wants = this.http2.wantsInput;
+    const wants = this.http2.wantsInput && this.#held.length === 0;
     if (wants === !this.#paused) return;
     this.#paused = !wants;
     if (wants) this.#socket.resume();
@@ -154,6 +171,7 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   #closed(): void {
     this.#closing = true;
     this.context.connections.delete(this);
+    if (this.origin.sandboxId !== null) this.context.turns.release(this.origin.sandboxId);
     this.#writer.release();
     this.http2.end('the connection is closed');
     this.shared.rows.close();

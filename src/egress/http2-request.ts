@@ -4,8 +4,9 @@ import { Exchange } from './exchange.ts';
 import type { Http2ClientConnection } from './http2-client-connection.ts';
 import { refusalAnswer } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import type { AnswerWriter, ContentLength, RequestSource, SharedRoute } from './request-source.ts';
+import type { AnswerHead, AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
+import type { Share } from './turns.ts';
 import type { RequestHead, ResponseHead } from './wire/head.ts';
 import { trailerSection } from './wire/http2/field-lines.ts';
 import { outgoingField } from './wire/http2/header-field.ts';
@@ -69,6 +70,10 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
 
   get misdirected(): Refused | null {
     return this.#connection.misdirected;
+  }
+
+  get share(): Share | null {
+    return this.#connection.share;
   }
 
   get shared(): SharedRoute {
@@ -141,12 +146,13 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     return this;
   }
 
-  head(head: ResponseHead, { content }: { content: ContentLength }): void {
-    const { kinds } = head.lines;
-    const fields = responseFields(
-      head,
-      content === 'open' ? { drop: (line) => kinds[line] === knownHeader.contentLength } : {},
-    );
+  head(head: ResponseHead, { content, omits }: AnswerHead): void {
+    const { lines } = head;
+    const fields = responseFields(head, {
+      drop: (line) =>
+        (content === 'open' && lines.kinds[line] === knownHeader.contentLength) ||
+        omits?.(lines.name(line).toLowerCase()) === true,
+    });
     this.#ended = content === 'none';
     this.#connection.http2.respond(this.#stream, fields, this.#ended);
   }
@@ -207,6 +213,10 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     this.#over();
     this.#connection.http2.reset(this.#stream, errorCode.internalError);
     this.#exchange.clientClosed();
+  }
+
+  reconsider(): void {
+    this.#exchange.reconsider();
   }
 
   expire(): void {

@@ -128,6 +128,8 @@ function editRequest(
   return {
     target: parameters.length === 0 && path === head.target ? null : targetOf(path, parameters),
     drop: (line) => {
+      // What becomes of these depends on the version that is spoken, not on who names them.
+      if (isHopByHop(lines.kinds[line] ?? knownHeader.other)) return false;
       for (const { opening } of swaps) if (isAnyOf(lines, line, opening.owned)) return true;
       return isAnyOf(lines, line, named) || left.includes(line);
     },

@@ -101,6 +101,8 @@ export interface ControlPlane {
   openSecret(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null>;
   /** Resolves when all of them are durable. */
   record(batches: readonly AuditBatch[]): Promise<void>;
+  /** Events of this time may be missing: a worker ended before it could hand them over. `lost`: how many, where known. */
+  recordGap(gap: { from: Date; to: Date; lost: number | null }): Promise<void>;
 }
 
 /** What the egress needs to know at its start; plain data, handed to every worker. */

@@ -1,8 +1,10 @@
+import type { ConnectionRows } from './connection-rows.ts';
 import type { EgressContext, TrackedConnection } from './context.ts';
 import type { Exchange } from './exchange.ts';
 import type { Refusal } from './refusals.ts';
 import type { SandboxEntry } from './registry.ts';
 import type { Destination, Refused } from './target.ts';
+import type { Share } from './turns.ts';
 import type { UpstreamTarget } from './upstream.ts';
 import type { ResponseHead } from './wire/head.ts';
 
@@ -10,8 +12,8 @@ import type { ResponseHead } from './wire/head.ts';
 export interface SharedRoute {
   /** Where its requests go, worked out once for each set of rules. */
   route: { entry: SandboxEntry; target: UpstreamTarget } | null;
-  /** Where the last exchange went and for whom: the connection's row is written when nothing else may know it. */
-  dialled: { address: string; entry: SandboxEntry } | null;
+  /** What becomes of the connection, for each host that its requests go to. */
+  readonly rows: ConnectionRows;
 }
 
 /** Where a request comes from and its answer goes: a connection of HTTP/1.1, or one stream of HTTP/2. */
@@ -22,6 +24,8 @@ export interface RequestSource extends TrackedConnection {
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   readonly shared: SharedRoute;
+  /** Of what the worker can do; null: not known whose. */
+  readonly share: Share | null;
   /** It speaks HTTP/1.1, so that an answer in it may go through as the bytes that it is. */
   readonly passesBytes: boolean;
   /** Bytes as they are, of an answer in HTTP/1.1 or of another protocol; lent for the call. False: wait for `clientDrained`. */
@@ -48,9 +52,16 @@ export interface RequestSource extends TrackedConnection {
 /** How the length of an answer's content is told: not at all, in its head, or by its framing. */
 export type ContentLength = 'none' | 'announced' | 'open';
 
+export interface AnswerHead {
+  readonly content: ContentLength;
+  readonly closes: boolean;
+  readonly omits?: ((lowerName: string) => boolean) | null;
+}
+
 /** Writes one answer piece by piece. */
 export interface AnswerWriter {
-  head(head: ResponseHead, options: { content: ContentLength; closes: boolean }): void;
+  /** `omits`: whether a field, given by its lower-case name, is left out. */
+  head(head: ResponseHead, options: AnswerHead): void;
   /** Lent for the call. False: wait for `clientDrained`. */
   content(bytes: Buffer): boolean;
   /** `trailers`: their lines and the empty line. */

@@ -25,6 +25,8 @@ interface WorkerState {
   ready: boolean;
   sandboxes: Set<string>;
   forgetting: Map<number, () => void>;
+  /** When it last handed over its events, or began; what came later may be lost with it. */
+  heardAt: Date;
 }
 
 const restartDelayMs = 100;
@@ -73,13 +75,20 @@ export class EgressSupervisor {
   #spawn(): Promise<number> {
     // Names are looked up in libuv's threads: a few slow ones must not hold up everybody's.
     const worker = cluster.fork({ UV_THREADPOOL_SIZE: '32' });
-    const state: WorkerState = { worker, ready: false, sandboxes: new Set(), forgetting: new Map() };
+    const state: WorkerState = {
+      worker,
+      ready: false,
+      sandboxes: new Set(),
+      forgetting: new Map(),
+      heardAt: new Date(),
+    };
     this.#workers.add(state);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     worker.on('message', (message: FromWorker) => {
       switch (message.type) {
         case 'listening':
           state.ready = true;
+          state.heardAt = new Date();
           this.#adopt();
           resolve(message.port);
           break;
@@ -92,6 +101,7 @@ export class EgressSupervisor {
           void this.#answer(state, message.id, () => this.#look(message.ask));
           break;
         case 'events':
+          state.heardAt = new Date();
           void this.#answer(state, message.id, async () => {
             await this.#journal.write(message.batch);
             return { what: 'recorded' };
@@ -107,6 +117,7 @@ export class EgressSupervisor {
       this.#workers.delete(state);
       for (const done of state.forgetting.values()) done();
       reject(new StartupError(`an egress worker ended at its start (${signal ?? code})`));
+      if (state.ready && code !== 0) this.#noteGap(state);
       if (this.#stopping) return;
       this.#log.error({ pid: worker.process.pid, code, signal }, 'an egress worker ended; starting another');
       setTimeout(
@@ -121,6 +132,13 @@ export class EgressSupervisor {
     });
     this.#send(state, { type: 'start', settings: this.#settings });
     return promise;
+  }
+
+  /** It had no time to hand over its last events: the trail says that some may be missing. */
+  #noteGap({ heardAt }: WorkerState): void {
+    this.#plane.recordGap({ from: heardAt, to: new Date(), lost: null }).catch((error: unknown) => {
+      this.#log.error({ err: error }, 'events of an egress worker may be lost, and that could not be recorded');
+    });
   }
 
   async #look(ask: Ask): Promise<Answer> {

@@ -11,6 +11,14 @@ export type Arrival =
   /** From inside a sandbox's namespace: what was dialled, and the name that our DNS gave that address for. */
   | { kind: 'namespace'; address: string; port: number; name: string | null; tls: boolean; sni: string | null };
 
+/** What a connection was opened to: by CONNECT or SOCKS, or by the address that was dialled inside a namespace. */
+export interface Origin {
+  /** The name or address that the proxy was asked for. */
+  readonly connect: Authority | null;
+  /** The address that was dialled inside the namespace, and the name under which its resolver gave it out. */
+  readonly dialled: { readonly address: string; readonly port: number; readonly name: string | null } | null;
+}
+
 /** What a connection is for: the one thing that policy judges, the leaf names and the upstream dial goes to. */
 export interface Destination {
   /** A lower-case name, or the canonical text of an address. */
@@ -27,6 +35,14 @@ export interface Target extends Destination {
 
 export interface Refused {
   refused: Refusal;
+}
+
+/** `tls`: null where it is none. Throws where the connection was opened to nothing: its requests name their hosts. */
+export function arrivalOf(origin: Origin, tls: { readonly serverName: string | null } | null): Arrival {
+  const facts = { tls: tls !== null, sni: tls?.serverName ?? null };
+  if (origin.connect !== null) return { kind: 'connect', authority: origin.connect, ...facts };
+  if (origin.dialled !== null) return { kind: 'namespace', ...origin.dialled, ...facts };
+  throw new TypeError('a connection to nowhere');
 }
 
 const absoluteForm = /^(https?):\/\/([^/?]*)(.*)$/is;

@@ -1,66 +1,140 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import type { SecureContext } from 'node:tls';
 import { parseAddress } from '../net/address.ts';
 import { parseHostname } from '../net/hostname.ts';
-import type { Authority } from '../net/hostname.ts';
 import { ClientConnection } from './client-connection.ts';
+import { recordOf } from './connection-rows.ts';
+import { holdConnection } from './context.ts';
+import type { EgressContext } from './context.ts';
+import { readFirstBytes } from './first-bytes.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
-import type { EgressContext, TrackedConnection } from './context.ts';
+import { http2Refusal } from './http2-refusal.ts';
+import { endWith } from './last-words.ts';
 import { sniff } from './listeners/sniff.ts';
+import { PassThrough } from './pass-through.ts';
+import type { SandboxEntry } from './registry.ts';
+import { arrivalOf, resolveDestination } from './target.ts';
+import type { Origin } from './target.ts';
+import { tlsAlert } from './tls/alert.ts';
+import { terminateTls } from './tls/terminate.ts';
 import { maxClientHello, readClientHello } from './wire/client-hello.ts';
 
 /** What is known of a byte stream that wants to reach one host. */
-export interface TunnelOrigin {
+export interface TunnelOrigin extends Origin {
   readonly sandboxId: string;
-  /** The name that CONNECT asked for. */
-  readonly connect: Authority | null;
-  /** The address that was dialled inside the namespace, and the name under which its resolver gave it out. */
-  readonly dialled: { readonly address: string; readonly port: number; readonly name: string | null } | null;
 }
 
-const handshakeLimitMs = 15_000;
-const tlsHandshakeRecord = 0x16;
 /** By our preference: HTTP/2 for those that speak nothing else, since a request costs less in HTTP/1.1. */
 const originProtocols = ['http/1.1', 'h2'];
 /** Of the proxy itself. */
 const proxyProtocols = ['http/1.1'];
+/** Rules that a connection waits for: the control plane answers, or does not, before. */
+const rulesLimitMs = 15_000;
 
-/** Looks at the first bytes of a tunnel and serves what they are: TLS, which is ended here, or HTTP. */
+/**
+ * Looks at the first bytes of a tunnel and serves what they are: HTTP, or TLS, which is ended here or passed through
+ * unopened as the sandbox's rules have it. Anything else is closed at once, without an answer, since none that we could
+ * give would be in its protocol; the row says why.
+ */
 export function openTunnel(context: EgressContext, socket: Socket, origin: TunnelOrigin): void {
+  const { sandboxId } = origin;
   sniff(
     context,
     socket,
     (first) => {
       socket.unshift(first);
-      if (first[0] === tlsHandshakeRecord) endTls(context, socket, { origin, first });
-      else ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null });
+      const kind = readFirstBytes(first);
+      if (kind === 'tls') serveTls(context, socket, { origin, first });
+      else if (kind === 'http') ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null });
+      else {
+        recordTunnel(context, origin, {
+          verdict: 'blocked',
+          matchRule: unspoken[kind === 'http2' ? 'http2' : 'other'],
+        });
+        if (kind === 'http2') endWith(context, socket, http2Refusal(`${unspoken.http2} is not spoken here`));
+        else socket.destroy();
+      }
     },
     {
-      sandboxId: origin.sandboxId,
-      enough: (bytes) => bytes[0] !== tlsHandshakeRecord || readClientHello(bytes).kind !== 'more',
+      sandboxId,
+      enough: (bytes) =>
+        bytes[0] === 0x16 ? readClientHello(bytes).kind !== 'more' : readFirstBytes(bytes) !== 'more',
+      gone: () => recordTunnel(context, origin, { verdict: 'failed', matchRule: 'not HTTP or TLS: too little came' }),
     },
   );
 }
 
-function endTls(context: EgressContext, socket: Socket, input: { origin: TunnelOrigin; first: Buffer }): void {
-  const { origin } = input;
-  const hello = readClientHello(input.first.subarray(0, maxClientHello * 2));
-  if (hello.kind !== 'hello') {
-    socket.destroy();
+const unspoken = { http2: 'HTTP/2 without TLS', other: 'not HTTP or TLS' } as const;
+
+/** Where a tunnel's TLS goes: to us, or through. Waits for the sandbox's rules where they are not held. */
+function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; first: Buffer }): void {
+  const { sandboxId } = tunnel.origin;
+  const held = context.registry.get(sandboxId);
+  if (held !== undefined) {
+    routeTls(context, socket, { ...tunnel, entry: held });
     return;
   }
-  const serverName = hello.serverName === null ? null : parseHostname(hello.serverName);
+  const release = holdConnection(context, socket, { sandboxId, limitMs: rulesLimitMs });
+  const go = (entry: SandboxEntry | null) => {
+    release();
+    if (!socket.destroyed) routeTls(context, socket, { ...tunnel, entry });
+  };
+  // Without rules it is opened: what is asked inside is refused, with the reason.
+  context.registry.load(sandboxId).then(go, () => go(null));
+}
+
+function routeTls(
+  context: EgressContext,
+  socket: Socket,
+  tunnel: { origin: TunnelOrigin; first: Buffer; entry: SandboxEntry | null },
+): void {
+  const { origin, first, entry } = tunnel;
+  const hello = readClientHello(first.subarray(0, maxClientHello * 2));
+  if (hello.kind !== 'hello') {
+    const reason = hello.kind === 'refused' ? hello.reason : 'a cut ClientHello';
+    recordTunnel(context, origin, { verdict: 'failed', matchRule: `TLS failed: ${reason}` });
+    endWith(context, socket, tlsAlert('decode_error'));
+    return;
+  }
+  const asked = resolveDestination(arrivalOf(origin, null));
+  const rule = entry === null || 'refused' in asked ? null : entry.rules.interception.tunnelledBy(asked.host);
+  if (entry === null || 'refused' in asked || rule === null) {
+    endTls(context, socket, { origin, serverName: hello.serverName });
+    return;
+  }
+  const destination = resolveDestination(arrivalOf(origin, { serverName: hello.serverName }));
+  if ('refused' in destination) {
+    recordTunnel(context, origin, { verdict: 'blocked', matchRule: `${rule}: the server name is another` });
+    endWith(context, socket, tlsAlert('unrecognized_name'));
+    return;
+  }
+  PassThrough.start(context, socket, { entry, destination, rule });
+}
+
+function endTls(
+  context: EgressContext,
+  socket: Socket,
+  input: { origin: TunnelOrigin; serverName: string | null },
+): void {
+  const { origin } = input;
+  const serverName = input.serverName === null ? null : parseHostname(input.serverName);
   // A name that is none gets no certificate; the host that CONNECT or the dialled address names stands in for a
   // missing one, as it does with a client that connects to an address.
-  const host = hello.serverName === null ? hostWithoutServerName(origin) : serverName;
+  const host = input.serverName === null ? hostWithoutServerName(origin) : serverName;
+  const failed = (matchRule: string) => recordTunnel(context, origin, { verdict: 'failed', matchRule });
   if (host === null) {
-    socket.destroy();
+    failed('TLS failed: the server name is not a host name');
+    endWith(context, socket, tlsAlert('unrecognized_name'));
     return;
   }
-  secure(context, socket, { host, sandboxId: origin.sandboxId, offers: originProtocols }, (secured) => {
-    const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
-    client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+  terminateTls(context, socket, {
+    host,
+    sandboxId: origin.sandboxId,
+    offers: originProtocols,
+    serve: (secured) => {
+      const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
+      client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+    },
+    failed,
   });
 }
 
@@ -70,8 +144,19 @@ function hostWithoutServerName(origin: TunnelOrigin): string | null {
   return origin.dialled.name ?? origin.dialled.address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
+/** The row of a tunnel that came to nothing, for what it was opened to. */
+function recordTunnel(
+  context: EgressContext,
+  origin: TunnelOrigin,
+  outcome: { verdict: 'blocked' | 'failed'; matchRule: string },
+): void {
+  const asked = resolveDestination(arrivalOf(origin, null));
+  const { host, port } = 'refused' in asked ? { host: '', port: 0 } : asked;
+  recordOf(context, origin.sandboxId, { ...outcome, host, dstIp: null, dstPort: port });
+}
+
 /** TLS on the proxy's own port: the certificate is for the name, or the local address, that the client asks for. */
-export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (secured: TLSSocket) => void): void {
+export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (secured: Socket) => void): void {
   sniff(
     context,
     socket,
@@ -82,71 +167,16 @@ export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (sec
       const local = (socket.localAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
       const host = asked ?? (parseAddress(local) === null ? null : local);
       if (hello.kind !== 'hello' || host === null) socket.destroy();
-      else secure(context, socket, { host, sandboxId: null, offers: proxyProtocols }, serve);
+      // Who it is has not been said: there is nobody whose row it could be.
+      else
+        terminateTls(context, socket, {
+          host,
+          sandboxId: null,
+          offers: proxyProtocols,
+          serve,
+          failed: () => undefined,
+        });
     },
     { enough: (bytes) => readClientHello(bytes).kind !== 'more' },
   );
-}
-
-/** Ends TLS on `socket` with a leaf for `host`; closes it where there is none to be had. */
-function secure(
-  context: EgressContext,
-  socket: Socket,
-  client: { host: string; sandboxId: string | null; offers: readonly string[] },
-  serve: (secured: TLSSocket) => void,
-): void {
-  const onError = () => socket.destroy();
-  socket.on('error', onError);
-  const ready = context.contexts.get(client.host);
-  if (ready !== undefined) {
-    handshake(context, socket, { ...client, secureContext: ready, serve });
-    return;
-  }
-  context.contexts.load(client.host).then(
-    (secureContext) => handshake(context, socket, { ...client, secureContext, serve }),
-    (error: unknown) => {
-      context.log.error({ err: error, host: client.host }, 'no certificate could be made');
-      socket.destroy();
-    },
-  );
-}
-
-function handshake(
-  context: EgressContext,
-  socket: Socket,
-  client: {
-    sandboxId: string | null;
-    offers: readonly string[];
-    secureContext: SecureContext;
-    serve: (secured: TLSSocket) => void;
-  },
-): void {
-  if (socket.destroyed) return;
-  const secured = new TLSSocket(socket, {
-    isServer: true,
-    secureContext: client.secureContext,
-    ALPNProtocols: [...client.offers],
-  });
-  const tracked: TrackedConnection = {
-    sandboxId: client.sandboxId,
-    deadline: Date.now() + handshakeLimitMs,
-    expire: () => secured.destroy(),
-    drain: () => secured.destroy(),
-    destroy: () => secured.destroy(),
-  };
-  const fail = () => secured.destroy();
-  const stop = () => {
-    context.connections.delete(tracked);
-    secured.off('close', stop);
-    secured.off('error', fail);
-  };
-  context.connections.add(tracked);
-  secured.on('error', fail);
-  // Without a tls.Server a record that does not decrypt is told by this event alone (node:_tls_wrap).
-  secured.on('_tlsError', fail);
-  secured.on('close', stop);
-  secured.once('secure', () => {
-    stop();
-    client.serve(secured);
-  });
 }

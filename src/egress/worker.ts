@@ -11,6 +11,7 @@ import { createProxyListener } from './listeners/proxy.ts';
 import type { EgressSettings } from './ports.ts';
 import { SandboxRegistry } from './registry.ts';
 import { LeafContexts, upstreamContext } from './tls/contexts.ts';
+import { Turns } from './turns.ts';
 import { UpstreamPool } from './upstream.ts';
 
 const sweepIntervalMs = 1_000;
@@ -30,6 +31,7 @@ class EgressWorker {
 
   constructor(settings: EgressSettings) {
     this.#control = new ControlLink(post);
+    const connections = new ConnectionTable();
     this.#context = {
       control: this.#control,
       registry: new SandboxRegistry(this.#control, { valueTtlMs: settings.valueTtlMs, scrub: settings.scrub }),
@@ -37,7 +39,8 @@ class EgressWorker {
       pool: new UpstreamPool({ secureContext: upstreamContext(settings.extraRoots), connectTo: settings.connectTo }),
       guard: makeAddressGuard(settings.allowPrivate),
       failures: new FailureThrottle(),
-      connections: new ConnectionTable(),
+      connections,
+      turns: new Turns(() => connections.now),
       firstByteTimeoutMs: settings.firstByteTimeoutMs,
       log: createLogger({ level: logLevels.find((each) => each === settings.logLevel) ?? 'info', name: 'egress' }),
     };
@@ -62,6 +65,7 @@ class EgressWorker {
         break;
       case 'forget':
         this.#context.registry.forget(message.sandboxIds);
+        this.#context.connections.reconsider(message.sandboxIds);
         post({ type: 'forgotten', id: message.id });
         break;
       case 'listen':

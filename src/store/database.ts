@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { AuditSegment } from '../audit-rows.ts';
 import type { Schema } from './schema.ts';
 import type { ChangeFeed } from './store.ts';
 
@@ -10,8 +11,8 @@ export interface Database {
   write: Kysely<Schema>;
   /** For statements that may take minutes. */
   migrator: Kysely<Schema>;
-  /** JSON arrays of `AuditRow`, inserted all or nothing, in the way that is cheapest here. Durable when resolved. */
-  appendEvents(rows: readonly string[]): Promise<void>;
+  /** Numbered, chained and inserted in their order, all or nothing. Durable when resolved. */
+  appendSegments(segments: readonly AuditSegment[]): Promise<void>;
   changes: ChangeFeed;
   close(): Promise<void>;
 }

@@ -29,6 +29,7 @@ export async function migrate(
       for (const statement of next.statements(sqlDialects[kind])) {
         await transaction.executeQuery(CompiledQuery.raw(statement));
       }
+      await next.convert?.(transaction);
       await transaction
         .insertInto('schema_migrations')
         .values({

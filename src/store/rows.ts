@@ -1,6 +1,5 @@
-import type { Selectable } from 'kysely';
-import type { ApiKeyRow, BindingRow, EventRow, SandboxRow, SecretRow, TeamRow } from './schema.ts';
-import type { ApiKeyRecord, BindingRecord, SandboxRecord, SecretRecord, StoredEvent, TeamRecord } from './store.ts';
+import type { ApiKeyRow, BindingRow, SandboxRow, SecretRow, TeamRow } from './schema.ts';
+import type { ApiKeyRecord, BindingRecord, SandboxRecord, SecretRecord, TeamRecord } from './store.ts';
 import { storableJson } from './text.ts';
 
 /** Records to rows and back: times to milliseconds, JSON to text. */
@@ -141,31 +140,6 @@ export function bindingRecord(row: BindingRow): BindingRecord {
     standIn: row.stand_in,
     fingerprint: row.fingerprint,
     createdAt: new Date(row.created_at),
-  };
-}
-
-export function storedEvent(row: Selectable<EventRow> & { sandbox_name: string | null }): StoredEvent {
-  return {
-    id: row.id,
-    sandboxName: row.sandbox_name,
-    kind: row.kind,
-    ts: new Date(row.ts),
-    teamId: row.team_id,
-    sandboxId: row.sandbox_id,
-    secretId: row.secret_id,
-    host: row.host,
-    method: row.method,
-    path: row.path,
-    status: row.status,
-    upstreamStatus: row.upstream_status,
-    latencyMs: row.latency_ms,
-    errorCode: row.error_code,
-    dstIp: row.dst_ip,
-    dstPort: row.dst_port,
-    verdict: row.verdict,
-    matchRule: row.match_rule,
-    bytesSent: row.bytes_sent,
-    bytesRecv: row.bytes_recv,
   };
 }
 

@@ -1,5 +1,4 @@
-import type { Generated } from 'kysely';
-import type { EventRecord, SandboxStatus } from './store.ts';
+import type { SandboxStatus } from './store.ts';
 
 /**
  * The tables as both databases have them. Times are milliseconds since the epoch, JSON is text, booleans are 0 and 1, so
@@ -12,7 +11,9 @@ export interface Schema {
   secret_values: SecretValueRow;
   sandboxes: SandboxRow;
   bindings: BindingRow;
-  events: EventRow;
+  audit_segments: SegmentRow;
+  audit_owners: OwnerRow;
+  audit_head: HeadRow;
   settings: SettingRow;
   schema_migrations: MigrationRow;
 }
@@ -89,26 +90,38 @@ export interface BindingRow {
   detached_at: number | null;
 }
 
-export interface EventRow {
-  id: Generated<number>;
-  kind: EventRecord['kind'];
-  ts: number;
-  team_id: string;
-  sandbox_id: string;
-  secret_id: string | null;
-  host: string;
-  method: string | null;
-  path: string | null;
-  status: number | null;
-  upstream_status: number | null;
-  latency_ms: number | null;
-  error_code: string | null;
-  dst_ip: string | null;
-  dst_port: number | null;
-  verdict: EventRecord['verdict'];
-  match_rule: string | null;
-  bytes_sent: number | null;
-  bytes_recv: number | null;
+/** Consecutive events, as `AuditSegment` has them: see docs/adr/0029. */
+export interface SegmentRow {
+  last_id: number;
+  first_id: number;
+  /** Null, as `sandbox_id`: a gap. */
+  team_id: string | null;
+  sandbox_id: string | null;
+  traits: number;
+  /** JSON: an array of ids. */
+  secret_ids: string;
+  /** 32 bytes: see chain.ts. */
+  hash: Uint8Array;
+  /** JSON: an array of `AuditRow`. */
+  rows: string;
+}
+
+/** A segment up to `audit_head.indexed_to` is a sandbox's, or has events of a secret. */
+export interface OwnerRow {
+  /** The id of a sandbox or a secret. */
+  owner: string;
+  last_id: number;
+}
+
+/** The end of the chain. There is one row. */
+export interface HeadRow {
+  one: number;
+  last_id: number;
+  hash: Uint8Array;
+  /** Segments up to this id are in `audit_owners`. */
+  indexed_to: number;
+  /** How many segments are not. */
+  waiting: number;
 }
 
 export interface SettingRow {

@@ -1,3 +1,5 @@
+import type { AuditSegment } from '../audit-rows.ts';
+
 /**
  * What the vault keeps, in the vault's words. Two drivers implement it, SQLite and PostgreSQL, and one suite
  * (test/unit/store) runs over both. Every write that resolved is durable: it survives `kill -9`.
@@ -214,14 +216,56 @@ export interface StoredEvent extends EventRecord {
 export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
 export interface EventStore {
   /**
-   * JSON texts, each an array of `AuditRow`: inserted in their order, all or nothing, as they are but for text that the
-   * databases cannot hold. Durable when resolved.
+   * Numbered, chained and inserted in their order, all or nothing, as they are but for text that the databases cannot
+   * hold. Durable when resolved.
    */
-  append(rows: readonly string[]): Promise<void>;
+  append(segments: readonly AuditSegment[]): Promise<void>;
   /** Request rows of a secret, newest first; `before` is exclusive. `errors` is status >= 400 or an error code. */
   bySecret(secretId: string, page: { limit: number; before?: number; status?: StatusClass }): Promise<StoredEvent[]>;
   /** Both kinds of row of a sandbox, newest first. */
   bySandbox(sandboxId: string, page: { limit: number; before?: number }): Promise<StoredEvent[]>;
+  /** Walks the chain of all events there are when it is called. Rejects with the signal's reason where that aborts. */
+  verify(options?: VerifyOptions): Promise<TrailVerdict>;
+}
+
+export interface VerifyOptions {
+  /** An end of the trail that an earlier call answered: it must still be there, and the walk begins after it. */
+  since?: { lastId: number; hash: Uint8Array };
+  signal?: AbortSignal;
+  /** Called now and then with how many events were walked. */
+  onProgress?: (events: number) => void;
+}
+/** Events between two times may be missing. */
+export interface GapRecord {
+  id: number;
+  ts: Date;
+  from: Date;
+  to: Date;
+  /** How many, where that is known. */
+  lost: number | null;
+}
+/** Where the trail first is not what was written. */
+export interface AuditBreak {
+  /** The first event that is not as it was, or is not there. */
+  id: number;
+  /**
+   * `edited`: this segment, or the one before it with a hash made anew. `removed`: events between two others.
+   * `inserted`: an event that was not written here. `cut_off`: the end is missing. `other_head`: the end, or the end that
+   * the caller knows, is another. `unlisted`: it is there, but would not be shown with its sandbox or secret.
+   */
+  how: 'edited' | 'removed' | 'inserted' | 'cut_off' | 'other_head' | 'unlisted';
+}
+export interface TrailVerdict {
+  /** What was walked and found whole. */
+  segments: number;
+  events: number;
+  /** The end of what was found whole; kept elsewhere, it shows a later rewriting of everything. */
+  lastId: number;
+  /** SHA-256, hex. */
+  lastHash: string;
+  /** What could not be kept; the newest hundred are named. */
+  gaps: { count: number; newest: GapRecord[] };
+  broken: AuditBreak | null;
 }
 
 export interface SettingStore {

@@ -1,7 +1,9 @@
-import { auditRow } from '../audit-rows.ts';
-import type { AuditBatch, AuditRow, ObservedEvent } from '../audit-rows.ts';
+import { OpenSegment, SegmentGroup } from '../audit-rows.ts';
+import type { AuditBatch, AuditSegment, ObservedEvent } from '../audit-rows.ts';
+import { StandinError } from '../errors.ts';
 import type { Store, StoredEvent } from '../store/store.ts';
-import type { AuditEventView } from './types.ts';
+import type { VaultDeps } from './deps.ts';
+import type { AuditEventView, AuditGap, AuditService } from './types.ts';
 
 /** Stand-ins of others that one request may have looked up: enough to tell of a leak, too few to burden the store. */
 const foreignLimit = 8;
@@ -15,26 +17,45 @@ export async function recordEvents(store: Store, batches: readonly AuditBatch[])
   for (const { uses } of batches) {
     for (const [id, ts] of uses) lastUse.set(id, Math.max(ts, lastUse.get(id) ?? 0));
   }
-  const strays = await strayRows(
+  const strays = await straySegments(
     store,
     batches.flatMap((batch) => batch.strays),
   );
   // The touch first: it may be repeated, and rows may not, should the batches come again.
   const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
   if (uses.length > 0) await store.secrets.touch(uses);
-  await store.events.append([...batches.map(({ rows }) => rows), JSON.stringify(strays)]);
+  await store.events.append([...batches.flatMap(({ segments }) => segments), ...strays]);
 }
 
 /** Rows of requests that carried stand-ins of others: for their own secrets, and for those of the team that leaked. */
-async function strayRows(store: Store, events: readonly ObservedEvent[]): Promise<AuditRow[]> {
+async function straySegments(store: Store, events: readonly ObservedEvent[]): Promise<AuditSegment[]> {
   if (events.length === 0) return [];
   const owners = await ownersOf(store, events);
-  return events.flatMap((event) => {
+  const group = new SegmentGroup();
+  for (const event of events) {
     const foreign = (event.request?.foreign.slice(0, foreignLimit) ?? []).map((each) => owners.get(each));
     const related = foreign.filter((each) => each?.teamId === event.teamId).map((each) => each?.secretId);
     const secretIds = [...new Set([...(event.request?.secretIds ?? []), ...related])].filter((id) => id !== undefined);
-    return (secretIds.length === 0 ? [null] : secretIds).map((secretId) => auditRow(event, secretId));
-  });
+    for (const secretId of secretIds.length === 0 ? [null] : secretIds) group.add(event, secretId);
+  }
+  return group.take();
+}
+
+/** Puts down that events may be missing; resolves when that is durable. It is no sandbox's and no team's. */
+export async function recordGap({ store, now }: Pick<VaultDeps, 'store' | 'now'>, gap: AuditGap): Promise<void> {
+  const open = new OpenSegment({ teamId: null, sandboxId: null });
+  open.push(['gap', now().getTime(), gap.from.getTime(), gap.to.getTime(), gap.lost]);
+  await store.events.append([open.close()]);
+}
+
+/** Operator keys only: the trail is one for all teams. */
+export function createAudit({ store }: Pick<VaultDeps, 'store'>): AuditService {
+  return {
+    async verify(caller, options) {
+      if (!caller.operator) throw new StandinError('forbidden', 'the audit trail is verified with an operator key');
+      return store.events.verify(options);
+    },
+  };
 }
 
 /** Whose stand-ins the foreign ones are. Another team's stay unknown to this team's audit. */

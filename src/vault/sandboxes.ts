@@ -8,6 +8,7 @@ import type { VaultDeps } from './deps.ts';
 import { egressView, ownEnvironment } from './environment.ts';
 import { requireExec } from './exec-input.ts';
 import type { Fleet } from './fleet.ts';
+import { refuseTunnelledSecrets } from './network-rules.ts';
 import { planSandbox } from './plan-sandbox.ts';
 import { bindingLimit } from './sandbox-input.ts';
 import { isUuid, notFound, requireEnvKey } from './text.ts';
@@ -75,6 +76,10 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
         deletedAt: null,
       };
       const bound = await bindAll(sandbox, input.secrets ?? {});
+      refuseTunnelledSecrets(
+        sandbox.network,
+        bound.map(({ secret }) => secret),
+      );
       const { caPem, caBundlePem } = network;
       const { id, name } = sandbox;
       await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits });
@@ -123,6 +128,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       requireEnvKey('env_key', envKey);
       const sandbox = await find(caller, id);
       const secret = await findSecret(deps, caller.teamId, { name: secretName, field: 'secret_name' });
+      refuseTunnelledSecrets(sandbox.network, [secret], 'secret_name');
       const bound = await store.bindings.bySandbox(sandbox.id);
       if (bound.length >= bindingLimit) throw badField('env_key', `a sandbox takes ${bindingLimit} secrets at most`);
       const binding = await makeBinding(deps, secret, { sandboxId: sandbox.id, envKey });

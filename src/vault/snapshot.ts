@@ -1,6 +1,7 @@
 import type { BindingRecord, SecretRecord, Store } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import type { CompiledRule } from './compile.ts';
+import type { StoredNetwork } from './network-rules.ts';
 import { storedAuth } from './stored-auth.ts';
 import { isUuid } from './text.ts';
 
@@ -10,8 +11,16 @@ export interface Snapshot {
   teamId: string;
   deleted?: true;
   proxyTokenHash: string;
-  network: { allowOut: string[]; denyOut: string[] };
+  network: SnapshotNetwork;
   bindings: BoundStandIn[];
+}
+
+/** The egress's `NetworkRules`, in structure. */
+export interface SnapshotNetwork {
+  allowOut: string[];
+  denyOut: string[];
+  intercept?: 'all' | 'bound';
+  tunnelOut?: string[];
 }
 
 export interface BoundStandIn {
@@ -39,12 +48,25 @@ export async function takeSnapshot(store: Store, sandboxId: string): Promise<Sna
     id,
     teamId,
     proxyTokenHash,
-    network: { allowOut: network.allow_out ?? [], denyOut: network.deny_out ?? [] },
+    network: snapshotNetwork(network),
     bindings: bound.map(boundStandIn),
   };
 }
 
+function snapshotNetwork(network: StoredNetwork): SnapshotNetwork {
+  const { allow_out: allowOut = [], deny_out: denyOut = [], intercept, tunnel_out: tunnelOut } = network;
+  return {
+    allowOut,
+    denyOut,
+    ...(intercept === undefined ? {} : { intercept }),
+    ...(tunnelOut === undefined ? {} : { tunnelOut }),
+  };
+}
+
 function boundStandIn({ binding, secret }: { binding: BindingRecord; secret: SecretRecord }): BoundStandIn {
+  const rules = compileRules({ ...secret, authConfig: storedAuth(secret).authConfig });
+  // A host without a rule of its own has no slot, and is a host that the secret names all the same: it is opened.
+  const rest = secret.hosts.filter((host) => !rules.some(({ hosts }) => hosts.includes(host)));
   return {
     id: binding.id,
     envKey: binding.envKey,
@@ -53,6 +75,6 @@ function boundStandIn({ binding, secret }: { binding: BindingRecord; secret: Sec
     secretName: secret.name,
     version: secret.version,
     state: secret.deletedAt === null ? 'live' : 'revoked',
-    rules: compileRules({ ...secret, authConfig: storedAuth(secret).authConfig }),
+    rules: [...rules, ...(rest.length === 0 ? [] : [{ hosts: rest, slots: [] }])],
   };
 }

@@ -1,7 +1,8 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
-import type { SandboxStatus, StatusClass } from '../store/store.ts';
+import type { SandboxStatus, StatusClass, TrailVerdict, VerifyOptions } from '../store/store.ts';
 import type { AuditBatch } from '../audit-rows.ts';
+import type { StoredNetwork } from './network-rules.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -15,6 +16,7 @@ export interface Vault {
   secrets: SecretService;
   sandboxes: SandboxService;
   providers: () => ProviderView[];
+  audit: AuditService;
 }
 
 /** The vault as the composition root sees it: also what starts it, and what the egress proxy asks. */
@@ -34,6 +36,8 @@ export interface EgressService {
   snapshot(sandboxId: string): Promise<Snapshot | null>;
   openSecret(ask: ValueAsk): Promise<Secret | null>;
   record(batches: readonly AuditBatch[]): Promise<void>;
+  /** Puts down that events may be missing, as where a worker died; resolves when that is durable. */
+  recordGap(gap: AuditGap): Promise<void>;
 }
 
 /** Who is calling: one API key of one team. */
@@ -115,6 +119,16 @@ export interface AuditEventView {
   latencyMs: number | null;
   errorCode: string | null;
 }
+/** Events between two times that may be missing. `lost`: how many, or null where nobody knows. */
+export interface AuditGap {
+  from: Date;
+  to: Date;
+  lost: number | null;
+}
+export interface AuditService {
+  /** Whether the trail is as it was written: see the store's `verify`. Refuses (`forbidden`) all but operator keys. */
+  verify(caller: Caller, options?: VerifyOptions): Promise<TrailVerdict>;
+}
 export interface SecretBindingView {
   sandboxId: string;
   sandboxName: string;
@@ -131,13 +145,20 @@ export interface ProviderView {
   tokenShape: string;
 }
 
+/** The network rules of a sandbox as a client gives them; `parseNetwork` judges them. */
+export interface NetworkInput {
+  allow_out?: string[] | undefined;
+  deny_out?: string[] | undefined;
+  intercept?: 'all' | 'bound' | undefined;
+  tunnel_out?: string[] | undefined;
+}
 export interface CreateSandboxInput {
   name: string;
   driver?: string | undefined;
   secrets?: Record<string, string> | undefined;
   envVars?: Record<string, string> | undefined;
   metadata?: Record<string, string> | undefined;
-  network?: { allow_out?: string[] | undefined; deny_out?: string[] | undefined } | undefined;
+  network?: NetworkInput | undefined;
   timeoutSeconds?: number | undefined;
   autoDeleteSeconds?: number | undefined;
   /** Operator keys only. */
@@ -153,7 +174,7 @@ export interface SandboxView {
   createdAt: Date;
   timeoutSeconds: number | null;
   autoDeleteSeconds: number | null;
-  network: { allow_out?: string[]; deny_out?: string[] } | null;
+  network: StoredNetwork | null;
   metadata: Record<string, string>;
   secrets: { envKey: string; secretName: string; revoked: boolean }[];
 }

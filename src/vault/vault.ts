@@ -1,5 +1,5 @@
 import { bootstrap, createAccess } from './access.ts';
-import { recordEvents } from './audit.ts';
+import { createAudit, recordEvents, recordGap } from './audit.ts';
 import type { VaultDeps } from './deps.ts';
 import { createFleet } from './fleet.ts';
 import { openSecret } from './open-secret.ts';
@@ -17,12 +17,14 @@ export function createVault(deps: VaultDeps): VaultSystem {
     secrets: createSecrets(deps),
     sandboxes: createSandboxes(deps, fleet),
     providers: providerViews,
+    audit: createAudit(deps),
     bootstrap: (apiKey, keep) => bootstrap(deps, apiKey, keep),
     recover: () => fleet.recover(),
     egress: {
       snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
       openSecret: (ask) => openSecret(deps, ask),
       record: (batches) => recordEvents(deps.store, batches),
+      recordGap: (gap) => recordGap(deps, gap),
     },
   };
 }

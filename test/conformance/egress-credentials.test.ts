@@ -383,7 +383,10 @@ describe('the audit trail', () => {
       const database = new DatabaseSync(join(rig.server.dataDir, file), { readOnly: true });
       try {
         return database
-          .prepare("select host, verdict, dst_ip from events where kind = 'connection' and sandbox_id = ?")
+          .prepare(
+            `select row.value ->> 3 as host, row.value ->> 6 as verdict, row.value ->> 4 as dst_ip
+            from audit_segments, json_each(rows) as row where sandbox_id = ? and row.value ->> 0 = 'connection'`,
+          )
           .all(sandbox.id);
       } finally {
         database.close();

@@ -106,8 +106,16 @@ for (const [key, value] of Object.entries(values)) {
       const spellings: ((text: string) => string)[] = [
         (text) => Buffer.from(`user:${text}`).toString('base64'),
         (text) => Buffer.from(text).toString('hex'),
-        (text) => [...text].map((each) => `%${each.charCodeAt(0).toString(16)}`).join(''),
-        (text) => [...text].map((each) => `\\u00${each.charCodeAt(0).toString(16)}`).join(''),
+        (text) =>
+          text
+            .split('')
+            .map((each) => `%${each.charCodeAt(0).toString(16)}`)
+            .join(''),
+        (text) =>
+          text
+            .split('')
+            .map((each) => `\\u00${each.charCodeAt(0).toString(16)}`)
+            .join(''),
       ];
       for (const spell of spellings) {
         const response = await get(chunked([`before ${spell(value)} after`]));

@@ -79,11 +79,12 @@ const plane: ControlPlane = {
           },
     ),
   openSecret: () => working('value', new Secret(value)),
+  recordGap: () => Promise.resolve(),
   record: async (batches) => {
     await working('record', null);
-    for (const { rows } of batches) {
+    for (const { rows } of batches.flatMap(({ segments }) => segments)) {
       const parsed: AuditRow[] = JSON.parse(rows);
-      for (const row of parsed) recorded.push({ path: row[7], upstreamStatus: row[9] });
+      for (const row of parsed) if (row[0] === 'request') recorded.push({ path: row[5], upstreamStatus: row[7] });
     }
   },
 };
@@ -116,6 +117,7 @@ before(async () => {
       allowPrivate: [],
       firstByteTimeoutMs: 10_000,
       valueTtlMs,
+      scrub: true,
       logLevel: 'silent',
     },
     plane,

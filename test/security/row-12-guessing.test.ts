@@ -150,6 +150,27 @@ describe('a wrong credential', () => {
     assert.equal((await connect(neighbour.access.authorization)).status, 200);
     assert.equal((await connect(undefined)).status, 407, 'a client that asks first what is wanted');
   });
+
+  test('does not lock out who was right before from the same address, until the token is right no more', async () => {
+    const sandbox = await rig.sandbox();
+    assert.equal((await connect(sandbox.access.authorization)).status, 200);
+    for (let guess = 0; guess < 15; guess++) await connect(proxyAuthorization(sandbox.id, `guess-${guess}`));
+    assert.equal((await connect(sandbox.access.authorization)).status, 200);
+    assert.equal(
+      (await connect(proxyAuthorization(sandbox.id, 'another'))).status,
+      429,
+      'nobody else is let in by that',
+    );
+    const { proxy_url } = await rig.server.client.sandboxes.rotateEgressToken(sandbox.id);
+    assert.equal(
+      (await connect(sandbox.access.authorization)).status,
+      407,
+      'what was right is judged, and is wrong now',
+    );
+    assert.equal((await connect(sandbox.access.authorization)).status, 429);
+    const fresh = proxyAuthorization(sandbox.id, new URL(proxy_url).password);
+    assert.equal((await connect(fresh)).status, 429, 'a new token has not been right yet');
+  });
 });
 
 describe('the database', () => {

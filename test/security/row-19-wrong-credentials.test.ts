@@ -67,6 +67,7 @@ const calls: Record<OperationId, Call> = {
   execConnect: {},
   downloadFile: {},
   uploadFile: {},
+  verifyAudit: {},
   createApiKey: { body: () => ({ name: 'mine now' }) },
   listApiKeys: {},
   revokeApiKey: { names: ({ key }) => ({ id: key }) },

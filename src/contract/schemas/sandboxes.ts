@@ -21,6 +21,10 @@ const network = strict({
   allow_out: z.array(z.string().min(1).max(255)).max(256).optional(),
   /** CIDRs only. */
   deny_out: z.array(z.string().min(1).max(255)).max(256).optional(),
+  /** Which TLS the proxy opens: all of it, or only that to hosts which a secret of this sandbox names. */
+  intercept: z.enum(['all', 'bound'], { error: 'must be `all` or `bound`' }).optional(),
+  /** Domains and `*.domains` whose TLS is never opened, for clients that pin certificates. */
+  tunnel_out: z.array(z.string().min(1).max(255)).max(256).optional(),
 });
 
 const absolutePath = text({ min: 1, max: 4096 }).refine((path) => path.startsWith('/'), {
@@ -78,7 +82,14 @@ export const sandboxResponse = z.object({
   timeout_seconds: z.int().optional(),
   auto_delete_seconds: z.int().optional(),
   auto_delete_at: timestamp.optional(),
-  network: z.object({ allow_out: z.array(z.string()).optional(), deny_out: z.array(z.string()).optional() }).optional(),
+  network: z
+    .object({
+      allow_out: z.array(z.string()).optional(),
+      deny_out: z.array(z.string()).optional(),
+      intercept: z.enum(['all', 'bound']).optional(),
+      tunnel_out: z.array(z.string()).optional(),
+    })
+    .optional(),
   metadata: z.record(z.string(), z.string()),
   /** No port of a sandbox is open to the public. */
   preview_access: z.literal('private'),

@@ -2,9 +2,9 @@ import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { ClientConnection } from '../client-connection.ts';
 import type { EgressContext } from '../context.ts';
 import { openTunnel } from '../tunnel.ts';
+import { serveProxyPort } from './proxy.ts';
 import { serveDnsOverTcp, serveDnsOverUdp } from './dns.ts';
 import { SyntheticDns } from './synthetic-dns.ts';
 
@@ -47,13 +47,7 @@ export class NamespaceListeners {
     if (call.kind === 'dns-tcp') {
       serveDnsOverTcp(socket, call.dns);
     } else if (call.kind === 'proxy') {
-      ClientConnection.serve(this.#context, socket, {
-        mode: 'proxy',
-        sandboxId,
-        tls: null,
-        connect: null,
-        dialled: null,
-      });
+      serveProxyPort(this.#context, socket, sandboxId);
     } else {
       const address = socket.localAddress ?? '';
       const dialled = { address, port: call.port, name: call.dns.nameOf(address) };

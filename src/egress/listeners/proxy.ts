@@ -2,23 +2,40 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { ClientConnection } from '../client-connection.ts';
 import type { EgressContext } from '../context.ts';
+import { endWith } from '../last-words.ts';
 import { wrapProxyTls } from '../tunnel.ts';
 import { sniff } from './sniff.ts';
+import { serveSocks, socks4Version, socks5Version } from './socks.ts';
+import { socks4Refusal } from './socks5.ts';
 
 /**
- * The proxy for sandboxes run elsewhere: CONNECT and absolute-form, each request with `Proxy-Authorization`; plain or
- * TLS, told apart by the first byte.
+ * The proxy for sandboxes run elsewhere: CONNECT and absolute-form, each request with `Proxy-Authorization`, plain or in
+ * TLS; and SOCKS 5. The first byte tells them apart.
  */
 export function createProxyListener(context: EgressContext): Server {
-  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    sniff(context, socket, (first) => {
-      socket.unshift(first);
-      if (first[0] === 0x16) wrapProxyTls(context, socket, (secured) => serveProxy(context, secured));
-      else serveProxy(context, socket);
-    });
-  });
+  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => serveProxyPort(context, socket, null));
 }
 
-function serveProxy(context: EgressContext, socket: Socket): void {
-  ClientConnection.serve(context, socket, { mode: 'proxy', sandboxId: null, tls: null, connect: null, dialled: null });
+/** `sandboxId`: who calls, where the listener says it; null: the client does. */
+export function serveProxyPort(context: EgressContext, socket: Socket, sandboxId: string | null): void {
+  sniff(
+    context,
+    socket,
+    (first) => {
+      socket.unshift(first);
+      const kind = first[0];
+      if (kind === tlsHandshakeRecord)
+        wrapProxyTls(context, socket, (secured) => serveProxy(context, secured, sandboxId));
+      else if (kind === socks5Version) serveSocks(context, socket, sandboxId);
+      else if (kind === socks4Version) endWith(context, socket, socks4Refusal);
+      else serveProxy(context, socket, sandboxId);
+    },
+    sandboxId === null ? {} : { sandboxId },
+  );
+}
+
+const tlsHandshakeRecord = 0x16;
+
+function serveProxy(context: EgressContext, socket: Socket, sandboxId: string | null): void {
+  ClientConnection.serve(context, socket, { mode: 'proxy', sandboxId, tls: null, connect: null, dialled: null });
 }

@@ -5,12 +5,19 @@ import { isHopByHop, knownHeader } from './known-headers.ts';
 /**
  * An upstream's response head as it goes on to the client: in HTTP/1.1 (RFC 9112 section 2.3), without the fields of the upstream connection (RFC 9110
  * section 7.6.1) and without Alt-Svc, which names ways past this proxy. `lines` are added at the end, without CRLF.
- * A switch of protocols keeps its Upgrade. `reframed`: what framed the content goes too.
+ * A switch of protocols keeps its Upgrade. `reframed`: what framed the content goes too; `omits`: so do these fields, by
+ * their lower-case names.
  */
 export function buildResponseHead(
   { lines, minorVersion, status, reason, upgrade, connectionTokens }: ResponseHead,
-  options: { lines?: readonly string[]; body?: Buffer; reframed?: boolean } = {},
+  options: {
+    lines?: readonly string[];
+    body?: Buffer;
+    reframed?: boolean;
+    omits?: ((lowerName: string) => boolean) | null;
+  } = {},
 ): Buffer {
+  const { omits = null } = options;
   const switches = status === 101 && upgrade !== null;
   const added = [...(switches ? ['Connection: Upgrade'] : []), ...(options.lines ?? [])].map((line) => `${line}\r\n`);
   return rewriteHead(lines, {
@@ -20,7 +27,9 @@ export function buildResponseHead(
       if (kind === knownHeader.upgrade) return !switches;
       if (kind === knownHeader.contentLength || kind === knownHeader.transferEncoding) return options.reframed === true;
       if (isHopByHop(kind) || kind === knownHeader.altSvc) return true;
-      return connectionTokens.length > 0 && connectionTokens.includes(lines.name(line).toLowerCase());
+      if (connectionTokens.length === 0 && omits === null) return false;
+      const name = lines.name(line).toLowerCase();
+      return connectionTokens.includes(name) || omits?.(name) === true;
     },
     insert: [{ line: lines.count, pieces: added }],
     ...(options.body === undefined ? {} : { body: options.body }),

@@ -2,7 +2,7 @@ import { Kysely, sql } from 'kysely';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../database.ts';
 import type { Schema } from '../schema.ts';
-import { postgresAppendEvents } from './append-events.ts';
+import { postgresAppendSegments } from './append-segments.ts';
 import { postgresChanges } from './changes.ts';
 import { connectionConfig } from './config.ts';
 import { postgresStartupError } from './errors.ts';
@@ -25,8 +25,8 @@ export async function openPostgres(url: string, logger: Logger | undefined): Pro
     const migrator = connect({ ...connectionConfig(url, { patient: true }), max: 1, idleTimeoutMillis: 1000 });
     const changes = await postgresChanges(db, connectionConfig(url), logger);
     opened.push(changes);
-    const appendEvents = postgresAppendEvents(db);
-    return { kind: 'postgres', read: db, write: db, migrator, appendEvents, changes, close };
+    const appendSegments = postgresAppendSegments(db);
+    return { kind: 'postgres', read: db, write: db, migrator, appendSegments, changes, close };
   } catch (error) {
     await close();
     throw postgresStartupError(url, error);

@@ -1,9 +1,10 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { AuditSegment } from '../../audit-rows.ts';
 import { StandinError } from '../../errors.ts';
 import { SqliteError, statementError } from './errors.ts';
 import { openingId } from './protocol.ts';
-import type { RowInsert, SqliteValue, ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './protocol.ts';
+import type { SqliteValue, ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './protocol.ts';
 
 type Unsent<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
 
@@ -17,8 +18,8 @@ interface Caller {
 export interface SqliteConnection {
   /** Runs one statement. Rejects with `unavailable` where the file, the disk or the thread is at fault, else SqliteError. */
   run<Row>(sql: string, parameters: SqliteValue[]): Promise<ThreadResult<Row>>;
-  /** Inserts rows in a transaction of their own: all or nothing. Rejects as `run` does. */
-  insertRows(insert: RowInsert): Promise<void>;
+  /** Inserts segments in a transaction of their own: all or nothing. Rejects as `run` does. */
+  writeSegments(segments: readonly AuditSegment[]): Promise<void>;
   /** Ends the open transaction, if SQLite has not done so itself. */
   rollback(): Promise<void>;
   close(): Promise<void>;
@@ -79,8 +80,8 @@ export async function openConnection(options: ThreadOptions): Promise<SqliteConn
   }
   return {
     run: (sql, parameters) => send({ sql, parameters }),
-    async insertRows(insert) {
-      await send({ insert });
+    async writeSegments(segments) {
+      await send({ segments });
     },
     async rollback() {
       await send({ rollback: true });

@@ -5,7 +5,7 @@ import { StandinError, StartupError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Database } from '../database.ts';
 import type { Schema } from '../schema.ts';
-import { sqliteAppendEvents } from './append-events.ts';
+import { sqliteAppendSegments } from './append-segments.ts';
 import { sqliteChanges } from './changes.ts';
 import { openConnection } from './connection.ts';
 import { sqliteDialect } from './dialect.ts';
@@ -29,7 +29,7 @@ export async function openSqlite(path: string, logger: Logger | undefined): Prom
       read,
       write,
       migrator: write,
-      appendEvents: sqliteAppendEvents(write, writer),
+      appendSegments: sqliteAppendSegments(write, writer),
       changes,
       async close() {
         changes.close();

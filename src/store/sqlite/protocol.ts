@@ -1,3 +1,5 @@
+import type { AuditSegment } from '../../audit-rows.ts';
+
 /** What the main thread and the thread that holds a SQLite connection say to each other. */
 
 export interface ThreadOptions {
@@ -8,17 +10,10 @@ export interface ThreadOptions {
 
 export type SqliteValue = null | number | bigint | string | Uint8Array;
 
-/** Rows for one table, to be inserted in one transaction. */
-export interface RowInsert {
-  table: string;
-  columns: readonly string[];
-  /** JSON texts, each an array of rows, each an array of values in the order of `columns`. */
-  rows: readonly string[];
-}
-
 export type ThreadRequest =
   | { id: number; sql: string; parameters: SqliteValue[] }
-  | { id: number; insert: RowInsert }
+  /** To be inserted in one transaction. */
+  | { id: number; segments: readonly AuditSegment[] }
   | { id: number; rollback: true }
   | { id: number; close: true };
 

@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openingId } from './protocol.ts';
-import type { RowInsert, SqliteValue, ThreadError, ThreadOptions, ThreadReply, ThreadRequest } from './protocol.ts';
+import type { SqliteValue, ThreadError, ThreadOptions, ThreadReply, ThreadRequest } from './protocol.ts';
+import { rollBack, writeSegments } from './write-segments.ts';
 
 /**
  * Entry of a thread that holds one SQLite connection: `node:sqlite` is synchronous, and an fsync on the main thread
@@ -11,8 +12,6 @@ import type { RowInsert, SqliteValue, ThreadError, ThreadOptions, ThreadReply, T
 
 const busyTimeout = 5000;
 const preparedAtMost = 200;
-/** Rows in one statement: at 16 a row costs two thirds of what it does alone, and more gain nothing. */
-const rowsAtOnce = 16;
 
 function main(port: NonNullable<typeof parentPort>): void {
   let database: DatabaseSync;
@@ -29,8 +28,9 @@ function main(port: NonNullable<typeof parentPort>): void {
         database.close();
         reply({ id: request.id, rows: [], changes: 0 });
         port.close();
-      } else if ('insert' in request) {
-        reply({ id: request.id, rows: [], changes: insertRows(database, statements.prepare, request.insert) });
+      } else if ('segments' in request) {
+        writeSegments(database, statements.prepare, request.segments);
+        reply({ id: request.id, rows: [], changes: request.segments.length });
       } else if ('rollback' in request) {
         rollBack(database);
         reply({ id: request.id, rows: [], changes: 0 });
@@ -91,44 +91,6 @@ function statementRunner(database: DatabaseSync) {
       return { rows, changes: rows.length };
     },
   };
-}
-
-/** Inserts rows, all or nothing; answers how many. */
-function insertRows(
-  database: DatabaseSync,
-  prepare: (sql: string) => StatementSync,
-  { table, columns, rows }: RowInsert,
-): number {
-  const insert = (count: number) => {
-    const row = `(${columns.map(() => '?').join(', ')})`;
-    return prepare(`insert into ${table} (${columns.join(', ')}) values ${Array(count).fill(row).join(', ')}`);
-  };
-  const single = insert(1);
-  const several = insert(rowsAtOnce);
-  let inserted = 0;
-  database.exec('begin immediate');
-  try {
-    for (const json of rows) {
-      const values: SqliteValue[][] = JSON.parse(json);
-      if (values.some((row) => row.length !== columns.length)) throw new TypeError(`a row for ${table} is incomplete`);
-      let at = 0;
-      for (; at + rowsAtOnce <= values.length; at += rowsAtOnce) {
-        several.run(...values.slice(at, at + rowsAtOnce).flat());
-      }
-      for (; at < values.length; at++) single.run(...(values[at] ?? []));
-      inserted += values.length;
-    }
-    database.exec('commit');
-  } catch (error) {
-    rollBack(database);
-    throw error;
-  }
-  return inserted;
-}
-
-/** SQLite has rolled back by itself where the disk is full or failing; another rollback would hide why. */
-function rollBack(database: DatabaseSync): void {
-  if (database.isTransaction) database.exec('rollback');
 }
 
 function describe(error: unknown): ThreadError {

@@ -100,6 +100,35 @@ test("mounts of the server's own machine take an operator key", async (t) => {
   assert.equal((await client.sandboxes.create(asked)).status, 'active');
 });
 
+test('the audit trail is verified with an operator key, from its start or from an end that was known', async (t) => {
+  const { client, url, vault } = await startServer(t);
+  await vault.egress.recordGap({ from: new Date(1000), to: new Date(2000), lost: null });
+  const first = await client.audit.verify();
+  assert.match(first.last_hash, /^[0-9a-f]{64}$/);
+  const [gap] = first.gaps.newest;
+  assert.deepEqual(
+    { ...first, last_hash: '', gaps: first.gaps.count },
+    { segments: 1, events: 1, last_id: 1, last_hash: '', gaps: 1, broken: null },
+  );
+  assert.deepEqual(
+    { ...gap, ts: '' },
+    { id: 1, ts: '', from: '1970-01-01T00:00:01.000Z', to: '1970-01-01T00:00:02.000Z', lost: null },
+  );
+  await vault.egress.recordGap({ from: new Date(3000), to: new Date(4000), lost: 7 });
+  const since = { since_id: first.last_id, since_hash: first.last_hash };
+  const later = await client.audit.verify(since);
+  assert.deepEqual([later.events, later.last_id, later.broken], [1, 2, null]);
+  const other = await client.audit.verify({ ...since, since_hash: '0'.repeat(64) });
+  assert.deepEqual(other.broken, { id: 1, how: 'other_head' });
+  const beyond = await client.audit.verify({ ...since, since_id: 77 });
+  assert.deepEqual(beyond.broken, { id: 77, how: 'cut_off' });
+  for (const half of [{ since_id: 1 }, { since_hash: first.last_hash }, { ...since, since_hash: 'x' }]) {
+    await assert.rejects(client.audit.verify(half), apiError(400, 'bad_request'));
+  }
+  const { key } = await client.keys.create({ name: 'no operator' });
+  await assert.rejects(createClient({ baseUrl: url, apiKey: key }).audit.verify(), apiError(403, 'forbidden'));
+});
+
 test('templates are not there yet, and are not silently ignored', async (t) => {
   const { client } = await startServer(t);
   await assert.rejects(

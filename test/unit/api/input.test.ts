@@ -118,7 +118,7 @@ const badSandboxes: [what: string, change: Record<string, unknown>, message: Reg
   [
     'an unknown network field',
     { network: { allow: [] } },
-    /^network: unknown field "allow" \(known here: allow_out, deny_out\)/,
+    /^network: unknown field "allow" \(known here: allow_out, deny_out, intercept, tunnel_out\)/,
   ],
   ['a domain in deny_out', { network: { deny_out: ['example.com'] } }, /^network\.deny_out/],
   ['an unknown driver', { driver: 'docker' }, /^driver: /],

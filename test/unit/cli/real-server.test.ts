@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -86,6 +87,30 @@ test('a secret goes through its whole life from the command line, and no answer 
   await run(['secret', 'delete', 'crm']);
   assert.equal((await standin(['secret', 'get', 'crm'])).code, 1);
   assert.doesNotMatch(said.join(''), /value-one|value-two/);
+});
+
+test('the audit trail is verified in plain words, exits 1 where it was edited, and says where', async (t) => {
+  const { key } = await createClient({ baseUrl: server.url, apiKey: server.apiKey }).keys.create({ name: 'user' });
+  const user = await standin(['audit', 'verify'], { env: { STANDIN_API_KEY: key } });
+  assert.equal(user.code, 1);
+  assert.match(user.stderr, /^error: the audit trail is verified with an operator key/);
+  const whole = await standin(['audit', 'verify']);
+  assert.equal(whole.code, 0, whole.stderr);
+  const [, end = ''] = /^end: (\d+:[0-9a-f]{64})$/m.exec(whole.stdout) ?? [];
+  assert.equal((await standin(['audit', 'verify', '--since', end])).code, 0);
+  const database = new DatabaseSync(join(server.dataDir, 'standin.db'), { timeout: 5000 });
+  t.after(() => {
+    database.exec('update audit_head set last_id = last_id - 3');
+    database.close();
+  });
+  database.exec('update audit_head set last_id = last_id + 3');
+  const { code, stdout } = await standin(['audit', 'verify']);
+  assert.equal(code, 1);
+  assert.match(stdout, /^broken: the end of the trail is missing, from event \d+ on$/m);
+  const { broken } = z
+    .object({ broken: z.object({ how: z.string() }) })
+    .parse(JSON.parse((await standin(['audit', 'verify', '--json'])).stdout));
+  assert.equal(broken.how, 'cut_off');
 });
 
 test('a refusal of the server is one line with its own words', async () => {

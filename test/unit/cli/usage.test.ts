@@ -46,7 +46,7 @@ test('every command has help with examples and --json, on stdout with exit code 
   const groups = (await subcommands([])).filter((name) => name !== 'help');
   assert.deepEqual(
     groups.toSorted(),
-    ['ca', 'config', 'demo', 'doctor', 'key', 'provider', 'run', 'sandbox', 'secret', 'serve'].toSorted(),
+    ['audit', 'ca', 'config', 'demo', 'doctor', 'key', 'provider', 'run', 'sandbox', 'secret', 'serve'].toSorted(),
   );
   const leaves = await Promise.all(
     groups.map(async (group) => {
@@ -87,6 +87,7 @@ test('what contradicts itself or is missing is wrong usage, named with what to g
     [['secret', 'create', 'k', '--host', 'a.example.com', '--auth', 'custom', '--header', 'X'], /has no template/],
     [['secret', 'create', 'k', '--host', 'a.example.com', '--auth', 'digest'], /Allowed choices are bearer/],
     [['secret', 'audit', 'k', '--limit', '201'], /whole number from 1 to 200/],
+    [['audit', 'verify', '--since', '7'], /must be ID:HASH/],
     [['sandbox', 'attach', 'id', 'KEY'], /KEY is not KEY=secret/],
     [['run'], /missing required argument 'command'/],
     [['run', '-s', 'KEY', '--', 'true'], /must be NAME=VALUE/],

@@ -10,6 +10,7 @@ import type { EgressContext } from '../../../src/egress/context.ts';
 import { ControlLink } from '../../../src/egress/control-link.ts';
 import { SandboxRegistry } from '../../../src/egress/registry.ts';
 import { LeafContexts } from '../../../src/egress/tls/contexts.ts';
+import { Turns } from '../../../src/egress/turns.ts';
 import { UpstreamPool } from '../../../src/egress/upstream.ts';
 import { createLogger } from '../../../src/log.ts';
 import { makeAddressGuard } from '../../../src/net/address.ts';
@@ -34,6 +35,7 @@ function makeContext(): EgressContext {
     guard: makeAddressGuard([]),
     failures: new FailureThrottle(),
     connections: new ConnectionTable(),
+    turns: new Turns(() => 0),
     firstByteTimeoutMs: 1000,
     log: createLogger({ level: 'silent' }),
   };

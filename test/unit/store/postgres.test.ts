@@ -16,6 +16,7 @@ import {
   newTeam,
   openFor,
   requestEvent,
+  segmentsOf,
   startupError,
 } from './suite/fixtures.ts';
 
@@ -106,8 +107,10 @@ describe('store on PostgreSQL', { skip: await postgresMissing() }, () => {
   it('gives connections back to the pool after failures inside transactions', async (test) => {
     const store = await openFor(test, await postgres.freshUrl());
     const box = await newSandbox(store, await newTeam(store));
-    const broken = { ...requestEvent(box), ts: new Date(Number.NaN) };
-    await Promise.all(Array.from({ length: 40 }, () => assert.rejects(appendEvents(store, [broken]))));
+    const [whole] = segmentsOf([requestEvent(box)]);
+    assert.ok(whole !== undefined);
+    const broken = [whole, { ...whole, traits: 0.5 }];
+    await Promise.all(Array.from({ length: 40 }, () => assert.rejects(store.events.append(broken))));
     await appendEvents(store, [requestEvent(box)]);
     assert.equal((await store.events.bySandbox(box.id, { limit: 5 })).length, 1);
   });

@@ -12,7 +12,7 @@ import { secretStore } from '../../../src/store/secrets.ts';
 import { settingStore } from '../../../src/store/settings.ts';
 import {
   appendEvents,
-  rowsOf,
+  segmentsOf,
   databaseFor,
   newSandbox,
   newSecret,
@@ -133,7 +133,7 @@ describe('store on a SQLite file', () => {
     // A single statement, a batch of events, and a transaction each end in their own way.
     const writes = [
       () => settingStore(db).putIfAbsent('big', Buffer.from(big)),
-      () => eventStore(db).append([rowsOf([event, { ...event, path: big }])]),
+      () => eventStore(db).append(segmentsOf([event, { ...event, path: big }])),
       () => secretStore(db).insert(secret(team, { name: big }), sealed()),
     ];
     const full = { code: 'unavailable', message: 'the database cannot grow: the disk is full' };

@@ -177,6 +177,65 @@ describe('what the proxy did', () => {
   });
 });
 
+describe('what could not be kept', () => {
+  it("is counted where the trail is verified, and is no sandbox's", async (t) => {
+    const { vault, store, owner, sandboxId, clock, seen } = await scene(t);
+    await record(vault, [seen()]);
+    const [from, to] = [new Date(clock.now.getTime() - 60), new Date(clock.now.getTime() - 10)];
+    await vault.egress.recordGap({ from, to, lost: null });
+    await vault.egress.recordGap({ from, to, lost: 3 });
+    const { gaps, events, broken } = await vault.audit.verify(owner);
+    assert.deepEqual({ events, broken }, { events: 3, broken: null });
+    assert.deepEqual(gaps, {
+      count: 2,
+      newest: [
+        { id: 2, ts: clock.now, from, to, lost: null },
+        { id: 3, ts: clock.now, from, to, lost: 3 },
+      ],
+    });
+    assert.equal((await vault.secrets.audit(owner, 'KEY', page)).length, 0);
+    assert.equal((await store.events.bySandbox(sandboxId, page)).length, 1);
+  });
+
+  it('names the newest hundred, and counts all', async (t) => {
+    const { vault, owner, clock } = await scene(t);
+    for (let times = 0; times < 103; times++) {
+      await vault.egress.recordGap({ from: clock.now, to: clock.now, lost: times });
+    }
+    const { gaps } = await vault.audit.verify(owner);
+    assert.equal(gaps.count, 103);
+    assert.deepEqual(
+      gaps.newest.map(({ lost }) => lost),
+      Array.from({ length: 100 }, (_, index) => index + 3),
+    );
+  });
+});
+
+describe('verifying the trail', () => {
+  it('takes an operator key', async (t) => {
+    const { vault, owner } = await scene(t);
+    await assert.rejects(vault.audit.verify({ ...owner, operator: false }), refusal('forbidden'));
+  });
+
+  it('finds what batches of many sandboxes became, with each secret numbered in its own segment', async (t) => {
+    const { vault, store, owner, secretId, otherId, seen } = await scene(t);
+    const box = (n: number) => ({ sandboxId: `box-${n % 3}` });
+    const events = Array.from({ length: 30 }, (_, n) =>
+      seen({ path: `/${n}`, secretIds: n % 2 === 0 ? [secretId] : [otherId, secretId] }, box(n)),
+    );
+    await record(vault, events);
+    for (const n of [0, 1, 2]) {
+      const rows = await store.events.bySandbox(`box-${n}`, page);
+      const wanted = events.filter((each) => each.sandboxId === `box-${n}`);
+      assert.deepEqual(
+        rows.map(({ path, secretId: id }) => [path, id]),
+        wanted.flatMap(({ request }) => request?.secretIds.map((id) => [request.path, id])).toReversed(),
+      );
+    }
+    assert.equal((await vault.audit.verify(owner)).broken, null);
+  });
+});
+
 describe('the audit of a secret', () => {
   it('is filtered by status, where errors are statuses of 400 and above and refusals by the proxy', async (t) => {
     const { vault, owner, secretId, seen } = await scene(t);

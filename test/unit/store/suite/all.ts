@@ -6,6 +6,7 @@ import type { StoreSetup } from './fixtures.ts';
 import { migrationSuite } from './migrations.ts';
 import { sandboxSuite } from './sandboxes.ts';
 import { secretSuite } from './secrets.ts';
+import { segmentSuite } from './segments.ts';
 
 /** What every store must do, whatever database is under it. */
 export function storeSuite(setup: StoreSetup): void {
@@ -13,6 +14,7 @@ export function storeSuite(setup: StoreSetup): void {
   secretSuite(setup);
   sandboxSuite(setup);
   eventSuite(setup);
+  segmentSuite(setup);
   changeSuite(setup);
   migrationSuite(setup);
   durabilitySuite(setup);

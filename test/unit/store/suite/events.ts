@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { after as afterAll, before, describe, it } from 'node:test';
 import { openStore } from '../../../../src/store/open.ts';
 import type { SandboxRecord, Store, StoredEvent } from '../../../../src/store/store.ts';
-import { appendEvents, connectionEvent, newSandbox, newTeam, noon, openFor, requestEvent } from './fixtures.ts';
+import {
+  appendEvents,
+  connectionEvent,
+  newSandbox,
+  newTeam,
+  noon,
+  openFor,
+  requestEvent,
+  segmentsOf,
+} from './fixtures.ts';
 import type { StoreSetup } from './fixtures.ts';
 
 export function eventSuite({ kind, freshUrl }: StoreSetup): void {
@@ -81,9 +90,11 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
 
     it('writes a batch wholly or not at all', async () => {
       const secretId = randomUUID();
-      const broken = { ...requestEvent(box, { secretId }), ts: new Date(Number.NaN) };
-      const batch = Array.from({ length: 1500 }, () => requestEvent(box, { secretId }));
-      await assert.rejects(appendEvents(store, [...batch, broken]));
+      const [whole] = segmentsOf(Array.from({ length: 1500 }, () => requestEvent(box, { secretId })));
+      assert.ok(whole !== undefined);
+      for (const wrong of [{ count: 0 }, { count: 1.5 }, { count: Number.NaN }, { traits: 0.5 }]) {
+        await assert.rejects(store.events.append([whole, { ...whole, ...wrong }]));
+      }
       assert.deepEqual(await store.events.bySecret(secretId, { limit: 1 }), []);
       await appendEvents(store, []);
     });

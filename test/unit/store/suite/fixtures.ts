@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import type { AuditRow } from '../../../../src/audit-rows.ts';
+import { OpenSegment } from '../../../../src/audit-rows.ts';
+import type { AuditRow, AuditSegment } from '../../../../src/audit-rows.ts';
 import { StartupError } from '../../../../src/errors.ts';
 import type { Database } from '../../../../src/store/database.ts';
 import { openDatabase, openStore } from '../../../../src/store/open.ts';
@@ -139,37 +140,26 @@ export function binding(box: SandboxRecord, of: SecretRecord, over: Partial<Bind
 
 /** Appends events in one batch. */
 export async function appendEvents(store: Store, events: readonly EventRecord[]): Promise<void> {
-  await store.events.append([rowsOf(events)]);
+  await store.events.append(segmentsOf(events));
 }
 
-/** Events as the egress proxy sends them. */
-export function rowsOf(events: readonly EventRecord[]): string {
-  return JSON.stringify(events.map(auditRowOf));
+/** Events as the egress proxy sends them, but that a sandbox has another segment where another came between. */
+export function segmentsOf(events: readonly EventRecord[]): AuditSegment[] {
+  const open: { of: string; segment: OpenSegment }[] = [];
+  for (const event of events) {
+    if (open.at(-1)?.of !== event.sandboxId) open.push({ of: event.sandboxId, segment: new OpenSegment(event) });
+    const segment = open.at(-1)?.segment;
+    segment?.push(rowOf(event, segment.numberOf(event.secretId)));
+  }
+  return open.map(({ segment }) => segment.close());
 }
 
-function auditRowOf(event: EventRecord): AuditRow {
-  const { kind, ts, teamId, sandboxId, secretId, host, method, path, status, upstreamStatus, latencyMs } = event;
-  const { errorCode, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = event;
-  return [
-    kind,
-    ts.getTime(),
-    teamId,
-    sandboxId,
-    secretId,
-    host,
-    method,
-    path,
-    status,
-    upstreamStatus,
-    latencyMs,
-    errorCode,
-    dstIp,
-    dstPort,
-    verdict,
-    matchRule,
-    bytesSent,
-    bytesRecv,
-  ];
+function rowOf(event: EventRecord, number: number | null): AuditRow {
+  const { kind, ts, host, method, path, status, upstreamStatus, latencyMs, errorCode } = event;
+  const { dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = event;
+  return kind === 'request'
+    ? [kind, ts.getTime(), number, host, method, path, status, upstreamStatus, latencyMs, errorCode]
+    : [kind, ts.getTime(), number, host, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv];
 }
 
 export function requestEvent(box: SandboxRecord, over: Partial<EventRecord> = {}): EventRecord {

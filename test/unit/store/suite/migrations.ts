@@ -7,7 +7,7 @@ import { checksum, migrate } from '../../../../src/store/migrate.ts';
 import { migrations } from '../../../../src/store/migrations/list.ts';
 import type { Migration } from '../../../../src/store/migrations/migration.ts';
 import { openDatabase, openStore } from '../../../../src/store/open.ts';
-import { noon, openFor, startupError } from './fixtures.ts';
+import { noon, openFor, segmentsOf, startupError } from './fixtures.ts';
 import type { StoreSetup } from './fixtures.ts';
 
 /** What was released. A line here is never changed: databases out there remember it. */
@@ -15,10 +15,12 @@ const released = {
   sqlite: [
     '37a24844ba8c4e4ba1200cfe1d4f84167a6f543991784ec8648c1abe846b68c1',
     '56775d31167a333f4be94db88c548f0a2507c0c20b81eafce2c6924cede2a0f2',
+    'c2d5327ca3d81efde21675b8f6ee144c6a30d1f1be6a2e7f9632a117ba979c28',
   ],
   postgres: [
     'db90526e2721d1095cbb0aff636780fb09b075adff1e8c3fdefbd586a216b1c3',
     '56775d31167a333f4be94db88c548f0a2507c0c20b81eafce2c6924cede2a0f2',
+    '8284f86812c17548510334cc59c308ba9802031f69e40a123ef28cec415f1e24',
   ],
 };
 
@@ -78,16 +80,92 @@ export function migrationSuite({ kind, freshUrl }: StoreSetup): void {
           insert into secrets (id, team_id, name, auth_type, auth_config, hosts, version, created_at, updated_at)
           values (${secretId}, ${teamId}, 'kept', 'bearer', '{"type":"bearer"}', '["a.example.com"]', 3, 1, 2)
         `.execute(db.write);
-        await sql`
-          insert into events (kind, ts, team_id, sandbox_id, secret_id, host, status)
-          values ('request', 5, ${teamId}, 'gone', ${secretId}, 'a.example.com', 200)
-        `.execute(db.write);
       });
       const store = await openFor(test, url);
       assert.equal((await store.teams.byName('old'))?.id, teamId);
       assert.equal((await store.secrets.byName(teamId, 'kept'))?.version, 3);
-      const [event] = await store.events.bySecret(secretId, { limit: 5, status: '2xx' });
-      assert.equal(event?.sandboxId, 'gone');
+    });
+
+    it('move events that were rows into chained segments, with their ids and in their order', async (test) => {
+      const url = await freshUrl();
+      const [teamId, ...secretIds] = [randomUUID(), randomUUID(), randomUUID()];
+      const request = (id: number) => ({
+        id,
+        kind: 'request' as const,
+        ts: noon,
+        teamId,
+        sandboxId: `box-${Math.floor(id / 3) % 2}`,
+        secretId: id % 5 === 0 ? null : (secretIds[id % 2] ?? null),
+        host: 'a.example.com',
+        method: 'GET',
+        path: `/${id}/"\\é`,
+        status: id % 7 === 0 ? null : 200 + (id % 4) * 100,
+        upstreamStatus: 200,
+        latencyMs: id,
+        errorCode: id % 7 === 0 ? 'host_denied' : null,
+        dstIp: null,
+        dstPort: null,
+        verdict: null,
+        matchRule: null,
+        bytesSent: null,
+        bytesRecv: null,
+      });
+      const connection = (id: number) => ({
+        ...request(id),
+        kind: 'connection' as const,
+        method: null,
+        path: null,
+        status: null,
+        upstreamStatus: null,
+        latencyMs: null,
+        errorCode: null,
+        dstIp: '203.0.113.7',
+        dstPort: 443,
+        verdict: 'allowed' as const,
+        matchRule: '*',
+        bytesSent: 5_000_000_000,
+        bytesRecv: 0,
+      });
+      // Ids with holes, as PostgreSQL leaves them where a transaction was taken back.
+      const old = Array.from({ length: 2500 }, (_, index) => index + 1 + (index > 40 ? 7 : 0)).map((id) =>
+        id % 11 === 0 ? connection(id) : request(id),
+      );
+      // In the order of the columns, but that a time is a number there.
+      const columns = (event: (typeof old)[number]) =>
+        Object.values(event).map((value) => (value instanceof Date ? value.getTime() : value));
+      await withDatabase(url, async (db) => {
+        await migrate(db.write, kind, migrations.slice(0, 2));
+        for (let start = 0; start < old.length; start += 500) {
+          const rows = old.slice(start, start + 500).map((event) => sql`(${sql.join(columns(event))})`);
+          await sql`
+            insert into events (
+              id, kind, ts, team_id, sandbox_id, secret_id, host, method, path, status, upstream_status, latency_ms,
+              error_code, dst_ip, dst_port, verdict, match_rule, bytes_sent, bytes_recv
+            ) ${sql.raw(kind === 'postgres' ? 'overriding system value' : '')} values ${sql.join(rows)}
+          `.execute(db.write);
+        }
+      });
+      const store = await openFor(test, url);
+      const newestFirst = old.toReversed().map((event) => Object.assign(event, { sandboxName: null }));
+      for (const sandboxId of ['box-0', 'box-1']) {
+        assert.deepEqual(
+          await store.events.bySandbox(sandboxId, { limit: 3000 }),
+          newestFirst.filter((event) => event.sandboxId === sandboxId),
+        );
+      }
+      for (const secretId of secretIds) {
+        const wanted = newestFirst.filter((event) => event.secretId === secretId && event.kind === 'request');
+        assert.deepEqual(await store.events.bySecret(secretId, { limit: 3000 }), wanted);
+        const errors = wanted.filter(({ status, errorCode }) => errorCode !== null || (status ?? 0) >= 400);
+        assert.deepEqual(await store.events.bySecret(secretId, { limit: 3000, status: 'errors' }), errors);
+      }
+      const { broken, events, lastId } = await store.events.verify();
+      assert.deepEqual({ broken, events, lastId }, { broken: null, events: 2500, lastId: 2507 });
+      await store.events.append(segmentsOf([{ ...request(1), sandboxId: 'box-0' }]));
+      assert.equal((await store.events.bySandbox('box-0', { limit: 1 }))[0]?.id, 2508);
+      assert.equal((await store.events.verify()).broken, null);
+      const left = await withDatabase(url, tables);
+      assert.ok(!left.includes('events'));
     });
 
     it('run once where several processes start at once, on an empty database or an old one', async () => {
@@ -112,7 +190,7 @@ export function migrationSuite({ kind, freshUrl }: StoreSetup): void {
         return { tables: await tables(db), applied: await applied(db) };
       });
       const { message } = await startupError(url);
-      assert.match(message, /newer standin \(schema 3, this one knows 2\): run that version/);
+      assert.match(message, /newer standin \(schema 4, this one knows 3\): run that version/);
       const found = await withDatabase(url, async (db) => ({ tables: await tables(db), applied: await applied(db) }));
       assert.deepEqual(found, before);
     });

@@ -1,0 +1,56 @@
+import { host } from './tokens.ts';
+
+/** Messages, and attacks of which something was published, that mutations and crossings start from (latin1). */
+export const seeds: Readonly<Record<'request' | 'response', readonly string[]>> = {
+  request: [
+    `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `POST /v1/messages HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"a": "b c"}\nGET /b HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;a="b c"\r\n \r\nA\r\n0123456789\r\n0\r\nX-Sum: a\r\n\r\nGET /b HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    // CL.TE and TE.CL, as "HTTP Desync Attacks" (2019) has them.
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 13\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nSMUGGLED`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nSMUGGLED\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\nTransfer-encoding: x\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nX: X\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding\r\n : chunked\r\n\r\n0\r\n\r\n`,
+    // TE.0 and CL.0.
+    `OPTIONS / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n2b\r\nGET /x HTTP/1.1\r\nHost: ${host}\r\nX: a\r\n0\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 36\r\n\r\nGET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    // Line ends inside chunk extensions and after sizes ("Funky chunks", 2025).
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n2;\nxx\r\n10\r\n\r\nGET /x HTTP/1.1\r\n\r\n0\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nAAAAAXX0\r\n\r\nGET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n`,
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n100000000000000003\r\nabc\r\n0\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x00`,
+    `CONNECT ${host}:443 HTTP/1.1\r\nHost: ${host}:443\r\n\r\n\x16\x03\x01`,
+    `GET https://${host}/a?b HTTP/1.1\r\nHost: ${host}\r\nProxy-Connection: keep-alive\r\n\r\n`,
+    `OPTIONS * HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `PUT /a HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`,
+    `GET / HTTP/1.0\r\n\r\n`,
+    `POST / HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nHost: b.example\r\n\r\n`,
+    `\r\n\r\nGET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: x-drop, te\r\nX-Drop: a\r\nx_drop: b\r\nTE: trailers\r\n\r\n`,
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  ],
+  response: [
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-Sum: a\r\n\r\nHTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\nto the end',
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+    'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na',
+    'HTTP/1.0 200 OK\r\nServer: old\r\n\r\nto the end',
+    'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nokHTTP/1.0 200 OK\r\n\r\n',
+    'HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x00',
+    'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello',
+    'HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nConnection: close, x-a\r\nX-A: b\r\nAlt-Svc: h3=":443"\r\nKeep-Alive: timeout=5\r\nContent-Length: 1\r\n\r\na',
+    'HTTP/1.1 205 Reset Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+};

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Turns } from '../../../src/egress/turns.ts';
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+const unexpected = () => assert.fail('it was let in at once');
+
+test('a sandbox that is alone does what it can', () => {
+  const share = new Turns(() => 1).hold('a');
+  for (let piece = 0; piece < 10_000; piece++) assert.ok(share.enter(unexpected));
+});
+
+test('where two are at work, neither does more than a few pieces before the other has had its turn', async () => {
+  const turns = new Turns(() => 1);
+  const [loud, quiet] = [turns.hold('loud'), turns.hold('quiet')];
+  quiet.enter(unexpected);
+  const done: string[] = [];
+  let taken = 0;
+  for (let piece = 0; piece < 100; piece++) taken += Number(loud.enter(() => done.push('loud')));
+  assert.ok(taken < 20, `${taken} pieces in one turn`);
+  let turnsWaited = 0;
+  while (done.length < 100 - taken) {
+    const before = done.length;
+    await nextTurn();
+    turnsWaited += 1;
+    assert.ok(done.length - before < 20);
+    assert.ok(quiet.enter(unexpected), 'the quiet one is let in within each turn');
+  }
+  assert.ok(turnsWaited > 5);
+});
+
+test('pieces of one sandbox keep their order', async () => {
+  const turns = new Turns(() => 1);
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  const done: number[] = [];
+  for (let piece = 0; piece < 50; piece++) if (a.enter(() => done.push(piece))) done.push(piece);
+  while (done.length < 50) await nextTurn();
+  assert.deepEqual(
+    done,
+    done.toSorted((one, two) => one - two),
+  );
+});
+
+test('a heavy piece uses up a turn', () => {
+  const turns = new Turns(() => 1);
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  assert.ok(a.enter(unexpected, 8));
+  assert.ok(!a.enter(() => undefined, 8));
+});
+
+test('when the other has gone quiet, the one that is left is alone again', async () => {
+  let now = 1;
+  const turns = new Turns(() => now);
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  a.enter(unexpected);
+  b.enter(unexpected);
+  a.enter(unexpected);
+  now = 10_000;
+  await nextTurn();
+  for (let piece = 0; piece < 1000; piece++) assert.ok(a.enter(unexpected));
+});
+
+test('a share that nobody holds is forgotten', () => {
+  const turns = new Turns(() => 1);
+  const first = turns.hold('a');
+  assert.equal(turns.hold('a'), first);
+  turns.release('a');
+  assert.equal(turns.hold('a'), first);
+  turns.release('a');
+  turns.release('a');
+  assert.notEqual(turns.hold('a'), first);
+});
