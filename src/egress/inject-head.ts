@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { foldHeaderName } from './inject-plan.ts';
+import type { WrittenLine } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import { refusal } from './refusals.ts';
 import { narrowRequestField } from './scrub/heads.ts';
@@ -26,6 +27,13 @@ export interface OutgoingRequest {
 }
 
 const keepsUpgrade: readonly Piece[] = ['Connection: Upgrade\r\n'];
+const basicLine: WrittenLine = {
+  name: 'Authorization',
+  before: 'Basic ',
+  after: '',
+  head: 'Authorization: Basic ',
+  tail: '\r\n',
+};
 const none: readonly never[] = [];
 const unreserved = /[A-Za-z0-9\-._~]/;
 
@@ -37,11 +45,11 @@ interface RequestEdit {
   insert: readonly WrittenField[];
 }
 
-/** A field to write where a line begins: what stands before and after the value is latin1. */
+/** A field to write where a line begins. */
 interface WrittenField {
   readonly line: number;
-  readonly name: string;
-  readonly pieces: readonly Piece[];
+  readonly text: WrittenLine;
+  readonly value: Piece;
 }
 
 /**
@@ -55,7 +63,7 @@ export function buildRequestHead(head: RequestHead, outgoing: OutgoingRequest): 
   if ('refused' in edit) return edit;
   const { lines, upgrade } = head;
   const insert: Insertion[] = [];
-  for (const { line, name, pieces } of edit.insert) insert.push({ line, pieces: [name, ': ', ...pieces, '\r\n'] });
+  for (const { line, text, value } of edit.insert) insert.push({ line, pieces: [text.head, value, text.tail] });
   if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
   const { target, drop } = edit;
   return rewriteHead(lines, {
@@ -80,9 +88,9 @@ export function buildRequestFields(
     ...to,
     path,
     drop: edit.drop,
-    insert: edit.insert.map(({ line, name, pieces }) => ({
+    insert: edit.insert.map(({ line, text, value }) => ({
       line,
-      fields: [secretField(name.toLowerCase(), joinPieces(pieces))],
+      fields: [secretField(text.name.toLowerCase(), joinPieces([text.before, value, text.after]))],
     })),
   });
 }
@@ -103,8 +111,10 @@ function editRequest(
   const { lines, connectionTokens } = head;
   const insert: WrittenField[] = [];
   const parameters: { offset: number; length: number; value: Buffer }[] = [];
-  for (const [index, swap] of swaps.entries()) {
+  for (let index = 0; index < swaps.length; index++) {
+    const swap = swaps[index];
     const value = values[index];
+    if (swap === undefined) break;
     if (value === undefined) throw new Error(`no value was given for binding ${swap.binding.id}`);
     if (!isClean(value)) {
       const { envKey } = swap.binding;
@@ -115,11 +125,11 @@ function editRequest(
     if (swap.place === 'query') {
       parameters.push({ offset: swap.offset, length: swap.binding.standIn.length, value });
     } else if (swap.place === 'basic') {
-      insert.push({ line: swap.line, name: 'Authorization', pieces: ['Basic ', encodeBasic(swap, value)] });
+      insert.push({ line: swap.line, text: basicLine, value: encodeBasic(swap, value) });
     } else {
-      for (const { name, before, after } of swap.slot.set) {
-        const line = name === swap.slot.name ? swap.line : (lineOf(lines, name) ?? swap.line);
-        insert.push({ line, name, pieces: [before, value, after] });
+      for (const text of swap.opening.written) {
+        const line = text.name === swap.slot.name ? swap.line : (lineOf(lines, text.name) ?? swap.line);
+        insert.push({ line, text, value });
       }
     }
   }
@@ -147,7 +157,7 @@ function narrowLines(lines: HeaderLines, insert: WrittenField[]): readonly numbe
     const narrow = narrowRequestField(lines.name(line).toLowerCase(), value);
     if (narrow === value) continue;
     left.push(line);
-    if (narrow !== null) insert.push({ line, name: lines.name(line), pieces: [narrow] });
+    if (narrow !== null) insert.push({ line, text: plainLine(lines.name(line)), value: narrow });
   }
   return left;
 }
@@ -157,6 +167,10 @@ function namedFields(connectionTokens: readonly string[]): readonly string[] {
   const [only] = connectionTokens;
   if (only === undefined || (connectionTokens.length === 1 && (only === 'keep-alive' || only === 'close'))) return none;
   return connectionTokens.map(foldHeaderName);
+}
+
+function plainLine(name: string): WrittenLine {
+  return { name, before: '', after: '', head: `${name}: `, tail: '\r\n' };
 }
 
 function targetOf(

@@ -25,6 +25,18 @@ export interface Opening {
   readonly header: string | null;
   /** Lower-case names of the headers that the slot owns, folded; none for a query slot. */
   readonly owned: readonly string[];
+  /** The lines that a header slot writes. */
+  readonly written: readonly WrittenLine[];
+}
+
+/** One header line around a value. */
+export interface WrittenLine {
+  readonly name: string;
+  readonly before: string;
+  readonly after: string;
+  /** The same as HTTP/1.1 has it: all before the value, and all after it. */
+  readonly head: string;
+  readonly tail: string;
 }
 
 /** Hosts whose openings are kept; an agent talks to few, and who walks through a wildcard's names only costs time. */
@@ -69,12 +81,19 @@ function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
 }
 
 function openingOf(binding: BindingSnapshot, slot: Slot): Opening {
-  if (slot.kind === 'query') return { binding, slot, header: null, owned: [] };
-  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'] };
+  if (slot.kind === 'query') return { binding, slot, header: null, owned: [], written: [] };
+  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'], written: [] };
   return {
     binding,
     slot,
     header: slot.name.toLowerCase(),
+    written: slot.set.map(({ name, before, after }) => ({
+      name,
+      before,
+      after,
+      head: `${name}: ${before}`,
+      tail: `${after}\r\n`,
+    })),
     owned: [...new Set([slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName))],
   };
 }

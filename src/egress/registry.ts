@@ -21,8 +21,10 @@ export interface SandboxEntry {
 
 /** A revocation is told to every worker; this is the net under it, should one be missed. */
 const entryLifetimeMs = 30_000;
-/** Hosts whose search is kept compiled; an agent talks to few that a secret names. */
+/** Hosts of a sandbox whose search is kept; an agent talks to few that a secret names. */
 const maxScrubs = 256;
+/** Searches that are kept compiled, some 35 KB each. */
+const maxCompiled = 1024;
 
 /** The sandboxes that this worker serves, asked for at first contact and forgotten when told so. */
 export class SandboxRegistry {
@@ -30,6 +32,8 @@ export class SandboxRegistry {
   readonly #valueTtlMs: number;
   readonly #scrubs: boolean;
   readonly #entries = new Map<string, SandboxEntry>();
+  /** What was compiled of values, by sandbox, bindings and versions; forgotten when the sandbox is to be. */
+  readonly #compiled = new Map<string, Scrub | null>();
   readonly #loads = new Map<string, { entry: Promise<SandboxEntry | null>; stale: boolean }>();
 
   /** `scrub`: whether answers are searched for values. */
@@ -107,7 +111,7 @@ export class SandboxRegistry {
       if (secret === undefined) return undefined;
       held.push({ binding, secret });
     }
-    return keepScrub(entry, host, held);
+    return this.#keepScrub(entry, host, held);
   }
 
   /** The same, asking for what is not held. A binding: its secret was revoked or rotated. Rejects as `loadValue` does. */
@@ -119,7 +123,32 @@ export class SandboxRegistry {
       if (secret === null) return binding;
       held.push({ binding, secret });
     }
-    return keepScrub(entry, host, held);
+    return this.#keepScrub(entry, host, held);
+  }
+
+  /** Throws where one of the values has been wiped since. */
+  #keepScrub(
+    entry: SandboxEntry,
+    host: string,
+    held: readonly { binding: BindingSnapshot; secret: Secret }[],
+  ): Scrub | null {
+    // The same bindings at the same versions are the same values: rules are read anew twice a minute, values seldom change.
+    const key = `${entry.snapshot.id}|${held.map(({ binding }) => `${binding.id}@${binding.version}`).join()}`;
+    let scrub = this.#compiled.get(key);
+    if (scrub === undefined) {
+      scrub = compileScrub(
+        held.map(({ binding, secret }) => ({
+          id: binding.id,
+          standIn: binding.standIn,
+          value: exposeSecret(secret),
+        })),
+      );
+      if (this.#compiled.size === maxCompiled) this.#compiled.clear();
+      this.#compiled.set(key, scrub);
+    }
+    if (entry.scrubs.size === maxScrubs) entry.scrubs.clear();
+    entry.scrubs.set(host, scrub);
+    return scrub;
   }
 
   /** Asks the control plane for a value. Null: revoked or rotated since. Rejects where it does not answer. */
@@ -145,6 +174,8 @@ export class SandboxRegistry {
 
   /** Drops rules and values; null: of every sandbox. */
   forget(ids: string[] | null): void {
+    if (ids === null) this.#compiled.clear();
+    else for (const id of ids) this.#forgetCompiled(id);
     for (const id of ids ?? [...this.#loads.keys()]) {
       const load = this.#loads.get(id);
       if (load !== undefined) load.stale = true;
@@ -169,6 +200,10 @@ export class SandboxRegistry {
     }
   }
 
+  #forgetCompiled(sandboxId: string): void {
+    for (const key of this.#compiled.keys()) if (key.startsWith(`${sandboxId}|`)) this.#compiled.delete(key);
+  }
+
   #drop(entry: SandboxEntry): void {
     if (this.#entries.get(entry.snapshot.id) === entry) this.#entries.delete(entry.snapshot.id);
     for (const held of entry.values.values()) wipeSecret(held.secret);
@@ -178,21 +213,4 @@ export class SandboxRegistry {
 
 function boundAt(entry: SandboxEntry, host: string): ReadonlySet<BindingSnapshot> {
   return new Set(entry.rules.openings(host).map(({ binding }) => binding));
-}
-
-/** Throws where one of the values has been wiped since. */
-function keepScrub(
-  entry: SandboxEntry,
-  host: string,
-  held: readonly { binding: BindingSnapshot; secret: Secret }[],
-): Scrub | null {
-  const entries = held.map(({ binding, secret }) => ({
-    id: binding.id,
-    standIn: binding.standIn,
-    value: exposeSecret(secret),
-  }));
-  const scrub = compileScrub(entries);
-  if (entry.scrubs.size === maxScrubs) entry.scrubs.clear();
-  entry.scrubs.set(host, scrub);
-  return scrub;
 }

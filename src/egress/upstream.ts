@@ -47,7 +47,8 @@ export class DialError extends Error {
   }
 }
 
-const maxIdlePerKey = 32;
+/** As many as one sandbox is likely to use at once at one host: whoever finds none pays for a handshake. */
+const maxIdlePerKey = 256;
 const maxSessions = 10_000;
 
 /** Idle connections, last in first out, each only for its own sandbox, host and port; dials where there is none. */

@@ -3,12 +3,27 @@ import { isReadable } from './codings.ts';
 /** RFC 9110 section 12.4.2: a weight of zero, `q=0` to `q=0.000`, which is a refusal. */
 const refused = /;[ \t]*q=0(?:\.0{0,3})?[ \t]*$/i;
 
+/** Clients say the same again and again: what came of it is kept for so many values, none of them long. */
+const maxKnown = 64;
+const maxKnownLength = 200;
+const known = new Map<string, string>();
+
 /**
  * An `Accept-Encoding` value (RFC 9110 section 12.5.3) without the codings that cannot be scrubbed: the same text where
  * there are none. `*` would let the server choose one of those: it goes too, and what it said of `identity`, `gzip` and
  * the others that are known is written out, so that a client which forbade `identity` still gets what it can read.
  */
 export function narrowAcceptEncoding(value: string): string {
+  let narrowed = known.get(value);
+  if (narrowed === undefined) {
+    narrowed = narrow(value);
+    if (known.size === maxKnown) known.clear();
+    if (value.length <= maxKnownLength) known.set(value, narrowed);
+  }
+  return narrowed;
+}
+
+function narrow(value: string): string {
   const items = value.split(',');
   const kept: string[] = [];
   const named = new Set<string>();

@@ -207,11 +207,16 @@ test('nothing is let through while rows cannot be kept: an alert, and nobody is 
 });
 
 test('what an upstream sends arrives as it was, however slowly it is read', { timeout: 10_000 }, async () => {
-  const { client, upstream } = await open();
+  const { client, upstream, accepted } = await open();
   client.pause();
   const sent = Buffer.alloc(12 * 2 ** 20);
   for (let at = 0; at < sent.length; at += 4) sent.writeUInt32BE(at, at);
   upstream.end(sent);
+  await waitUntil(() => accepted.writableLength > 0, { what: 'bytes that wait here' });
+  // The buffer that upstreams are read into is shared by all of them.
+  const neighbour = await open();
+  neighbour.upstream.write(Buffer.alloc(2 ** 16, 0xff));
+  await once(neighbour.client, 'data');
   const received: Buffer[] = [];
   for await (const piece of piecesOf(client)) {
     received.push(piece);
