@@ -24,8 +24,27 @@ export interface ObservedRequest {
   errorCode: string | null;
   /** One row is kept for each; none: one row without a secret. */
   secretIds: readonly string[];
-  /** Fingerprints of stand-ins found that are not this sandbox's own. */
-  foreign: readonly string[];
+  /** Stand-ins that were found where they must not be, its own and those of others: each trips the wire. */
+  foreign: readonly ForeignStandIn[];
+}
+
+/** A stand-in where it must not be: whose it is, only the store can tell. */
+export interface ForeignStandIn {
+  /** `coreFingerprint` of its core. */
+  fingerprint: string;
+  /** Where it stood, without a value or a stand-in: see egress/inject-places.ts. */
+  slot: string;
+}
+
+/**
+ * A stand-in was seen where it must not be. `own`: its sandbox sent it out of place. `leaked`: another sandbox sent it.
+ * `foreign`: this sandbox sent one that is not its own, whosever it is.
+ */
+export interface Tripwire {
+  standIn: 'own' | 'leaked' | 'foreign';
+  slot: string;
+  /** What its secret asks for: `revoke` has detached the binding. */
+  action: 'alert' | 'revoke';
 }
 
 export interface ObservedConnection {
@@ -41,7 +60,7 @@ export interface ObservedConnection {
  * An event as a segment keeps it. What is kept stays readable: a row of another layout is a row of another kind.
  * `secret` is a place in the segment's `secretIds`.
  */
-export type AuditRow = RequestRow | ConnectionRow | GapRow;
+export type AuditRow = RequestRow | ConnectionRow | TripwireRow | GapRow;
 
 /** A path is without its query. */
 export type RequestRow = readonly [
@@ -70,6 +89,17 @@ export type ConnectionRow = readonly [
   bytesRecv: number | null,
 ];
 
+export type TripwireRow = readonly [
+  kind: 'tripwire',
+  ts: number,
+  secret: number | null,
+  host: string,
+  slot: string,
+  standIn: Tripwire['standIn'],
+  action: Tripwire['action'],
+  errorCode: string | null,
+];
+
 /** Events between these two times may be missing; `lost` says how many, where that is known. */
 export type GapRow = readonly [kind: 'gap', ts: number, from: number, to: number, lost: number | null];
 
@@ -85,6 +115,7 @@ export const traits = {
   blocked: 64,
   failed: 128,
   gap: 256,
+  tripwire: 512,
 } as const;
 
 /** Consecutive events of one sandbox, which came together and are kept together. */
@@ -109,7 +140,7 @@ export interface AuditBatch {
   count: number;
   /** Secrets whose value went out, each with the time of its last use. */
   uses: readonly (readonly [secretId: string, ts: number])[];
-  /** Events with stand-ins that are not their sandbox's: whose they are, only the store can tell. */
+  /** Events with stand-ins where they must not be: whose they are, only the store can tell. */
   strays: readonly ObservedEvent[];
 }
 
@@ -148,18 +179,42 @@ export class OpenSegment {
   }
 }
 
+/** A tripwire event, to be kept with the sandbox whose it is. */
+export interface SeenTripwire extends Tripwire {
+  ts: number;
+  teamId: string;
+  sandboxId: string;
+  /** Null: `foreign`. */
+  secretId: string | null;
+  /** Of the request. */
+  host: string;
+  errorCode: string | null;
+}
+
 /** Gathers rows of many sandboxes into a segment for each. */
 export class SegmentGroup {
   #open = new Map<string, OpenSegment>();
 
   /** Adds the row of an event for one of its secrets, or for none. */
   add(event: ObservedEvent, secretId: string | null): void {
-    let segment = this.#open.get(event.sandboxId);
-    if (segment === undefined) {
-      segment = new OpenSegment({ teamId: event.teamId, sandboxId: event.sandboxId });
-      this.#open.set(event.sandboxId, segment);
-    }
+    const segment = this.#segmentOf(event);
     segment.push(auditRow(event, segment.numberOf(secretId)));
+  }
+
+  addTripwire(seen: SeenTripwire): void {
+    const segment = this.#segmentOf(seen);
+    const { ts, secretId, host, slot, standIn, action, errorCode } = seen;
+    const secret = segment.numberOf(secretId);
+    segment.push(['tripwire', ts, secret, clip(host, maxHost), clip(slot, maxSlot), standIn, action, errorCode]);
+  }
+
+  #segmentOf({ teamId, sandboxId }: Pick<ObservedEvent, 'teamId' | 'sandboxId'>): OpenSegment {
+    let segment = this.#open.get(sandboxId);
+    if (segment === undefined) {
+      segment = new OpenSegment({ teamId, sandboxId });
+      this.#open.set(sandboxId, segment);
+    }
+    return segment;
   }
 
   /** All that was added, in the order in which the sandboxes came. */
@@ -174,6 +229,7 @@ export class SegmentGroup {
 const maxHost = 255;
 const maxMethod = 64;
 const maxPath = 2048;
+const maxSlot = 128;
 
 /** The row of an event. A path goes without its query, which may hold a credential. */
 function auditRow(event: ObservedEvent, secret: number | null): AuditRow {
@@ -193,6 +249,7 @@ function auditRow(event: ObservedEvent, secret: number | null): AuditRow {
 
 function traitsOf(row: AuditRow): number {
   if (row[0] === 'gap') return traits.gap;
+  if (row[0] === 'tripwire') return traits.tripwire;
   if (row[0] === 'connection') return row[6] === null ? 0 : traits[row[6]];
   const status = row[6];
   const failed = row[9] !== null || (status !== null && status >= 400) ? traits.errors : 0;

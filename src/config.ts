@@ -39,6 +39,9 @@ export interface Config {
   egressAllowPrivate: string[];
   egressFirstByteTimeout: number;
   egressScrub: boolean;
+  egressMaxConnections: number;
+  egressMaxRequests: number;
+  egressMaxBytes: number;
   sandboxDriver: 'auto' | 'bubblewrap' | 'external';
   logLevel: LogLevel;
 }
@@ -190,6 +193,30 @@ export const settings: readonly Setting[] = [
     help: 'on or off: replace real values in responses of the hosts that they are for by their stand-ins',
     fallback: () => 'on',
     parse: (text) => oneOf(text, ['on', 'off'] as const) === 'on',
+  }),
+  setting({
+    key: 'egressMaxConnections',
+    env: 'STANDIN_EGRESS_MAX_CONNECTIONS',
+    flag: '--egress-max-connections',
+    help: 'connections that one sandbox may have open in one worker; 0 for no limit',
+    fallback: () => '4096',
+    parse: (text) => wholeNumber(text, 0, 10_000_000),
+  }),
+  setting({
+    key: 'egressMaxRequests',
+    env: 'STANDIN_EGRESS_MAX_REQUESTS',
+    flag: '--egress-max-requests',
+    help: 'requests a second of one sandbox in one worker, answered 429 beyond; 0 for no limit',
+    fallback: () => '0',
+    parse: (text) => wholeNumber(text, 0, 10_000_000),
+  }),
+  setting({
+    key: 'egressMaxBytes',
+    env: 'STANDIN_EGRESS_MAX_BYTES',
+    flag: '--egress-max-bytes',
+    help: 'bytes of content a second, both ways, of one sandbox in one worker, held back beyond; 0 for no limit',
+    fallback: () => '0',
+    parse: (text) => wholeNumber(text, 0, Number.MAX_SAFE_INTEGER),
   }),
   setting({
     key: 'sandboxDriver',

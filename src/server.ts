@@ -82,6 +82,11 @@ export async function startServer(
         firstByteTimeoutMs: config.egressFirstByteTimeout * 1000,
         valueTtlMs,
         scrub: config.egressScrub,
+        limits: {
+          connections: config.egressMaxConnections,
+          requestsPerSecond: config.egressMaxRequests,
+          bytesPerSecond: config.egressMaxBytes,
+        },
         logLevel: config.logLevel,
       },
       plane: {
@@ -92,6 +97,7 @@ export async function startServer(
       },
       authority,
       log: log.child({ room: 'egress' }),
+      codeCache: join(config.dataDir, 'code-cache'),
     });
     undo.push(() => egress.stop());
     const proxyPort = await egress.start(config.egressWorkers);

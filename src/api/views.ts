@@ -22,11 +22,13 @@ export function secretAnswer(view: SecretView): Answer<'getSecret'> {
     created_at: view.createdAt.toISOString(),
     updated_at: view.updatedAt.toISOString(),
     provider_shortcut: view.providerShortcut,
+    on_tripwire: view.onTripwire,
     last_used_at: time(view.lastUsedAt),
   };
 }
 
 export function auditAnswer(view: AuditEventView): Answer<'getSecretAudit'>[number] {
+  const { tripwire } = view;
   return {
     id: view.id,
     ts: view.ts.toISOString(),
@@ -40,6 +42,9 @@ export function auditAnswer(view: AuditEventView): Answer<'getSecretAudit'>[numb
     upstream_status: view.upstreamStatus,
     latency_ms: view.latencyMs,
     error_code: view.errorCode,
+    ...(tripwire === null
+      ? {}
+      : { tripwire: { stand_in: tripwire.standIn, slot: tripwire.slot, action: tripwire.action } }),
   };
 }
 

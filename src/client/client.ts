@@ -31,7 +31,9 @@ export interface Client {
     list(): Promise<SecretResponse[]>;
     get(name: string): Promise<SecretResponse>;
     rotate(name: string, value: string): Promise<SecretResponse>;
+    setOnTripwire(name: string, onTripwire: SecretResponse['on_tripwire']): Promise<SecretResponse>;
     remove(name: string): Promise<void>;
+    /** Requests; tripwire events too where `kind` asks for them. */
     audit(name: string, page?: Partial<Query<'getSecretAudit'>>): Promise<AuditEvent[]>;
     sandboxes(name: string): Promise<SecretBinding[]>;
   };
@@ -68,6 +70,8 @@ export function createClient(options: ClientOptions): Client {
       list: () => call('listSecrets'),
       get: (name) => call('getSecret', { params: { name } }),
       rotate: (name, value) => call('rotateSecret', { params: { name }, body: { value } }),
+      setOnTripwire: (name, onTripwire) =>
+        call('rotateSecret', { params: { name }, body: { on_tripwire: onTripwire } }),
       remove: (name) => call('deleteSecret', { params: { name } }),
       audit: (name, page = {}) => call('getSecretAudit', { params: { name }, query: page }),
       sandboxes: (name) => call('getSecretSandboxes', { params: { name } }),

@@ -1,3 +1,4 @@
+import type { ForeignStandIn } from '../audit-rows.ts';
 import type { Secret } from '../crypto/secret.ts';
 import type { Swap } from './inject-slots.ts';
 import type { BindingSnapshot } from './ports.ts';
@@ -5,6 +6,7 @@ import type { SandboxEntry, SandboxRegistry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import { heldValues, judgeRequest, judgeTrailers, loadValues } from './request-judge.ts';
+import type { RefusedRequest } from './request-judge.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
 import type { RequestHead } from './wire/head.ts';
@@ -45,7 +47,8 @@ export class Admission {
   /** The values that must not come back from the host; null: none, or they are not looked for. */
   scrub: Scrub | null = null;
   secretIds: readonly string[] = none;
-  foreign: readonly string[] = none;
+  /** Stand-ins found where they must not be, its own and those of others. */
+  foreign: readonly ForeignStandIn[] = none;
   #attempts = 0;
 
   constructor(registry: SandboxRegistry, request: Readonly<AdmissionRequest> & AdmissionOutcome) {
@@ -136,7 +139,7 @@ export class Admission {
     return swaps.some(({ binding }) => !live.has(binding.id));
   }
 
-  #note({ bindings, foreign }: { bindings: readonly BindingSnapshot[]; foreign: readonly string[] }): void {
+  #note({ bindings, foreign }: Pick<RefusedRequest, 'bindings' | 'foreign'>): void {
     this.secretIds = [...new Set(bindings.map(({ secretId }) => secretId))];
     this.foreign = foreign;
   }

@@ -1,6 +1,7 @@
 import type { AnswerWriter, ContentLength } from './request-source.ts';
 import { BodyScrubber } from './scrub/body-scrubber.ts';
 import type { BodyHandler } from './scrub/body-scrubber.ts';
+import { GrpcScrubber, isGrpc } from './scrub/grpc-scrubber.ts';
 import { dropsResponseField, planBody, scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
 import type { Scrub } from './scrub/scrub.ts';
@@ -24,7 +25,7 @@ export class ContentAnswer implements BodyHandler {
   readonly #owner: ContentOwner;
   readonly #scrub: Scrub | null;
   readonly #plan: BodyPlan | null;
-  readonly #body: BodyScrubber | null;
+  readonly #body: BodyScrubber | GrpcScrubber | null;
   #trailers: Buffer | null = null;
 
   /** `plan`: what is done with the content, where values are looked for. */
@@ -38,14 +39,13 @@ export class ContentAnswer implements BodyHandler {
     this.#scrub = scrubbing?.scrub ?? null;
     this.#plan = scrubbing?.plan ?? null;
     this.length = lengthOf(head, this.#plan);
-    this.#body =
-      scrubbing === null || this.length === 'none'
-        ? null
-        : new BodyScrubber(
-            scrubbing.scrub.stream({ keepLength: this.length === 'announced' }),
-            scrubbing.plan.codings,
-            this,
-          );
+    this.#body = scrubbing === null || this.length === 'none' ? null : this.#scrubber(head, scrubbing);
+  }
+
+  #scrubber(head: ResponseHead, { scrub, plan }: { scrub: Scrub; plan: BodyPlan }): BodyScrubber | GrpcScrubber {
+    return plan.codings.length === 0 && isGrpc(valueOf(head, 'content-type'))
+      ? new GrpcScrubber(scrub, this, valueOf(head, 'grpc-encoding'))
+      : new BodyScrubber(scrub.stream({ keepLength: this.length === 'announced' }), plan.codings, this);
   }
 
   head(head: ResponseHead, closes: boolean): void {
@@ -100,6 +100,17 @@ function lengthOf({ framing }: ResponseHead, plan: BodyPlan | null): ContentLeng
   if (framing.kind === 'none') return 'none';
   if (framing.kind !== 'length') return 'open';
   return framing.length === 0 || plan?.dropsLength !== true ? 'announced' : 'open';
+}
+
+/** Empty where there is none, or more than one. */
+function valueOf({ lines }: ResponseHead, lowerName: string): string {
+  let found = '';
+  for (let line = 0; line < lines.count; line++) {
+    if (!lines.isNamed(line, lowerName)) continue;
+    if (found !== '') return '';
+    found = lines.value(line);
+  }
+  return found;
 }
 
 /** What is done with an answer's content; a text says why it is refused. */

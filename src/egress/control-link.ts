@@ -1,6 +1,7 @@
 import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 import { Secret } from '../crypto/secret.ts';
 import { AuditQueue } from './audit-queue.ts';
+import { Backlog } from './backlog.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPort, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
@@ -8,10 +9,14 @@ const batchSize = 256;
 const flushIntervalMs = 25;
 const retryMs = 250;
 const askTimeoutMs = 10_000;
-/** Events that may wait for the control plane; past that, requests are refused rather than go unrecorded. */
-const maxBacklog = 20_000;
 /** A batch may go unanswered this long before requests are refused. */
 const silenceLimitMs = 5_000;
+
+interface Unacknowledged {
+  readonly batch: AuditBatch;
+  /** How many of each sandbox. */
+  readonly counts: ReadonlyMap<string, number>;
+}
 
 /** Sends one message to the main process. */
 export type Post = (message: FromWorker) => void;
@@ -25,10 +30,9 @@ export class ControlLink implements ControlPort {
   readonly #asks = new Map<number, (answer: (ToWorker & { type: 'answer' }) | null) => void>();
   readonly #queue = new AuditQueue();
   /** Could not be written, and go again before anything new. */
-  #returned: AuditBatch[] = [];
+  #returned: Unacknowledged[] = [];
   #flushTimer: NodeJS.Timeout | null = null;
-  /** Events that were handed over and are not known to be durable. */
-  #inFlight = 0;
+  readonly #backlog = new Backlog();
   #nextId = 1;
   #lost = false;
   /** The last batch that was answered could not be written. */
@@ -40,10 +44,12 @@ export class ControlLink implements ControlPort {
     this.#post = post;
   }
 
-  /** False: the control plane is gone, silent, behind or cannot write, and nothing more may be let through. */
-  get accepting(): boolean {
-    if (this.#lost || this.#failing || this.#overdue.size > 0) return false;
-    return this.#queue.size + this.#inFlight < maxBacklog;
+  /**
+   * Whether something of this sandbox may be let through (null: of one that is not known yet). Not where the control plane
+   * is gone, silent or cannot write, nor where too much waits for it.
+   */
+  accepts(sandboxId: string | null): boolean {
+    return !this.#lost && !this.#failing && this.#overdue.size === 0 && this.#backlog.hasRoom(sandboxId);
   }
 
   async sandbox(id: string): Promise<SandboxSnapshot | null> {
@@ -67,13 +73,14 @@ export class ControlLink implements ControlPort {
 
   record(event: ObservedEvent): void {
     this.#queue.add(event);
+    this.#backlog.add(event.sandboxId);
     if (this.#queue.size >= batchSize) this.#flush();
     else this.#flushTimer ??= setTimeout(() => this.#flush(), flushIntervalMs);
   }
 
   /** Resolves when every event is durable, or the control plane is gone. */
   async settle(): Promise<void> {
-    while (!this.#lost && (this.#queue.size > 0 || this.#inFlight > 0)) {
+    while (!this.#lost && this.#backlog.total > 0) {
       this.#flush();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -98,14 +105,12 @@ export class ControlLink implements ControlPort {
     this.#flushTimer = null;
     const returned = this.#returned;
     this.#returned = [];
-    for (const batch of returned) this.#deliver(batch);
+    for (const events of returned) this.#deliver(events);
     if (this.#queue.size === 0) return;
-    const batch = this.#queue.take();
-    this.#inFlight += batch.count;
-    this.#deliver(batch);
+    this.#deliver({ batch: this.#queue.take(), counts: this.#backlog.take() });
   }
 
-  #deliver(batch: AuditBatch): void {
+  #deliver(events: Unacknowledged): void {
     const id = this.#nextId++;
     const silence = setTimeout(() => this.#overdue.add(id), silenceLimitMs);
     this.#asks.set(id, (answer) => {
@@ -113,13 +118,13 @@ export class ControlLink implements ControlPort {
       this.#overdue.delete(id);
       this.#failing = answer?.ok !== true;
       if (answer?.ok === true || this.#lost) {
-        this.#inFlight -= batch.count;
+        this.#backlog.remove(events.counts);
         return;
       }
-      this.#returned.push(batch);
+      this.#returned.push(events);
       this.#flushTimer ??= setTimeout(() => this.#flush(), retryMs);
     });
-    this.#post({ type: 'events', id, batch });
+    this.#post({ type: 'events', id, batch: events.batch });
   }
 
   #ask(ask: Ask): Promise<Answer> {

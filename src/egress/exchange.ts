@@ -10,7 +10,7 @@ import type { SandboxEntry } from './registry.ts';
 import type { RequestSource } from './request-source.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { upstreamTargetOf } from './request-judge.ts';
+import { refuseUnheard, upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RelayOutcome, RelayOwner } from './response-relay.ts';
 import type { Scrub } from './scrub/scrub.ts';
@@ -77,10 +77,9 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   begin(bytes: Buffer, bodyStart: number): number {
     const end = this.#body.done || bodyStart === bytes.length ? bodyStart : this.takeBody(bytes, bodyStart);
     if (this.#over) return end;
-    if (!this.#client.context.control.accepting) {
-      this.refuse(
-        refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can'),
-      );
+    const refused = refuseUnheard(this.#client);
+    if (refused !== null) {
+      this.refuse(refused);
       return end;
     }
     const { context, remoteAddress, sandboxId } = this.#client;
@@ -100,7 +99,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   takeBody(bytes: Buffer, start: number): number {
     const end = this.#body.push(bytes, start, bytes.length);
     if (end instanceof WireError) {
-      this.#fail(refusal('bad_request', end.reason, end.status));
+      this.#fail(refusal('bad_request', end.reason, { status: end.status }));
       return bytes.length;
     }
     if (this.#refused !== null) {
@@ -118,6 +117,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #sendBody(part: Buffer): void {
     if (this.#upstream !== null) {
       this.#touch();
+      this.#client.share?.takeBytes(part.length);
       if (!this.#upstream.write(part)) this.#client.pause();
       return;
     }
@@ -219,9 +219,10 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   onData(chunk: Buffer): void {
     this.#touch();
     this.#relay?.receive(chunk);
+    const { share } = this.#client;
+    share?.takeBytes(chunk.length);
     const link = this.#upstream;
-    if (link === null || this.#client.share?.enter(() => link.resume()) !== false) return;
-    link.pause();
+    if (link !== null && share?.enter(() => link.resume()) === false) link.pause();
   }
 
   onEnd(): void {

@@ -153,7 +153,8 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
         (content === 'open' && lines.kinds[line] === knownHeader.contentLength) ||
         omits?.(lines.name(line).toLowerCase()) === true,
     });
-    this.#ended = content === 'none';
+    // An answer that is nothing but its fields ends with them: gRPC takes no other for one that has only a status.
+    this.#ended = content === 'none' || (head.framing.kind === 'length' && head.framing.length === 0);
     this.#connection.http2.respond(this.#stream, fields, this.#ended);
   }
 

@@ -136,5 +136,5 @@ function credentialsWanted(): Refusal {
 }
 
 function heldBack(): Refusal {
-  return refusal('rate_limited', 'too many wrong proxy credentials; wait ten seconds');
+  return refusal('rate_limited', 'too many wrong proxy credentials; wait ten seconds', { retryAfter: 10 });
 }

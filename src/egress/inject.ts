@@ -1,4 +1,7 @@
-import { coreFingerprint } from '../stand-in.ts';
+import { coreFingerprint, findCores } from '../stand-in.ts';
+import type { ForeignStandIn } from '../audit-rows.ts';
+import { named, placeInHeader, placeInRequestLine, placeInTrailers } from './inject-places.ts';
+import type { Places } from './inject-places.ts';
 import { hiddenCores, suspectOffsets } from './inject-scan.ts';
 import { matchHeaderLine, matchQuery } from './inject-slots.ts';
 import type { Swap } from './inject-slots.ts';
@@ -17,11 +20,14 @@ export interface CredentialRefusal {
   refused: Refusal;
   /** This sandbox's own bindings whose stand-ins were carried. */
   bindings: BindingSnapshot[];
-  /** Fingerprints of stand-ins that are not this sandbox's. */
-  foreign: string[];
+  /** Stand-ins that were found where they must not be, its own and those of others: each trips the wire. */
+  foreign: ForeignStandIn[];
 }
 
+/** Stand-ins of others that one request is told of: enough to tell of a leak, too few to burden the control plane. */
+const mostOthers = 8;
 const pass: Judgement = { kind: 'pass' };
+const none: readonly Opening[] = [];
 
 /**
  * Which stand-ins a request carries, and whether each stands in a slot of a live binding's rule for exactly this host.
@@ -31,19 +37,43 @@ export function judgeCredentials(
   sandbox: CompiledSandbox,
   { head, target, cleartextAllowed }: { head: RequestHead; target: Target; cleartextAllowed: boolean },
 ): Judgement {
-  const { lines } = head;
+  const found = findStandIns(sandbox, head, target);
+  if (found === null) return pass;
+  const { swaps, stray } = found;
+  if (stray !== null) return refuseStray(sandbox, { places: stray, carried: swaps.map(bindingOf), host: target.host });
+  if (swaps.length === 0) return pass;
+  const unfit = judgeSwaps(swaps, target, cleartextAllowed);
+  if (unfit !== null) return { ...refuseSwaps(swaps, unfit), foreign: swaps.map(misplacedSwap) };
+  const chosen =
+    swaps.length === 1
+      ? swaps
+      : swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
+  for (const token of head.connectionTokens) {
+    const name = foldHeaderName(token);
+    if (!chosen.some(({ opening }) => opening.owned.includes(name))) continue;
+    return refuseSwaps(swaps, refusal('bad_request', `Connection names ${name}, a header that carries a credential`));
+  }
+  return { kind: 'inject', swaps: chosen };
+}
+
+/** The stand-ins of a head: those that fill a slot at the target, and the places of all others. Null: there are none. */
+function findStandIns(
+  sandbox: CompiledSandbox,
+  { lines }: RequestHead,
+  target: Target | null,
+): { swaps: Swap[]; stray: Places | null } | null {
   const suspects = suspectOffsets(lines.text);
-  if (suspects.length === 0) return pass;
-  const openings = sandbox.openings(target.host);
+  if (suspects.length === 0) return null;
+  const openings = target === null ? none : sandbox.openings(target.host);
   let swaps: Swap[] = [];
-  let stray: Set<string> | null = null;
+  let stray: Places | null = null;
   let line = -2;
   for (const offset of suspects) {
     if (line !== -2 && offset < lines.lineEnd(line)) continue;
     line = lines.lineAt(offset);
     let unaccounted: string;
     if (line === -1) {
-      const found = matchQuery(openings, target.path);
+      const found = target === null ? [] : matchQuery(openings, target.path);
       swaps = swaps.concat(found);
       unaccounted = lines.text.slice(0, lines.lineStart(0));
       for (const { binding } of found) unaccounted = unaccounted.replace(binding.standIn, '');
@@ -55,22 +85,13 @@ export function judgeCredentials(
       }
       unaccounted = lines.text.slice(lines.lineStart(line), lines.lineEnd(line));
     }
-    for (const core of hiddenCores(unaccounted)) (stray ??= new Set()).add(core);
+    const cores = hiddenCores(unaccounted);
+    if (cores.length === 0) continue;
+    stray ??= new Map();
+    if (line === -1) placeInRequestLine(stray, cores, unaccounted);
+    else placeInHeader(stray, cores, { lines, line });
   }
-  if (stray !== null) return refuseStray(sandbox, { cores: stray, carried: swaps.map(bindingOf), host: target.host });
-  if (swaps.length === 0) return pass;
-  const unfit = judgeSwaps(swaps, target, cleartextAllowed);
-  if (unfit !== null) return refuseSwaps(swaps, unfit);
-  const chosen =
-    swaps.length === 1
-      ? swaps
-      : swaps.filter((swap, index) => !swaps.slice(0, index).some((other) => isOwnedBy(other, swap)));
-  for (const token of head.connectionTokens) {
-    const name = foldHeaderName(token);
-    if (!chosen.some(({ opening }) => opening.owned.includes(name))) continue;
-    return refuseSwaps(swaps, refusal('bad_request', `Connection names ${name}, a header that carries a credential`));
-  }
-  return { kind: 'inject', swaps: chosen };
+  return { swaps, stray };
 }
 
 /** Why stand-ins that stand in their slots are not swapped all the same, or null. */
@@ -102,19 +123,20 @@ export function scanTrailers(
 ): CredentialRefusal | null {
   const text = trailers.toString('latin1');
   const cores = suspectOffsets(text).length === 0 ? [] : hiddenCores(text);
-  return cores.length === 0 ? null : refuseStray(sandbox, { cores, carried: [], host });
+  if (cores.length === 0) return null;
+  return refuseStray(sandbox, { places: placeInTrailers(cores, text), carried: [], host });
 }
 
 /** Why stand-ins outside every slot are refused: the worst of them decides. */
 function refuseStray(
   sandbox: CompiledSandbox,
-  { cores, carried, host }: { cores: Iterable<string>; carried: BindingSnapshot[]; host: string },
+  { places, carried, host }: { places: Places; carried: BindingSnapshot[]; host: string },
 ): CredentialRefusal {
-  const { bindings: own, foreign } = ownersOf(sandbox, cores);
+  const { own, others, foreign } = ownersOf(sandbox, places);
   const [first] = own;
   const revoked = own.find(({ state }) => state === 'revoked');
   let refused: Refusal;
-  if (foreign.length > 0 || first === undefined) {
+  if (others || first === undefined) {
     refused = refusal('credential_not_bound', 'the request carries a stand-in that is not bound to this sandbox');
   } else if (revoked !== undefined) {
     refused = refusal('credential_revoked', `${revoked.envKey}: its secret was deleted`);
@@ -124,23 +146,47 @@ function refuseStray(
   return { kind: 'refuse', refused, bindings: unique([...carried, ...own]), foreign };
 }
 
-/** Whose stand-ins a request carries that is refused for another reason: its audit row names them. */
+/**
+ * Whose stand-ins a request carries that is refused for another reason: its audit row names them. Those that fill their
+ * slot at the target are where they may be; without a target none is.
+ */
 export function carriedStandIns(
   sandbox: CompiledSandbox,
-  { lines }: RequestHead,
+  head: RequestHead,
+  target: Target | null,
 ): Pick<CredentialRefusal, 'bindings' | 'foreign'> {
-  return ownersOf(sandbox, suspectOffsets(lines.text).length === 0 ? [] : hiddenCores(lines.text));
+  const { swaps, stray } = findStandIns(sandbox, head, target) ?? { swaps: [], stray: null };
+  const { own, foreign } = ownersOf(sandbox, stray ?? new Map());
+  return { bindings: unique([...swaps.map(bindingOf), ...own]), foreign };
 }
 
-function ownersOf(sandbox: CompiledSandbox, cores: Iterable<string>): Pick<CredentialRefusal, 'bindings' | 'foreign'> {
-  const bindings: BindingSnapshot[] = [];
-  const foreign: string[] = [];
-  for (const core of cores) {
+/** `foreign`: all of its own, then those of others as far as they are told of. */
+function ownersOf(
+  sandbox: CompiledSandbox,
+  places: Places,
+): { own: BindingSnapshot[]; others: boolean; foreign: ForeignStandIn[] } {
+  const own: BindingSnapshot[] = [];
+  const foreign: ForeignStandIn[] = [];
+  const others: ForeignStandIn[] = [];
+  for (const [core, slot] of places) {
     const binding = sandbox.bindings.get(core);
-    if (binding === undefined) foreign.push(coreFingerprint(core));
-    else bindings.push(binding);
+    if (binding !== undefined) {
+      own.push(binding);
+      foreign.push({ fingerprint: coreFingerprint(core), slot });
+      continue;
+    }
+    if (others.length < mostOthers) others.push({ fingerprint: coreFingerprint(core), slot });
   }
-  return { bindings, foreign };
+  return { own, others: others.length > 0, foreign: foreign.concat(others) };
+}
+
+/** A stand-in in its slot that may not be swapped all the same. */
+function misplacedSwap(swap: Swap): ForeignStandIn {
+  const fingerprint = coreFingerprint(findCores(swap.binding.standIn)[0]?.core ?? '');
+  const { slot } = swap.opening;
+  if (slot.kind === 'basic')
+    return { fingerprint, slot: `basic ${slot.place === 'username' ? 'user name' : 'password'}` };
+  return { fingerprint, slot: named(slot.kind, slot.name) };
 }
 
 function explainMismatch(binding: BindingSnapshot, openings: readonly Opening[], host: string): string {

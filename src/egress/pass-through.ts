@@ -74,7 +74,7 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
     const { host } = this.#destination;
     const client = this.#client;
     // Nothing goes unrecorded: where rows cannot be kept, nothing is let through.
-    if (!this.#context.control.accepting) {
+    if (!this.#context.control.accepts(this.sandboxId)) {
       endWith(this.#context, client, tlsAlert('internal_error'));
       return;
     }

@@ -118,5 +118,7 @@ export interface EgressSettings {
   valueTtlMs: number;
   /** Whether answers are searched for the values of bound secrets. */
   scrub: boolean;
+  /** Of each sandbox in each worker; 0: none. */
+  limits: { connections: number; requestsPerSecond: number; bytesPerSecond: number };
   logLevel: string;
 }

@@ -8,6 +8,7 @@ export const refusals = {
   bad_request: 400,
   proxy_auth_required: 407,
   rate_limited: 429,
+  too_many_connections: 429,
   sandbox_revoked: 403,
   host_denied: 403,
   credential_host_mismatch: 403,
@@ -35,10 +36,16 @@ export interface Refusal {
   status: number;
   /** For the client: what is wrong and what would be right. Never a value. */
   message: string;
+  /** Seconds. */
+  retryAfter?: number;
 }
 
-export function refusal(code: RefusalCode, message: string, status: number = refusals[code]): Refusal {
-  return { code, status, message };
+export function refusal(
+  code: RefusalCode,
+  message: string,
+  more: { status?: number; retryAfter?: number } = {},
+): Refusal {
+  return { code, status: refusals[code], message, ...more };
 }
 
 /** What a request is refused as that could not be read, by the status of its WireError; any other is `bad_request`. */
@@ -51,7 +58,7 @@ const unreadCodes: Partial<Record<number, RefusalCode>> = {
 
 /** For a request that could not be read. */
 export function unreadRefusal({ status, reason }: WireError): Refusal {
-  return refusal(unreadCodes[status] ?? 'bad_request', reason, status);
+  return refusal(unreadCodes[status] ?? 'bad_request', reason, { status });
 }
 
 const reasons: Record<number, string> = {
@@ -84,7 +91,7 @@ export function refusalAnswer(refused: Refusal): { fields: [name: string, value:
   // RFC 9110 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
   if (refused.status === 405) fields.push(['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']);
   if (refused.code === 'proxy_auth_required') fields.push(['Proxy-Authenticate', 'Basic realm="standin"']);
-  if (refused.code === 'rate_limited') fields.push(['Retry-After', '10']);
+  if (refused.retryAfter !== undefined) fields.push(['Retry-After', String(refused.retryAfter)]);
   return { fields, body };
 }
 

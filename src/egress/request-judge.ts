@@ -1,3 +1,4 @@
+import type { ForeignStandIn } from '../audit-rows.ts';
 import type { Secret } from '../crypto/secret.ts';
 import type { Swap } from './inject-slots.ts';
 import { carriedStandIns, judgeCredentials, scanTrailers } from './inject.ts';
@@ -6,6 +7,7 @@ import type { BindingSnapshot } from './ports.ts';
 import type { SandboxEntry, SandboxRegistry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import type { RequestSource } from './request-source.ts';
 import { resolveRequest } from './target.ts';
 import type { Destination, Refused, Target } from './target.ts';
 import type { UpstreamTarget } from './upstream.ts';
@@ -28,9 +30,10 @@ export interface RefusedRequest {
   target: Target | null;
   /** The host was not allowed: by this rule, or by none. */
   blockedBy?: string | null;
-  /** This sandbox's own bindings whose stand-ins were carried, and fingerprints of those of others. */
+  /** This sandbox's own bindings whose stand-ins were carried. */
   bindings: readonly BindingSnapshot[];
-  foreign: readonly string[];
+  /** Stand-ins found where they must not be, its own and those of others. */
+  foreign: readonly ForeignStandIn[];
 }
 
 /** Judges a request whole: where to, whether, and which stand-ins in which slots. Pure. */
@@ -62,12 +65,26 @@ function refuse(
   head: RequestHead,
   { target, refused }: { target: Target | null; refused: Refusal },
 ): RefusedRequest {
-  return { kind: 'refuse', refused, target, ...carriedStandIns(entry.rules, head) };
+  return { kind: 'refuse', refused, target, ...carriedStandIns(entry.rules, head, target) };
 }
 
 /** No rule has a slot in trailers: a stand-in there refuses the request. */
 export function judgeTrailers(entry: SandboxEntry, trailers: Buffer | null, host: string): CredentialRefusal | null {
   return trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
+}
+
+/** What no request gets past, whatever it asks for: nobody could put it down, or its sandbox asks too much. */
+export function refuseUnheard({
+  context,
+  sandboxId,
+  share,
+}: Pick<RequestSource, 'context' | 'sandboxId' | 'share'>): Refusal | null {
+  if (!context.control.accepts(sandboxId)) {
+    return refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can');
+  }
+  if (share?.takeRequest() !== false) return null;
+  const limit = `${context.turns.limits.requestsPerSecond} requests a second`;
+  return refusal('rate_limited', `this sandbox may make ${limit} and has made more; wait`, { retryAfter: 1 });
 }
 
 export function sandboxGone(): Refusal {

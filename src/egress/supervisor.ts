@@ -45,17 +45,26 @@ export class EgressSupervisor {
   readonly #journal: GroupCommit<AuditBatch>;
   readonly #authority: Authority;
   readonly #log: Logger;
+  readonly #codeCache: string | null;
   readonly #workers = new Set<WorkerState>();
   readonly #namespaces = new Map<string, NamespaceHandle[]>();
   #stopping = false;
   #nextForget = 1;
 
-  constructor(parts: { settings: EgressSettings; plane: ControlPlane; authority: Authority; log: Logger }) {
+  /** `codeCache`: a folder of the server's own, where workers keep their code compiled. */
+  constructor(parts: {
+    settings: EgressSettings;
+    plane: ControlPlane;
+    authority: Authority;
+    log: Logger;
+    codeCache?: string;
+  }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
     this.#journal = new GroupCommit((batches) => parts.plane.record(batches), { weigh: ({ count }) => count });
     this.#authority = parts.authority;
     this.#log = parts.log;
+    this.#codeCache = parts.codeCache ?? null;
   }
 
   /** Starts `count` workers; resolves with the proxy's port when all listen. StartupError where one cannot. */
@@ -74,7 +83,11 @@ export class EgressSupervisor {
 
   #spawn(): Promise<number> {
     // Names are looked up in libuv's threads: a few slow ones must not hold up everybody's.
-    const worker = cluster.fork({ UV_THREADPOOL_SIZE: '32' });
+    const worker = cluster.fork({
+      UV_THREADPOOL_SIZE: '32',
+      // Most of a worker's start is reading its own code: the second one is there in less than half the time.
+      ...(this.#codeCache === null ? {} : { NODE_COMPILE_CACHE: this.#codeCache }),
+    });
     const state: WorkerState = {
       worker,
       ready: false,

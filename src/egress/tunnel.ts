@@ -27,6 +27,8 @@ export interface TunnelOrigin extends Origin {
 const originProtocols = ['http/1.1', 'h2'];
 /** Of the proxy itself. */
 const proxyProtocols = ['http/1.1'];
+/** What a handshake costs, in requests. */
+const handshakeWeight = 8;
 /** Rules that a connection waits for: the control plane answers, or does not, before. */
 const rulesLimitMs = 15_000;
 
@@ -37,6 +39,12 @@ const rulesLimitMs = 15_000;
  */
 export function openTunnel(context: EgressContext, socket: Socket, origin: TunnelOrigin): void {
   const { sandboxId } = origin;
+  if (context.turns.isFull(sandboxId)) {
+    recordTunnel(context, origin, { verdict: 'blocked', matchRule: 'too_many_connections' });
+    socket.destroy();
+    return;
+  }
+  context.turns.holdTunnel(sandboxId, socket);
   sniff(
     context,
     socket,
@@ -126,16 +134,20 @@ function endTls(
     endWith(context, socket, tlsAlert('unrecognized_name'));
     return;
   }
-  terminateTls(context, socket, {
-    host,
-    sandboxId: origin.sandboxId,
-    offers: originProtocols,
-    serve: (secured) => {
-      const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
-      client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
-    },
-    failed,
-  });
+  const terminate = () => {
+    if (socket.destroyed) return;
+    terminateTls(context, socket, {
+      host,
+      sandboxId: origin.sandboxId,
+      offers: originProtocols,
+      serve: (secured) => {
+        const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
+        client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+      },
+      failed,
+    });
+  };
+  if (context.turns.enterAs(origin.sandboxId, terminate, handshakeWeight)) terminate();
 }
 
 function hostWithoutServerName(origin: TunnelOrigin): string | null {

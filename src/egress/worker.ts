@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { flushCompileCache } from 'node:module';
 import type { Server } from 'node:net';
 import { createLogger, logLevels } from '../log.ts';
 import { makeAddressGuard } from '../net/address.ts';
@@ -40,7 +41,7 @@ class EgressWorker {
       guard: makeAddressGuard(settings.allowPrivate),
       failures: new FailureThrottle(),
       connections,
-      turns: new Turns(() => connections.now),
+      turns: new Turns(() => connections.now, settings.limits),
       firstByteTimeoutMs: settings.firstByteTimeoutMs,
       log: createLogger({ level: logLevels.find((each) => each === settings.logLevel) ?? 'info', name: 'egress' }),
     };
@@ -53,6 +54,8 @@ class EgressWorker {
     this.#proxy.listen({ host: settings.proxyListen.host, port: settings.proxyListen.port, backlog: 4096 }, () => {
       const address = this.#proxy.address();
       post({ type: 'listening', port: typeof address === 'object' && address !== null ? address.port : 0 });
+      // For its successor, should it be killed.
+      setImmediate(flushCompileCache);
     });
   }
 
@@ -88,6 +91,7 @@ class EgressWorker {
     this.#context.connections.sweep(now);
     this.#context.pool.sweep(now);
     this.#context.registry.sweep();
+    this.#context.turns.sweep();
   }
 
   /** Finishes what is in flight, hands over every event, ends the process. */

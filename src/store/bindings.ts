@@ -1,11 +1,21 @@
 import type { Database } from './database.ts';
 import { bindingRecord, bindingRow, sandboxRecord, secretRecord } from './rows.ts';
+import type { BindingRow, SecretRow } from './schema.ts';
 import type { BindingRecord, BindingStore, SecretRecord } from './store.ts';
 
 type BoundSecret = { binding: BindingRecord; secret: SecretRecord };
 
 /** Ids that go into one statement; both databases bound how many values a statement may carry. */
 const idsAtOnce = 1000;
+
+/** Each binding with its secret, among these. */
+function pair(bindings: readonly BindingRow[], secrets: readonly SecretRow[]): BoundSecret[] {
+  const byId = new Map(secrets.map((row) => [row.id, secretRecord(row)]));
+  return bindings.flatMap((row) => {
+    const secret = byId.get(row.secret_id);
+    return secret === undefined ? [] : [{ binding: bindingRecord(row), secret }];
+  });
+}
 
 export function bindingStore({ read, write }: Database): BindingStore {
   async function bySandboxes(sandboxIds: string[]): Promise<Map<string, BoundSecret[]>> {
@@ -41,11 +51,14 @@ export function bindingStore({ read, write }: Database): BindingStore {
         each.selectFrom('bindings').select('secret_id').where('sandbox_id', 'in', sandboxIds),
       )
       .execute();
-    const byId = new Map(secrets.map((row) => [row.id, secretRecord(row)]));
-    return bindings.flatMap((row) => {
-      const secret = byId.get(row.secret_id);
-      return secret === undefined ? [] : [{ binding: bindingRecord(row), secret }];
-    });
+    return pair(bindings, secrets);
+  }
+
+  async function withSecrets(bindings: readonly BindingRow[]): Promise<BoundSecret[]> {
+    const ids = [...new Set(bindings.map((row) => row.secret_id))];
+    if (ids.length === 0) return [];
+    const secrets = await read.selectFrom('secrets').selectAll().where('id', 'in', ids).execute();
+    return pair(bindings, secrets);
   }
 
   return {
@@ -96,13 +109,24 @@ export function bindingStore({ read, write }: Database): BindingStore {
       });
     },
 
-    async byFingerprint(fingerprint) {
-      const row = await read
-        .selectFrom('bindings')
-        .selectAll()
-        .where('fingerprint', '=', fingerprint)
+    async byFingerprints(fingerprints) {
+      const found = new Map<string, BoundSecret>();
+      for (let start = 0; start < fingerprints.length; start += idsAtOnce) {
+        const some = fingerprints.slice(start, start + idsAtOnce);
+        const bindings = await read.selectFrom('bindings').selectAll().where('fingerprint', 'in', some).execute();
+        for (const bound of await withSecrets(bindings)) found.set(bound.binding.fingerprint, bound);
+      }
+      return found;
+    },
+
+    async detachBinding(id, at) {
+      const { numUpdatedRows } = await write
+        .updateTable('bindings')
+        .set({ detached_at: at.getTime() })
+        .where('id', '=', id)
+        .where('detached_at', 'is', null)
         .executeTakeFirst();
-      return row === undefined ? null : bindingRecord(row);
+      return numUpdatedRows === 1n;
     },
 
     async detach(sandboxId, envKey, at) {

@@ -33,12 +33,12 @@ export function eventStore({ read, appendSegments }: Pick<Database, 'read' | 'ap
       await appendSegments(segments.map((each) => ({ ...each, rows: nearestStorableJson(each.rows) })));
     },
 
-    bySecret: (secretId, { status, ...page }) =>
+    bySecret: (secretId, { status, kinds = ['request'], ...page }) =>
       readPage(read, page, {
         owner: secretId,
         column: 'secret_ids',
-        traits: status === undefined ? 0 : traits[status],
-        fits: (event) => event.secretId === secretId && event.kind === 'request' && hasStatus(event, status),
+        traits: traitsOf(status, kinds),
+        fits: (event) => event.secretId === secretId && kinds.includes(event.kind) && hasStatus(event, status),
       }),
 
     bySandbox: (sandboxId, page) =>
@@ -130,6 +130,13 @@ function contentOf(read: Database['read'], keys: readonly Key[]) {
     )
     .orderBy('last_id', 'desc')
     .execute();
+}
+
+/** Bits of which a segment with such events has one. Zero: it may have none. */
+function traitsOf(status: StatusClass | undefined, kinds: readonly StoredEvent['kind'][]): number {
+  const tripwires = kinds.includes('tripwire') ? traits.tripwire : 0;
+  if (status !== undefined) return traits[status] | tripwires;
+  return kinds.length === 1 ? tripwires : 0;
 }
 
 function hasStatus({ status, errorCode }: Pick<StoredEvent, 'status' | 'errorCode'>, wanted?: StatusClass): boolean {

@@ -1,3 +1,4 @@
+import type { Tripwire } from '../audit-rows.ts';
 import type { SandboxStatus } from './store.ts';
 
 /**
@@ -44,6 +45,7 @@ export interface SecretRow {
   auth_config: string;
   hosts: string;
   provider_shortcut: string | null;
+  on_tripwire: Tripwire['action'];
   version: number;
   created_at: number;
   updated_at: number;

@@ -70,6 +70,17 @@ export function secretStore({ read, write }: Database): SecretStore {
       });
     },
 
+    async setOnTripwire(id, onTripwire, at) {
+      const row = await write
+        .updateTable('secrets')
+        .set({ on_tripwire: onTripwire, updated_at: at.getTime() })
+        .where('id', '=', id)
+        .where('deleted_at', 'is', null)
+        .returningAll()
+        .executeTakeFirst();
+      return row === undefined ? null : secretRecord(row);
+    },
+
     remove(id, at) {
       return write.transaction().execute(async (transaction) => {
         const { numUpdatedRows } = await transaction

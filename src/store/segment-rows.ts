@@ -32,10 +32,25 @@ export class SegmentReader {
     const base = { id, ts: new Date(ts), teamId, sandboxId, secretId, host };
     if (row[0] === 'request') {
       const [kind, , , , method, path, status, upstreamStatus, latencyMs, errorCode] = row;
-      return { ...base, kind, method, path, status, upstreamStatus, latencyMs, errorCode, ...noConnection };
+      return {
+        ...base,
+        kind,
+        method,
+        path,
+        status,
+        upstreamStatus,
+        latencyMs,
+        errorCode,
+        ...noConnection,
+        tripwire: null,
+      };
+    }
+    if (row[0] === 'tripwire') {
+      const [kind, , , , slot, standIn, action, errorCode] = row;
+      return { ...base, kind, ...noRequest, ...noConnection, errorCode, tripwire: { standIn, slot, action } };
     }
     const [kind, , , , dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv] = row;
-    return { ...base, kind, ...noRequest, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv };
+    return { ...base, kind, ...noRequest, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv, tripwire: null };
   }
 
   /** Every gap in it, oldest first. */

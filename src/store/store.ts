@@ -1,4 +1,4 @@
-import type { AuditSegment } from '../audit-rows.ts';
+import type { AuditSegment, Tripwire } from '../audit-rows.ts';
 
 /**
  * What the vault keeps, in the vault's words. Two drivers implement it, SQLite and PostgreSQL, and one suite
@@ -65,6 +65,8 @@ export interface SecretRecord {
   authConfig: unknown;
   hosts: string[];
   providerShortcut: string | null;
+  /** What a stand-in of it out of place does: `revoke` detaches that binding. */
+  onTripwire: Tripwire['action'];
   /** Version of the value that is current; rises by one with each rotation. */
   version: number;
   createdAt: Date;
@@ -91,6 +93,8 @@ export interface SecretStore {
    * erased in the same transaction. Null where it is gone or somebody else was first.
    */
   rotate(id: string, next: number, sealed: SealedValue, at: Date): Promise<SecretRecord | null>;
+  /** Null where it is gone. */
+  setOnTripwire(id: string, onTripwire: Tripwire['action'], at: Date): Promise<SecretRecord | null>;
   /** Marks it deleted and erases its sealed values. False where it was not live. */
   remove(id: string, at: Date): Promise<boolean>;
   sealed(id: string, version: number): Promise<SealedValue | null>;
@@ -177,14 +181,18 @@ export interface BindingStore {
   bySandboxes(sandboxIds: string[]): Promise<Map<string, { binding: BindingRecord; secret: SecretRecord }[]>>;
   /** Live bindings of a secret with their live sandboxes. */
   bySecret(secretId: string): Promise<{ binding: BindingRecord; sandbox: SandboxRecord }[]>;
-  /** Any binding, live or not, with that fingerprint. */
-  byFingerprint(fingerprint: string): Promise<BindingRecord | null>;
+  /** Any bindings, live or not, with these fingerprints, by fingerprint; with their secrets, live or not. */
+  byFingerprints(
+    fingerprints: readonly string[],
+  ): Promise<Map<string, { binding: BindingRecord; secret: SecretRecord }>>;
+  /** Detaches exactly this one. False where it was not live. */
+  detachBinding(id: string, at: Date): Promise<boolean>;
   detach(sandboxId: string, envKey: string, at: Date): Promise<boolean>;
 }
 
-/** One thing the egress proxy did: a request (judged by itself) or a connection. */
+/** One thing the egress proxy did or saw: a request (judged by itself), a connection, a stand-in out of place. */
 export interface EventRecord {
-  kind: 'request' | 'connection';
+  kind: 'request' | 'connection' | 'tripwire';
   ts: Date;
   teamId: string;
   sandboxId: string;
@@ -206,6 +214,8 @@ export interface EventRecord {
   matchRule: string | null;
   bytesSent: number | null;
   bytesRecv: number | null;
+  /** Of that kind only, which has an `errorCode` besides. */
+  tripwire: Tripwire | null;
 }
 export interface StoredEvent extends EventRecord {
   /** Rising integer, the cursor. */
@@ -220,9 +230,15 @@ export interface EventStore {
    * hold. Durable when resolved.
    */
   append(segments: readonly AuditSegment[]): Promise<void>;
-  /** Request rows of a secret, newest first; `before` is exclusive. `errors` is status >= 400 or an error code. */
-  bySecret(secretId: string, page: { limit: number; before?: number; status?: StatusClass }): Promise<StoredEvent[]>;
-  /** Both kinds of row of a sandbox, newest first. */
+  /**
+   * Events of a secret, newest first, of the kinds asked for (requests, where nothing is said); `before` is exclusive.
+   * `errors` is status >= 400 or an error code.
+   */
+  bySecret(
+    secretId: string,
+    page: { limit: number; before?: number; status?: StatusClass; kinds?: readonly EventRecord['kind'][] },
+  ): Promise<StoredEvent[]>;
+  /** Every kind of row of a sandbox, newest first. */
   bySandbox(sandboxId: string, page: { limit: number; before?: number }): Promise<StoredEvent[]>;
   /** Walks the chain of all events there are when it is called. Rejects with the signal's reason where that aborts. */
   verify(options?: VerifyOptions): Promise<TrailVerdict>;

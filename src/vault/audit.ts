@@ -3,41 +3,49 @@ import type { AuditBatch, AuditSegment, ObservedEvent } from '../audit-rows.ts';
 import { StandinError } from '../errors.ts';
 import type { Store, StoredEvent } from '../store/store.ts';
 import type { VaultDeps } from './deps.ts';
+import { createTripwires } from './tripwire.ts';
+import type { Owner, Tripped } from './tripwire.ts';
 import type { AuditEventView, AuditGap, AuditService } from './types.ts';
-
-/** Stand-ins of others that one request may have looked up: enough to tell of a leak, too few to burden the store. */
-const foreignLimit = 8;
 
 /**
  * Keeps what the proxy did; resolves when it is durable. A request has a row for each secret it named, one row without
- * a secret where it named none. `last_used_at` moves where a value really went out.
+ * a secret where it named none, and one for each tripwire that it tripped. `last_used_at` moves where a value really
+ * went out.
  */
-export async function recordEvents(store: Store, batches: readonly AuditBatch[]): Promise<void> {
-  const lastUse = new Map<string, number>();
-  for (const { uses } of batches) {
-    for (const [id, ts] of uses) lastUse.set(id, Math.max(ts, lastUse.get(id) ?? 0));
-  }
-  const strays = await straySegments(
-    store,
-    batches.flatMap((batch) => batch.strays),
-  );
-  // The touch first: it may be repeated, and rows may not, should the batches come again.
-  const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
-  if (uses.length > 0) await store.secrets.touch(uses);
-  await store.events.append([...batches.flatMap(({ segments }) => segments), ...strays]);
+export function createRecorder(deps: VaultDeps): (batches: readonly AuditBatch[]) => Promise<void> {
+  const { store } = deps;
+  const tripwires = createTripwires(deps);
+  return async (batches) => {
+    const lastUse = new Map<string, number>();
+    for (const { uses } of batches) {
+      for (const [id, ts] of uses) lastUse.set(id, Math.max(ts, lastUse.get(id) ?? 0));
+    }
+    const strays = batches.flatMap((batch) => batch.strays);
+    const owners = await ownersOf(store, strays);
+    const tripped = strays.length === 0 ? [] : await tripwires.trip(strays, owners);
+    // The touch first: it may be repeated, and rows may not, should the batches come again.
+    const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
+    if (uses.length > 0) await store.secrets.touch(uses);
+    const segments = batches.flatMap((batch) => batch.segments);
+    await store.events.append([...segments, ...straySegments(strays, owners, tripped)]);
+    tripwires.tell(tripped);
+  };
 }
 
-/** Rows of requests that carried stand-ins of others: for their own secrets, and for those of the team that leaked. */
-async function straySegments(store: Store, events: readonly ObservedEvent[]): Promise<AuditSegment[]> {
-  if (events.length === 0) return [];
-  const owners = await ownersOf(store, events);
+/** Rows of requests with stand-ins out of place: for their own secrets, and for those of the team that leaked. */
+function straySegments(
+  events: readonly ObservedEvent[],
+  owners: ReadonlyMap<string, Owner>,
+  tripped: readonly Tripped[],
+): AuditSegment[] {
   const group = new SegmentGroup();
   for (const event of events) {
-    const foreign = (event.request?.foreign.slice(0, foreignLimit) ?? []).map((each) => owners.get(each));
-    const related = foreign.filter((each) => each?.teamId === event.teamId).map((each) => each?.secretId);
+    const found = (event.request?.foreign ?? []).map(({ fingerprint }) => owners.get(fingerprint)?.secret);
+    const related = found.filter((secret) => secret?.teamId === event.teamId).map((secret) => secret?.id);
     const secretIds = [...new Set([...(event.request?.secretIds ?? []), ...related])].filter((id) => id !== undefined);
     for (const secretId of secretIds.length === 0 ? [null] : secretIds) group.add(event, secretId);
   }
+  for (const { seen } of tripped) group.addTripwire(seen);
   return group.take();
 }
 
@@ -58,22 +66,28 @@ export function createAudit({ store }: Pick<VaultDeps, 'store'>): AuditService {
   };
 }
 
-/** Whose stand-ins the foreign ones are. Another team's stay unknown to this team's audit. */
-async function ownersOf(
-  store: Store,
-  events: readonly ObservedEvent[],
-): Promise<Map<string, { teamId: string; secretId: string }>> {
-  const fingerprints = new Set(events.flatMap((event) => event.request?.foreign.slice(0, foreignLimit) ?? []));
-  const owners = new Map<string, { teamId: string; secretId: string }>();
-  for (const fingerprint of fingerprints) {
-    const binding = await store.bindings.byFingerprint(fingerprint);
-    if (binding !== null) owners.set(fingerprint, { teamId: binding.teamId, secretId: binding.secretId });
-  }
-  return owners;
+/** Whose the stand-ins out of place are. */
+function ownersOf(store: Store, events: readonly ObservedEvent[]): Promise<Map<string, Owner>> {
+  const found = events.flatMap((event) => event.request?.foreign ?? []);
+  return store.bindings.byFingerprints([...new Set(found.map(({ fingerprint }) => fingerprint))]);
 }
 
 export function auditView(event: StoredEvent): AuditEventView {
   const { id, ts, sandboxId, sandboxName, secretId, method, host, path } = event;
-  const { status, upstreamStatus, latencyMs, errorCode } = event;
-  return { id, ts, sandboxId, sandboxName, secretId, method, host, path, status, upstreamStatus, latencyMs, errorCode };
+  const { status, upstreamStatus, latencyMs, errorCode, tripwire } = event;
+  return {
+    id,
+    ts,
+    sandboxId,
+    sandboxName,
+    secretId,
+    method,
+    host,
+    path,
+    status,
+    upstreamStatus,
+    latencyMs,
+    errorCode,
+    tripwire,
+  };
 }

@@ -39,6 +39,7 @@ export function createSecrets({ store, envelope, changed, now }: VaultDeps): Sec
         name: input.name,
         ...auth,
         providerShortcut: input.provider ?? null,
+        onTripwire: input.onTripwire ?? 'alert',
         version: 1,
         createdAt: at,
         updatedAt: at,
@@ -75,18 +76,26 @@ export function createSecrets({ store, envelope, changed, now }: VaultDeps): Sec
       throw new StandinError('conflict', 'the secret is being rotated by others at the same time; try again');
     },
 
+    async setOnTripwire(caller, name, onTripwire) {
+      const secret = await find(caller, name);
+      const updated = await store.secrets.setOnTripwire(secret.id, onTripwire, now());
+      if (updated === null) throw notFound('secret');
+      return view(updated);
+    },
+
     async remove(caller, name) {
       const secret = await find(caller, name);
       if (!(await store.secrets.remove(secret.id, now()))) throw notFound('secret');
       await tellSandboxes(secret.id);
     },
 
-    async audit(caller, name, { limit, before, status }) {
+    async audit(caller, name, { limit, before, status, kind = 'request' }) {
       const secret = await find(caller, name);
       if (!Number.isInteger(limit) || limit < 1 || limit > 200)
         throw badField('limit', 'must be a whole number from 1 to 200');
       const events = await store.events.bySecret(secret.id, {
         limit,
+        kinds: kind === 'all' ? ['request', 'tripwire'] : [kind],
         ...(before === undefined ? {} : { before }),
         ...(status === undefined ? {} : { status }),
       });
@@ -123,6 +132,6 @@ function resolve({ provider, auth, hosts }: CreateSecretInput): ResolvedAuth {
 }
 
 function view(secret: SecretRecord): SecretView {
-  const { id, name, hosts, providerShortcut, createdAt, updatedAt, lastUsedAt } = secret;
-  return { id, name, ...storedAuth(secret), hosts, providerShortcut, createdAt, updatedAt, lastUsedAt };
+  const { id, name, hosts, providerShortcut, onTripwire, createdAt, updatedAt, lastUsedAt } = secret;
+  return { id, name, ...storedAuth(secret), hosts, providerShortcut, onTripwire, createdAt, updatedAt, lastUsedAt };
 }

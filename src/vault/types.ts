@@ -1,7 +1,7 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
 import type { SandboxStatus, StatusClass, TrailVerdict, VerifyOptions } from '../store/store.ts';
-import type { AuditBatch } from '../audit-rows.ts';
+import type { AuditBatch, Tripwire } from '../audit-rows.ts';
 import type { StoredNetwork } from './network-rules.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -79,6 +79,8 @@ export interface CreateSecretInput {
   provider?: string | undefined;
   auth?: AuthInput | undefined;
   hosts?: string[] | undefined;
+  /** `alert` where nothing is said. */
+  onTripwire?: Tripwire['action'] | undefined;
 }
 export interface SecretView {
   id: string;
@@ -88,6 +90,8 @@ export interface SecretView {
   authConfig: Record<string, unknown>;
   hosts: string[];
   providerShortcut: string | null;
+  /** `revoke`: a stand-in seen where it must not be loses its binding. */
+  onTripwire: Tripwire['action'];
   createdAt: Date;
   updatedAt: Date;
   lastUsedAt: Date | null;
@@ -97,11 +101,19 @@ export interface SecretService {
   list(caller: Caller): Promise<SecretView[]>;
   get(caller: Caller, name: string): Promise<SecretView>;
   rotate(caller: Caller, name: string, value: Secret): Promise<SecretView>;
+  /** What a stand-in of it out of place does from now on. */
+  setOnTripwire(caller: Caller, name: string, onTripwire: Tripwire['action']): Promise<SecretView>;
   remove(caller: Caller, name: string): Promise<void>;
   audit(
     caller: Caller,
     name: string,
-    page: { limit: number; before?: number | undefined; status?: StatusClass | undefined },
+    page: {
+      limit: number;
+      before?: number | undefined;
+      status?: StatusClass | undefined;
+      /** Requests, where nothing is said. */
+      kind?: 'request' | 'tripwire' | 'all' | undefined;
+    },
   ): Promise<AuditEventView[]>;
   bindings(caller: Caller, name: string): Promise<SecretBindingView[]>;
 }
@@ -118,6 +130,8 @@ export interface AuditEventView {
   upstreamStatus: number | null;
   latencyMs: number | null;
   errorCode: string | null;
+  /** Null: a request. */
+  tripwire: Tripwire | null;
 }
 /** Events between two times that may be missing. `lost`: how many, or null where nobody knows. */
 export interface AuditGap {

@@ -1,5 +1,5 @@
 import { bootstrap, createAccess } from './access.ts';
-import { createAudit, recordEvents, recordGap } from './audit.ts';
+import { createAudit, createRecorder, recordGap } from './audit.ts';
 import type { VaultDeps } from './deps.ts';
 import { createFleet } from './fleet.ts';
 import { openSecret } from './open-secret.ts';
@@ -23,7 +23,7 @@ export function createVault(deps: VaultDeps): VaultSystem {
     egress: {
       snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
       openSecret: (ask) => openSecret(deps, ask),
-      record: (batches) => recordEvents(deps.store, batches),
+      record: createRecorder(deps),
       recordGap: (gap) => recordGap(deps, gap),
     },
   };

@@ -118,6 +118,7 @@ before(async () => {
       firstByteTimeoutMs: 10_000,
       valueTtlMs,
       scrub: true,
+      limits: { connections: 0, requestsPerSecond: 0, bytesPerSecond: 0 },
       logLevel: 'silent',
     },
     plane,

@@ -15,8 +15,8 @@ type Ids =
 
 export function secretHandlers({ secrets, providers }: Vault): HandlersOf<Ids> {
   return {
-    async createSecret({ caller, body: { value, ...rest } }) {
-      return secretAnswer(await secrets.create(caller, { ...rest, value: new Secret(value) }));
+    async createSecret({ caller, body: { value, on_tripwire: onTripwire, ...rest } }) {
+      return secretAnswer(await secrets.create(caller, { ...rest, onTripwire, value: new Secret(value) }));
     },
     async listSecrets({ caller }) {
       return (await secrets.list(caller)).map(secretAnswer);
@@ -25,7 +25,10 @@ export function secretHandlers({ secrets, providers }: Vault): HandlersOf<Ids> {
       return secretAnswer(await secrets.get(caller, params.name));
     },
     async rotateSecret({ caller, params, body }) {
-      return secretAnswer(await secrets.rotate(caller, params.name, new Secret(body.value)));
+      const { value, on_tripwire: onTripwire } = body;
+      let view = onTripwire === undefined ? null : await secrets.setOnTripwire(caller, params.name, onTripwire);
+      if (value !== undefined) view = await secrets.rotate(caller, params.name, new Secret(value));
+      return secretAnswer(view ?? (await secrets.get(caller, params.name)));
     },
     async deleteSecret({ caller, params }) {
       await secrets.remove(caller, params.name);

@@ -27,6 +27,7 @@ interface CreateOptions extends ValueOptions {
   header?: string[];
   prefix?: string;
   authFile?: string;
+  onTripwire?: 'alert' | 'revoke';
 }
 
 /** `standin secret …` */
@@ -36,6 +37,7 @@ export function addSecretCommands(program: Command, cli: Cli): void {
   addList(secret, cli);
   addGet(secret, cli);
   addRotate(secret, cli);
+  addTripwire(secret, cli);
   addDelete(secret, cli);
   addAudit(secret, cli);
   addSandboxes(secret, cli);
@@ -58,6 +60,9 @@ function addCreate(secret: Command, cli: Cli): void {
     .option('--username <name>', 'for basic: the user name; without it the client keeps its own')
     .addOption(repeatable('--header <name>', "for api-key: the header; for custom: 'Name: template with {{ value }}'"))
     .option('--prefix <text>', 'for api-key: what stands before the value, kept to the byte')
+    .addOption(
+      new Option('--on-tripwire <action>', 'when its stand-in is seen out of place').choices(['alert', 'revoke']),
+    )
     .option('--auth-file <file>', 'the rule as JSON, for {"per_host": [...]}');
   valueOptions(command).action(async (name: string, options: CreateOptions, { args }: Command) => {
     const output = cli.output(options);
@@ -76,6 +81,7 @@ function addCreate(secret: Command, cli: Cli): void {
       provider: options.provider,
       auth,
       hosts: options.host,
+      on_tripwire: options.onTripwire,
     });
     output.result(created, () => {
       output.line(`stored ${created.name} for ${created.hosts.join(', ')}`);
@@ -142,6 +148,19 @@ function addRotate(secret: Command, cli: Cli): void {
   });
 }
 
+function addTripwire(secret: Command, cli: Cli): void {
+  addCommand(secret, {
+    usage: 'tripwire <name> <action>',
+    summary: 'choose what a stand-in of it out of place does: alert, or revoke that binding',
+    examples: [['standin secret tripwire github-bot revoke', 'the stand-in stops working where it was seen']],
+  }).action(async (name: string, action: string, options: CommonOptions) => {
+    const output = cli.output(options);
+    if (action !== 'alert' && action !== 'revoke') throw wrongUsage(`${action} is no action`, 'give alert or revoke');
+    const found = await cli.connect().secrets.setOnTripwire(name, action);
+    output.result(found, () => output.line(`${found.name}: ${found.on_tripwire} on a tripwire`));
+  });
+}
+
 function addDelete(secret: Command, cli: Cli): void {
   addCommand(secret, {
     usage: 'delete <name>',
@@ -159,19 +178,21 @@ function addDelete(secret: Command, cli: Cli): void {
 function addAudit(secret: Command, cli: Cli): void {
   addCommand(secret, {
     usage: 'audit <name>',
-    summary: 'print what a credential was used for, newest first',
+    summary: 'print what a credential was used for and where its stand-ins should not have been, newest first',
     examples: [
       ['standin secret audit github-bot', 'the last 50'],
       ['standin secret audit github-bot --status errors', 'what failed or was refused'],
+      ['standin secret audit github-bot --kind tripwire', 'where its stand-ins should not have been'],
     ],
   })
     .addOption(new Option('--limit <number>', '1 to 200').default(50).argParser(wholeNumber(1, 200)))
     .addOption(new Option('--before <id>', 'older than this event').argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)))
     .addOption(new Option('--status <class>', 'only these').choices(['2xx', '3xx', '4xx', '5xx', 'errors']))
+    .addOption(new Option('--kind <kind>', 'only these').choices(['request', 'tripwire', 'all']).default('all'))
     .action(async (name: string, options: CommonOptions & AuditOptions) => {
       const output = cli.output(options);
-      const { limit, before, status } = options;
-      const events = await cli.connect().secrets.audit(name, { limit, before, status });
+      const { limit, before, status, kind } = options;
+      const events = await cli.connect().secrets.audit(name, { limit, before, status, kind });
       output.result(events, () => showAudit(output, events));
     });
 }
@@ -180,6 +201,7 @@ interface AuditOptions {
   limit: number;
   before?: number;
   status?: '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
+  kind: 'request' | 'tripwire' | 'all';
 }
 
 function addSandboxes(secret: Command, cli: Cli): void {
@@ -205,6 +227,13 @@ function addSandboxes(secret: Command, cli: Cli): void {
   });
 }
 
+function tripwireWords({
+  stand_in: standIn,
+  action,
+}: NonNullable<Answer<'getSecretAudit'>[number]['tripwire']>): string {
+  return `${standIn === 'leaked' ? 'leaked to another sandbox' : 'out of place'}${action === 'revoke' ? ', revoked' : ''}`;
+}
+
 /** The audit rows as a table. */
 export function showAudit(output: Output, events: Answer<'getSecretAudit'>): void {
   output.table(
@@ -215,12 +244,14 @@ export function showAudit(output: Output, events: Answer<'getSecretAudit'>): voi
       { title: 'SANDBOX', of: (row) => row.sandbox_name ?? row.sandbox_id },
       {
         title: 'REQUEST',
-        of: (row) => [row.method, row.host + (row.path ?? '')].filter((part) => part !== null).join(' '),
+        of: (row) =>
+          [row.tripwire?.slot ?? row.method, row.host + (row.path ?? '')].filter((part) => part !== null).join(' '),
       },
       { title: 'STATUS', of: (row) => row.status, align: 'right' },
       { title: 'UPSTREAM', of: (row) => row.upstream_status, align: 'right' },
       { title: 'MS', of: (row) => (row.latency_ms === null ? null : Math.round(row.latency_ms)), align: 'right' },
       { title: 'REFUSED AS', of: (row) => row.error_code },
+      { title: 'TRIPWIRE', of: (row) => (row.tripwire === undefined ? null : tripwireWords(row.tripwire)) },
     ],
     { empty: 'not used yet' },
   );
@@ -287,6 +318,7 @@ function showSecret(output: Output, secret: SecretAnswer): void {
       ['provider', secret.provider_shortcut],
       ['hosts', secret.hosts.join(', ')],
       ['rule', JSON.stringify(secret.auth_config)],
+      ['on tripwire', secret.on_tripwire],
       ['created', shortTime(secret.created_at)],
       ['updated', shortTime(secret.updated_at)],
       ['last used', shortTime(secret.last_used_at)],

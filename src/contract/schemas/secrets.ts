@@ -13,6 +13,9 @@ const value = z
   )
   .describe(`${valueRule}; never returned`);
 
+/** What happens when a stand-in is seen where it must not be: `revoke` detaches that binding at once. */
+const onTripwire = z.enum(['alert', 'revoke']);
+
 const bearer = { type: z.literal('bearer') };
 const basic = { type: z.literal('basic'), username: z.string().max(256).optional() };
 const apiKey = {
@@ -59,9 +62,13 @@ export const createSecretRequest = strict({
     })
     .optional(),
   hosts: hosts.optional(),
+  on_tripwire: onTripwire.optional(),
 });
 
-export const rotateSecretRequest = strict({ value });
+export const rotateSecretRequest = strict({ value: value.optional(), on_tripwire: onTripwire.optional() }).refine(
+  (body) => body.value !== undefined || body.on_tripwire !== undefined,
+  { error: 'required, unless on_tripwire is given', path: ['value'] },
+);
 
 export const authType = z.enum(['bearer', 'basic', 'api-key', 'custom', 'per_host']);
 
@@ -75,6 +82,7 @@ export const secretResponse = z.object({
   created_at: timestamp,
   updated_at: timestamp,
   provider_shortcut: z.string().nullable(),
+  on_tripwire: onTripwire,
   last_used_at: timestamp.nullable(),
 });
 
@@ -82,6 +90,8 @@ export const auditQuery = strict({
   limit: queryNumber({ min: 1, max: 200 }).default(50),
   before: queryNumber({ min: 1 }).optional(),
   status: z.enum(['2xx', '3xx', '4xx', '5xx', 'errors']).optional(),
+  /** Tripwire events come only to those who ask for them. */
+  kind: z.enum(['request', 'tripwire', 'all']).default('request'),
 });
 
 export const auditEvent = z.object({
@@ -97,6 +107,17 @@ export const auditEvent = z.object({
   upstream_status: z.int().nullable(),
   latency_ms: z.number().nullable(),
   error_code: z.string().nullable(),
+  /** Only of tripwire events: a stand-in of the secret was seen where it must not be. */
+  tripwire: z
+    .object({
+      /** `own`: its sandbox sent it out of place; `leaked`: another sandbox sent it. */
+      stand_in: z.enum(['own', 'leaked', 'foreign']),
+      /** Where it stood: `header user-agent`, `path`, `query key`, `basic password`, ... */
+      slot: z.string(),
+      /** `revoke`: the binding was detached. */
+      action: onTripwire,
+    })
+    .optional(),
 });
 
 export const sandboxStatus = z.enum(['active', 'paused', 'resuming', 'failed']);

@@ -130,6 +130,8 @@ function readTargetForm(method: string, target: string): RequestHead['targetForm
       return new WireError(400, 'CONNECT target that is not host:port (RFC 9112 section 3.2.3)');
     return 'authority';
   }
+  // The preface of HTTP/2 begins with it, so that a server of HTTP/1.1 would refuse it; readers differ in when they do.
+  if (method === 'PRI') return new WireError(400, 'PRI (RFC 9113 section 3.4)');
   if (target.startsWith('/')) return 'origin';
   if (target === '*') {
     if (method === 'OPTIONS') return 'asterisk';

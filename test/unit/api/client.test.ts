@@ -18,6 +18,7 @@ test('a secret lives: created, listed, got, rotated, audited, removed, its name 
     'id',
     'last_used_at',
     'name',
+    'on_tripwire',
     'provider_shortcut',
     'updated_at',
   ]);
@@ -27,6 +28,9 @@ test('a secret lives: created, listed, got, rotated, audited, removed, its name 
   assert.deepEqual(await client.secrets.list(), [created]);
   assert.deepEqual(await client.secrets.get(created.name), created);
   assert.equal((await client.secrets.rotate(created.name, 'next')).id, created.id);
+  assert.equal(created.on_tripwire, 'alert');
+  assert.equal((await client.secrets.setOnTripwire(created.name, 'revoke')).on_tripwire, 'revoke');
+  assert.equal((await client.secrets.rotate(created.name, 'once more')).on_tripwire, 'revoke');
   assert.deepEqual(await client.secrets.audit(created.name, { limit: 5, status: 'errors' }), []);
   assert.deepEqual(await client.secrets.sandboxes(created.name), []);
   await assert.rejects(client.secrets.create(bearerSecret), apiError(409, 'conflict'));

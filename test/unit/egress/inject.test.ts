@@ -174,7 +174,10 @@ test('a stand-in of another sandbox is refused and named by its fingerprint, whe
     const judgement = judge(sandbox, asked);
     assert.equal(refused(judgement), 'credential_not_bound');
     assert.ok(judgement.kind === 'refuse');
-    assert.deepEqual(judgement.foreign, [fingerprint]);
+    assert.deepEqual(
+      judgement.foreign.map((each) => each.fingerprint),
+      [fingerprint],
+    );
     assert.ok(!judgement.refused.message.includes(stranger));
   }
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { Turns } from '../../../src/egress/turns.ts';
 
@@ -71,4 +72,50 @@ test('a share that nobody holds is forgotten', () => {
   turns.release('a');
   turns.release('a');
   assert.notEqual(turns.hold('a'), first);
+});
+
+const limits = { connections: 2, requestsPerSecond: 3, bytesPerSecond: 1000 };
+
+test('requests beyond the limit of a second are too many, and the next second is another', () => {
+  let now = 1000;
+  const share = new Turns(() => now, limits).hold('a');
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => share.takeRequest()),
+    [true, true, true, false],
+  );
+  now = 2000;
+  assert.ok(share.takeRequest());
+});
+
+test('a sandbox that has used up its bytes waits, also alone, until a second that pays for them', async () => {
+  let now = 1000;
+  const turns = new Turns(() => now, limits);
+  const share = turns.hold('a');
+  assert.ok(share.enter(unexpected));
+  share.takeBytes(2500);
+  let gone = 0;
+  assert.ok(!share.enter(() => (gone += 1)));
+  for (now of [1000, 2000]) {
+    turns.sweep();
+    await nextTurn();
+    assert.equal(gone, 0, `at ${now}`);
+  }
+  now = 3000;
+  turns.sweep();
+  await nextTurn();
+  assert.equal(gone, 1);
+  assert.ok(share.enter(unexpected));
+});
+
+test('tunnels are counted from their opening to their close', () => {
+  const turns = new Turns(() => 1, limits);
+  const sockets = [new Socket(), new Socket()];
+  for (const socket of sockets) {
+    assert.ok(!turns.isFull('a'));
+    turns.holdTunnel('a', socket);
+  }
+  assert.ok(turns.isFull('a'));
+  assert.ok(!turns.isFull('b'));
+  sockets[0]?.emit('close');
+  assert.ok(!turns.isFull('a'));
 });

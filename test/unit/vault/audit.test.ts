@@ -59,6 +59,10 @@ async function record({ egress }: VaultSystem, events: ObservedEvent[]): Promise
 
 const page = { limit: 50 };
 
+function at(fingerprint: string, slot = 'header x'): Request['foreign'][number] {
+  return { fingerprint, slot };
+}
+
 describe('what the proxy did', () => {
   it('is kept with a row for each secret, and moves last_used_at', async (t) => {
     const { vault, owner, sandboxId, secretId, otherId, seen } = await scene(t);
@@ -78,6 +82,7 @@ describe('what the proxy did', () => {
       upstreamStatus: 200,
       latencyMs: 12,
       errorCode: null,
+      tripwire: null,
     });
     assert.deepEqual(
       (await vault.secrets.audit(owner, 'OTHER', page)).map((each) => each.secretId),
@@ -128,7 +133,7 @@ describe('what the proxy did', () => {
       status: 403,
       upstreamStatus: null,
       errorCode: 'credential_not_bound',
-      foreign: [unknown, fingerprint],
+      foreign: [at(unknown), at(fingerprint)],
     };
     await record(vault, [seen(refused)]);
     const events = await vault.secrets.audit(owner, 'KEY', page);
@@ -138,7 +143,7 @@ describe('what the proxy did', () => {
     );
   });
 
-  it('with a stand-in of another team tells that team nothing, and this one not whose it was', async (t) => {
+  it('with a stand-in of another team shows that team no request of it, and this one not whose it was', async (t) => {
     const all = await scene(t);
     const stranger = await otherTeam(all);
     const made = await all.vault.sandboxes.create(stranger, { name: 'theirs' });
@@ -146,14 +151,17 @@ describe('what the proxy did', () => {
       status: 403,
       upstreamStatus: null,
       errorCode: 'credential_not_bound',
-      foreign: [all.fingerprint],
+      foreign: [at(all.fingerprint)],
     };
     await record(all.vault, [all.seen(foreign, { teamId: stranger.teamId, sandboxId: made.sandbox.id })]);
     assert.deepEqual(await all.vault.secrets.audit(all.owner, 'KEY', page), []);
     const rows = await all.store.events.bySandbox(made.sandbox.id, page);
     assert.deepEqual(
-      rows.map(({ secretId }) => secretId),
-      [null],
+      rows.map(({ kind, secretId }) => [kind, secretId]),
+      [
+        ['tripwire', null],
+        ['request', null],
+      ],
     );
   });
 

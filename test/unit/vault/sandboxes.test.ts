@@ -53,7 +53,8 @@ describe('creating a sandbox', () => {
       ],
     );
     const core = findCores(env['PLAIN'] ?? '')[0]?.core ?? '';
-    const binding = await harness.store.bindings.byFingerprint(coreFingerprint(core));
+    const fingerprint = coreFingerprint(core);
+    const binding = (await harness.store.bindings.byFingerprints([fingerprint])).get(fingerprint)?.binding;
     assert.equal(binding?.envKey, 'PLAIN');
   });
 

@@ -39,6 +39,7 @@ describe('creating a secret', () => {
       authConfig: { type: 'bearer' },
       hosts: ['api.example.com'],
       providerShortcut: null,
+      onTripwire: 'alert',
       createdAt: harness.clock.now,
       updatedAt: harness.clock.now,
       lastUsedAt: null,

@@ -15,6 +15,7 @@ const onSecrets: Calls<SecretService> = {
   list: 'not by team',
   get: ({ vault }, caller) => vault.secrets.get(caller, 'KEY'),
   rotate: ({ vault }, caller) => vault.secrets.rotate(caller, 'KEY', new Secret('stolen')),
+  setOnTripwire: ({ vault }, caller) => vault.secrets.setOnTripwire(caller, 'KEY', 'revoke'),
   remove: ({ vault }, caller) => vault.secrets.remove(caller, 'KEY'),
   audit: ({ vault }, caller) => vault.secrets.audit(caller, 'KEY', { limit: 10 }),
   bindings: ({ vault }, caller) => vault.secrets.bindings(caller, 'KEY'),

@@ -41,6 +41,38 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(newest, { ...connection, id: newest.id, sandboxName: 'named' });
     });
 
+    it('gives tripwire events of a secret to those who ask for them, whatever else is in their segments', async () => {
+      const secretId = randomUUID();
+      const request = requestEvent(box, { secretId, errorCode: 'credential_host_mismatch', status: 403 });
+      const tripwire = requestEvent(box, {
+        kind: 'tripwire',
+        secretId,
+        method: null,
+        path: null,
+        status: null,
+        upstreamStatus: null,
+        latencyMs: null,
+        errorCode: 'credential_host_mismatch',
+        tripwire: { standIn: 'own', slot: 'header referer', action: 'revoke' },
+      });
+      await appendEvents(store, [request]);
+      await appendEvents(store, [tripwire]);
+      await appendEvents(store, [request, tripwire, requestEvent(box, { secretId })]);
+      const kinds = async (page: Partial<Parameters<Store['events']['bySecret']>[1]>) =>
+        (await store.events.bySecret(secretId, { limit: 10, ...page })).map((each) => each.kind).join(' ');
+      assert.equal(await kinds({}), 'request request request');
+      assert.equal(await kinds({ kinds: ['tripwire'] }), 'tripwire tripwire');
+      assert.equal(await kinds({ kinds: ['request', 'tripwire'] }), 'request tripwire request tripwire request');
+      assert.equal(
+        await kinds({ kinds: ['request', 'tripwire'], status: 'errors' }),
+        'tripwire request tripwire request',
+      );
+      assert.equal(await kinds({ kinds: ['tripwire'], status: '2xx' }), '');
+      const [newest] = await store.events.bySecret(secretId, { limit: 1, kinds: ['tripwire'] });
+      assert.deepEqual(newest, { ...tripwire, id: newest?.id, sandboxName: 'worker' });
+      assert.equal((await store.events.verify()).broken, null);
+    });
+
     it('keeps the history of a deleted sandbox, without its name', async () => {
       const own = await newSandbox(store, await newTeam(store));
       const secretId = randomUUID();

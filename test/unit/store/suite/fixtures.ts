@@ -69,6 +69,7 @@ export function secret(team: TeamRecord, over: Partial<SecretRecord> = {}): Secr
     authConfig: { type: 'bearer' },
     hosts: ['api.example.com', '*.example.org'],
     providerShortcut: null,
+    onTripwire: 'alert',
     version: 1,
     createdAt: noon,
     updatedAt: noon,
@@ -157,6 +158,10 @@ export function segmentsOf(events: readonly EventRecord[]): AuditSegment[] {
 function rowOf(event: EventRecord, number: number | null): AuditRow {
   const { kind, ts, host, method, path, status, upstreamStatus, latencyMs, errorCode } = event;
   const { dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = event;
+  if (kind === 'tripwire') {
+    const { standIn = 'own', slot = '', action = 'alert' } = event.tripwire ?? {};
+    return [kind, ts.getTime(), number, host, slot, standIn, action, errorCode];
+  }
   return kind === 'request'
     ? [kind, ts.getTime(), number, host, method, path, status, upstreamStatus, latencyMs, errorCode]
     : [kind, ts.getTime(), number, host, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv];
@@ -182,6 +187,7 @@ export function requestEvent(box: SandboxRecord, over: Partial<EventRecord> = {}
     matchRule: null,
     bytesSent: null,
     bytesRecv: null,
+    tripwire: null,
     ...over,
   };
 }

@@ -140,7 +140,10 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(await store.sandboxes.update(box.id, { status: 'active' }), null);
       assert.deepEqual(await store.bindings.bySandbox(box.id), []);
       assert.deepEqual(await store.bindings.bySecret(key.id), []);
-      assert.deepEqual(await store.bindings.byFingerprint(bound.fingerprint), bound);
+      assert.deepEqual(
+        (await store.bindings.byFingerprints([bound.fingerprint])).get(bound.fingerprint)?.binding,
+        bound,
+      );
     });
 
     it('lets exactly one of several bindings to one env key in, when all are inserted at once', async () => {
@@ -162,6 +165,30 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       await assert.rejects(store.bindings.insert(binding(box, foreign, { teamId: other.id })));
     });
 
+    it('detaches exactly the binding that is named, and not the one that took its place', async () => {
+      const team = await newTeam(store);
+      const key = await newSecret(store, team);
+      const box = await newSandbox(store, team);
+      const [first, second] = [binding(box, key), binding(box, key)];
+      await store.bindings.insert(first);
+      assert.equal(await store.bindings.detachBinding(first.id, noon), true);
+      await store.bindings.insert(second);
+      assert.equal(await store.bindings.detachBinding(first.id, noon), false);
+      assert.deepEqual(await store.bindings.bySandbox(box.id), [{ binding: second, secret: key }]);
+    });
+
+    it('finds more bindings by their fingerprints than go into one statement', async () => {
+      const team = await newTeam(store);
+      const key = await newSecret(store, team);
+      const box = await newSandbox(store, team);
+      const bound = binding(box, key);
+      await store.bindings.insert(bound);
+      const unknown = Array.from({ length: 2500 }, (_, index) => `unknown-${index}`);
+      const found = await store.bindings.byFingerprints([...unknown, bound.fingerprint]);
+      assert.deepEqual([...found], [[bound.fingerprint, { binding: bound, secret: key }]]);
+      assert.equal((await store.bindings.byFingerprints([])).size, 0);
+    });
+
     it('detaches once, frees the env key, and still knows the stand-in', async () => {
       const team = await newTeam(store);
       const key = await newSecret(store, team);
@@ -171,8 +198,9 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(await store.bindings.detach(box.id, 'OTHER', noon), false);
       assert.equal(await store.bindings.detach(box.id, first.envKey, noon), true);
       assert.equal(await store.bindings.detach(box.id, first.envKey, noon), false);
-      assert.deepEqual(await store.bindings.byFingerprint(first.fingerprint), first);
-      assert.equal(await store.bindings.byFingerprint('unknown'), null);
+      const found = await store.bindings.byFingerprints(['unknown', first.fingerprint]);
+      assert.deepEqual(found.get(first.fingerprint)?.binding, first);
+      assert.equal(found.size, 1);
       const second = binding(box, key);
       assert.equal(await store.bindings.insert(second), 'inserted');
       assert.deepEqual(await store.bindings.bySandbox(box.id), [{ binding: second, secret: key }]);
