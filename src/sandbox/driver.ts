@@ -22,6 +22,7 @@ export const caBundleVariables = [
   'AWS_CA_BUNDLE',
   'DENO_CERT',
   'CARGO_HTTP_CAINFO',
+  'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
 ] as const;
 
 export interface PreflightProblem {

@@ -67,7 +67,7 @@ async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): P
     stream.end(`<${headers.authorization}>`);
     return;
   }
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.end(body);
 }
@@ -121,13 +121,13 @@ describe('a client of HTTP/2 at an upstream of HTTP/2', () => {
   it('has many calls at once on one connection to the upstream', async () => {
     const client = await session();
     await ask(client, { ':path': '/first' });
-    const before = seen.length;
+    const earlier = seen.length;
     const contents = Array.from({ length: 50 }, () => randomBytes(20_000));
     const answers = await Promise.all(
       contents.map((content) => ask(client, { ':method': 'PUT', ':path': '/many', ...bearer() }, content)),
     );
     for (const [index, { body }] of answers.entries()) assert.ok(body.equals(contents[index] ?? Buffer.alloc(0)));
-    assert.equal(new Set(seen.slice(before).map((each) => each.session)).size, 1);
+    assert.equal(new Set(seen.slice(earlier).map((each) => each.session)).size, 1);
     client.close();
   });
 

@@ -88,10 +88,10 @@ describe('the sandbox’s life', () => {
   it('tells when it ended by itself', async () => {
     const agents = () =>
       processesWith('/opt/standin/agent/main.js').filter((pid) => parentOf(parentOf(pid)) === process.pid);
-    const before = new Set(agents());
+    const known = new Set(agents());
     const other = await rig.create();
     // What the kernel does when a machine runs out of memory: process 1 goes, from outside.
-    const [first] = agents().filter((pid) => !before.has(pid));
+    const first = agents().find((pid) => !known.has(pid));
     assert.ok(first !== undefined);
     process.kill(first, 'SIGKILL');
     await other.ended;
