@@ -17,11 +17,13 @@ import { Authority } from './egress/tls/authority.ts';
 import { StartupError } from './errors.ts';
 import { loadTokenKey, rememberOnce } from './first-start.ts';
 import type { Logger } from './log.ts';
+import { makeAddressGuard } from './net/address.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/driver.ts';
 import type { SandboxDriver } from './sandbox/driver.ts';
 import { createExternalDriver } from './sandbox/external.ts';
 import { openStore } from './store/open.ts';
 import { createVault } from './vault/vault.ts';
+import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
 /** What a sandbox of ours gets where nothing else is asked for. */
 const sandboxLimits = { memoryMib: 2048, vcpuCount: 2, pids: 1024, diskMib: 1024 };
@@ -73,11 +75,12 @@ export async function startServer(
       );
     }
 
+    const extraRoots = config.egressCaFile === null ? null : readRoots(config.egressCaFile);
     const egress = new EgressSupervisor({
       settings: {
         proxyListen: config.proxyListen,
         connectTo: config.egressConnectTo,
-        extraRoots: config.egressCaFile === null ? null : readRoots(config.egressCaFile),
+        extraRoots,
         allowPrivate: config.egressAllowPrivate,
         firstByteTimeoutMs: config.egressFirstByteTimeout * 1000,
         valueTtlMs,
@@ -128,6 +131,15 @@ export async function startServer(
       forgotten = Promise.all([forgotten, egress.forget(ids)]);
     });
     undo.push(async () => unsubscribe());
+    const dispatcher = new WebhookDispatcher({
+      store: store.webhooks,
+      envelope,
+      guard: makeAddressGuard(config.egressAllowPrivate),
+      secureContext: createSecureContext({ ca: trustedRoots(extraRoots) }),
+      logger: log.child({ room: 'webhooks' }),
+      now: () => new Date(),
+    });
+    undo.push(() => dispatcher.stop());
     const vault = createVault({
       store,
       envelope,
@@ -140,10 +152,12 @@ export async function startServer(
         await store.changes.publish(ids);
         await forgotten;
       },
+      queued: () => dispatcher.wake(),
       logger: log.child({ room: 'vault' }),
       now: () => new Date(),
     });
     await vault.recover();
+    dispatcher.wake();
 
     const api = createApi({
       vault,
@@ -242,6 +256,10 @@ function readRoots(path: string): string {
       { cause: error },
     );
   }
+}
+
+function trustedRoots(extra: string | null): string {
+  return extra === null ? systemRoots() : `${systemRoots()}\n${extra}`;
 }
 
 function systemRoots(): string {

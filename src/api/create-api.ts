@@ -13,6 +13,7 @@ import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
 import { systemHandlers } from './handlers/system.ts';
 import type { SystemFacts } from './handlers/system.ts';
+import { webhookHandlers } from './handlers/webhooks.ts';
 import { problemOf } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
@@ -121,6 +122,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
       ...secretHandlers(vault),
       ...sandboxHandlers(vault),
       ...apiKeyHandlers(vault),
+      ...webhookHandlers(vault),
       ...auditHandlers(vault),
       ...execHandlers(vault),
     },

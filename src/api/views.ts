@@ -9,6 +9,7 @@ import type {
   SandboxWithAccess,
   SecretBindingView,
   SecretView,
+  WebhookView,
 } from '../vault/types.ts';
 
 /** The vault's views as the wire has them: snake_case, RFC 3339. */
@@ -108,6 +109,10 @@ export function accessAnswer({ sandbox, accessToken, egress }: SandboxWithAccess
 
 export function egressAnswer(view: EgressView): Answer<'rotateEgressToken'> {
   return { proxy_url: view.proxyUrl, ca_pem: view.caPem, env: view.env };
+}
+
+export function webhookAnswer({ id, url, events, createdAt }: WebhookView): Answer<'listWebhooks'>[number] {
+  return { id, url, events: events.filter((each) => each === 'tripwire'), created_at: createdAt.toISOString() };
 }
 
 export function apiKeyAnswer(view: ApiKeyView): Answer<'listApiKeys'>[number] {

@@ -12,6 +12,7 @@ import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommands } from './commands/sandbox.ts';
 import { addSecretCommands } from './commands/secret.ts';
 import { addServeCommand } from './commands/serve.ts';
+import { addWebhookCommands } from './commands/webhook.ts';
 import { exitCodes, systemCodeOf } from './failure.ts';
 import { explain, lineOf } from './explain.ts';
 import { findServer } from './find-server.ts';
@@ -77,6 +78,7 @@ function buildProgram(cli: Cli): Command {
   addSandboxCommands(program, cli);
   addProviderCommands(program, cli);
   addKeyCommands(program, cli);
+  addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);

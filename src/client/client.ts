@@ -13,6 +13,8 @@ export type SandboxWithAccess = Answer<'createSandbox'>;
 export type Egress = Answer<'rotateEgressToken'>;
 export type ApiKey = Answer<'listApiKeys'>[number];
 export type AuditVerdict = Answer<'verifyAudit'>;
+export type Webhook = Answer<'listWebhooks'>[number];
+export type CreatedWebhook = Answer<'createWebhook'>;
 export type CreatedApiKey = Answer<'createApiKey'>;
 export type ExecResult = Answer<'exec'>;
 
@@ -52,6 +54,12 @@ export interface Client {
     list(): Promise<ApiKey[]>;
     revoke(id: string): Promise<void>;
   };
+  webhooks: {
+    create(body: RequestBody<'createWebhook'>): Promise<CreatedWebhook>;
+    list(): Promise<Webhook[]>;
+    remove(id: string): Promise<void>;
+    test(id: string): Promise<Answer<'testWebhook'>>;
+  };
   /** Operator keys only. */
   audit: { verify(since?: Partial<Query<'verifyAudit'>>): Promise<AuditVerdict> };
   /** Runs a command to its end and answers its output; for one that takes minutes, or a terminal, use `execConnect`. */
@@ -90,6 +98,12 @@ export function createClient(options: ClientOptions): Client {
       create: (body) => call('createApiKey', { body }),
       list: () => call('listApiKeys'),
       revoke: (id) => call('revokeApiKey', { params: { id } }),
+    },
+    webhooks: {
+      create: (body) => call('createWebhook', { body }),
+      list: () => call('listWebhooks'),
+      remove: (id) => call('deleteWebhook', { params: { id } }),
+      test: (id) => call('testWebhook', { params: { id } }),
     },
     audit: { verify: (since = {}) => call('verifyAudit', { query: since }) },
     exec: (sandbox, body, { signal } = {}) =>

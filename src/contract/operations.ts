@@ -28,6 +28,7 @@ import {
   secretResponse,
 } from './schemas/secrets.ts';
 import { health, openApiDocument } from './schemas/system.ts';
+import { webhookOperations } from './webhook-operations.ts';
 
 const byName = z.object({ name: secretName });
 const byId = z.object({ id: uuid });
@@ -331,6 +332,8 @@ export const operations = {
     errors: ['unavailable'],
     implemented: true,
   },
+
+  ...webhookOperations,
 
   createApiKey: {
     method: 'POST',

@@ -15,6 +15,7 @@ import { settingStore } from './settings.ts';
 import { openSqlite, sqliteStartupError } from './sqlite/open.ts';
 import type { Store } from './store.ts';
 import { teamStore } from './teams.ts';
+import { webhookStore } from './webhooks.ts';
 
 /**
  * Opens `sqlite:<path>` (made where it is missing) or `postgres://...`, brings its schema up to date and gives the store.
@@ -48,6 +49,7 @@ function createStore(database: Database): Store {
     sandboxes: sandboxStore(database),
     bindings: bindingStore(database),
     events: eventStore(database),
+    webhooks: webhookStore(database),
     settings: settingStore(database),
     changes,
     async ping() {

@@ -15,6 +15,8 @@ export interface Schema {
   audit_segments: SegmentRow;
   audit_owners: OwnerRow;
   audit_head: HeadRow;
+  webhooks: WebhookRow;
+  webhook_deliveries: DeliveryRow;
   settings: SettingRow;
   schema_migrations: MigrationRow;
 }
@@ -124,6 +126,35 @@ export interface HeadRow {
   indexed_to: number;
   /** How many segments are not. */
   waiting: number;
+}
+
+export interface WebhookRow {
+  id: string;
+  team_id: string;
+  url: string;
+  /** JSON: an array of names. */
+  events: string;
+  /** Its URL names the server's own loopback address. */
+  loopback: number;
+  /** Its signing key, sealed. */
+  ciphertext: Uint8Array;
+  wrapped_key: Uint8Array;
+  key_id: string;
+  created_at: number;
+}
+
+export interface DeliveryRow {
+  id: string;
+  webhook_id: string;
+  team_id: string;
+  /** Empty once it has ended. */
+  body: string;
+  created_at: number;
+  attempts: number;
+  due_at: number;
+  /** Null while it waits. */
+  ended_at: number | null;
+  outcome: 'delivered' | 'given_up' | null;
 }
 
 export interface SettingRow {

@@ -14,6 +14,7 @@ export interface Store {
   sandboxes: SandboxStore;
   bindings: BindingStore;
   events: EventStore;
+  webhooks: WebhookStore;
   settings: SettingStore;
   changes: ChangeFeed;
   /** Throws when the database does not answer. */
@@ -282,6 +283,53 @@ export interface TrailVerdict {
   /** What could not be kept; the newest hundred are named. */
   gaps: { count: number; newest: GapRecord[] };
   broken: AuditBreak | null;
+}
+
+export interface WebhookRecord {
+  id: string;
+  teamId: string;
+  url: string;
+  events: string[];
+  /** It may be at a loopback address, and nowhere else: an operator said so. */
+  loopback: boolean;
+  createdAt: Date;
+}
+export interface DeliveryRecord {
+  /** `msg_…`, the same at each attempt. */
+  id: string;
+  webhookId: string;
+  body: string;
+  createdAt: Date;
+  /** Those that were begun. */
+  attempts: number;
+  dueAt: Date;
+}
+export interface WebhookStore {
+  /** 'full' where the team has `most` already. */
+  insert(webhook: WebhookRecord, key: SealedValue, most: number): Promise<'inserted' | 'full'>;
+  /** Newest first. */
+  list(teamId: string): Promise<WebhookRecord[]>;
+  /** Of any team, with its signing key. */
+  find(id: string): Promise<{ webhook: WebhookRecord; sealed: SealedValue } | null>;
+  /** With all that waits for it. False where the team has no such webhook. */
+  remove(teamId: string, id: string): Promise<boolean>;
+  /** Adds deliveries while fewer than `most` of the team wait, in their order; answers how many were added. */
+  queue(
+    teamId: string,
+    deliveries: readonly Pick<DeliveryRecord, 'id' | 'webhookId' | 'body' | 'createdAt'>[],
+    most: number,
+  ): Promise<number>;
+  /** What is due, one for each webhook that is not busy, the longest due first. */
+  due(at: Date, options: { busy: readonly string[]; limit: number }): Promise<DeliveryRecord[]>;
+  /** Counts an attempt and keeps others from it until then. False where somebody else was first. */
+  claim(delivery: DeliveryRecord, until: Date): Promise<boolean>;
+  postpone(id: string, until: Date): Promise<void>;
+  /** Its body is dropped, its id kept until `prune`. */
+  end(id: string, outcome: 'delivered' | 'given_up', at: Date): Promise<void>;
+  /** When the next delivery is due to a webhook that is not busy; null: none waits. */
+  nextDue(busy: readonly string[]): Promise<Date | null>;
+  /** Forgets what ended before then. */
+  prune(before: Date): Promise<void>;
 }
 
 export interface SettingStore {

@@ -5,6 +5,7 @@ import type { Store, StoredEvent } from '../store/store.ts';
 import type { VaultDeps } from './deps.ts';
 import { createTripwires } from './tripwire.ts';
 import type { Owner, Tripped } from './tripwire.ts';
+import { createNotifier } from './webhooks.ts';
 import type { AuditEventView, AuditGap, AuditService } from './types.ts';
 
 /**
@@ -15,6 +16,7 @@ import type { AuditEventView, AuditGap, AuditService } from './types.ts';
 export function createRecorder(deps: VaultDeps): (batches: readonly AuditBatch[]) => Promise<void> {
   const { store } = deps;
   const tripwires = createTripwires(deps);
+  const notify = createNotifier(deps);
   return async (batches) => {
     const lastUse = new Map<string, number>();
     for (const { uses } of batches) {
@@ -27,6 +29,8 @@ export function createRecorder(deps: VaultDeps): (batches: readonly AuditBatch[]
     const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
     if (uses.length > 0) await store.secrets.touch(uses);
     const segments = batches.flatMap((batch) => batch.segments);
+    // Before the trail, which may not be written twice: an event may be sent twice, and is never lost.
+    if (tripped.length > 0) await notify(tripped);
     await store.events.append([...segments, ...straySegments(strays, owners, tripped)]);
     tripwires.tell(tripped);
   };

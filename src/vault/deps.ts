@@ -21,6 +21,8 @@ export interface VaultDeps {
    * is answered, so that the next request through the proxy sees it. Must reject where a worker may not have heard.
    */
   changed: (sandboxIds: string[]) => Promise<void>;
+  /** Deliveries to webhooks were queued. */
+  queued: () => void;
   logger: Logger;
   now: () => Date;
 }

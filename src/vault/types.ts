@@ -1,6 +1,6 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
-import type { SandboxStatus, StatusClass, TrailVerdict, VerifyOptions } from '../store/store.ts';
+import type { SandboxStatus, StatusClass, TrailVerdict, VerifyOptions, WebhookRecord } from '../store/store.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
 import type { StoredNetwork } from './network-rules.ts';
 import type { ValueAsk } from './open-secret.ts';
@@ -17,6 +17,7 @@ export interface Vault {
   sandboxes: SandboxService;
   providers: () => ProviderView[];
   audit: AuditService;
+  webhooks: WebhookService;
 }
 
 /** The vault as the composition root sees it: also what starts it, and what the egress proxy asks. */
@@ -143,6 +144,15 @@ export interface AuditService {
   /** Whether the trail is as it was written: see the store's `verify`. Refuses (`forbidden`) all but operator keys. */
   verify(caller: Caller, options?: VerifyOptions): Promise<TrailVerdict>;
 }
+export interface WebhookService {
+  /** `secret` is shown this once. Loopback URLs are for operators. */
+  create(caller: Caller, input: { url: string; events: string[] }): Promise<{ view: WebhookView; secret: string }>;
+  list(caller: Caller): Promise<WebhookView[]>;
+  remove(caller: Caller, id: string): Promise<void>;
+  /** Queues an event of type `test`. */
+  test(caller: Caller, id: string): Promise<{ deliveryId: string }>;
+}
+export type WebhookView = Pick<WebhookRecord, 'id' | 'url' | 'events' | 'createdAt'>;
 export interface SecretBindingView {
   sandboxId: string;
   sandboxName: string;

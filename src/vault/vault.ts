@@ -8,6 +8,7 @@ import { createSandboxes } from './sandboxes.ts';
 import { createSecrets } from './secrets.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { VaultSystem } from './types.ts';
+import { createWebhooks } from './webhooks.ts';
 
 /** The domain over a store, an envelope and drivers. It reads no environment, opens no socket and starts no timer. */
 export function createVault(deps: VaultDeps): VaultSystem {
@@ -18,6 +19,7 @@ export function createVault(deps: VaultDeps): VaultSystem {
     sandboxes: createSandboxes(deps, fleet),
     providers: providerViews,
     audit: createAudit(deps),
+    webhooks: createWebhooks(deps),
     bootstrap: (apiKey, keep) => bootstrap(deps, apiKey, keep),
     recover: () => fleet.recover(),
     egress: {

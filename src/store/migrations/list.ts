@@ -2,7 +2,8 @@ import { vault } from './0001-vault.ts';
 import { lookups } from './0002-lookups.ts';
 import { auditSegments } from './0003-audit-segments.ts';
 import { tripwire } from './0004-tripwire.ts';
+import { webhooks } from './0005-webhooks.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration there is, in order. */
-export const migrations: readonly Migration[] = [vault, lookups, auditSegments, tripwire];
+export const migrations: readonly Migration[] = [vault, lookups, auditSegments, tripwire, webhooks];

@@ -46,7 +46,20 @@ test('every command has help with examples and --json, on stdout with exit code 
   const groups = (await subcommands([])).filter((name) => name !== 'help');
   assert.deepEqual(
     groups.toSorted(),
-    ['audit', 'ca', 'config', 'demo', 'doctor', 'key', 'provider', 'run', 'sandbox', 'secret', 'serve'].toSorted(),
+    [
+      'audit',
+      'ca',
+      'config',
+      'demo',
+      'doctor',
+      'key',
+      'provider',
+      'run',
+      'sandbox',
+      'secret',
+      'serve',
+      'webhook',
+    ].toSorted(),
   );
   const leaves = await Promise.all(
     groups.map(async (group) => {

@@ -61,6 +61,7 @@ export async function startVault(t: TestContext, overrides: Partial<VaultDeps> =
       const seen = await Promise.all(ids.map(async (id) => [id, await vault.egress.snapshot(id)] as const));
       told.push(new Map(seen));
     },
+    queued: () => undefined,
     logger: createLogger({ level: 'silent' }),
     now: () => clock.now,
     ...overrides,

@@ -4,6 +4,7 @@ import { durabilitySuite } from './durability.ts';
 import { eventSuite } from './events.ts';
 import type { StoreSetup } from './fixtures.ts';
 import { migrationSuite } from './migrations.ts';
+import { webhookSuite } from './webhooks.ts';
 import { sandboxSuite } from './sandboxes.ts';
 import { secretSuite } from './secrets.ts';
 import { segmentSuite } from './segments.ts';
@@ -13,6 +14,7 @@ export function storeSuite(setup: StoreSetup): void {
   accessSuite(setup);
   secretSuite(setup);
   sandboxSuite(setup);
+  webhookSuite(setup);
   eventSuite(setup);
   segmentSuite(setup);
   changeSuite(setup);
