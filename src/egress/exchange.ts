@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
-import { freshIdleMs, idempotent, maxDrained, maxHeldBody, switchedIdleMs } from './exchange-limits.ts';
+import { freshIdleMs, idempotent, maxDrained, maxHeldBody, maxRepeats, switchedIdleMs } from './exchange-limits.ts';
 import { identify } from './identify.ts';
 import { sendRequest } from './outgoing-request.ts';
 import { recordRequest } from './recorder.ts';
@@ -40,6 +40,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #drained = 0;
   /** Refused: what is still to come of the request is thrown away, then the connection goes on or not. */
   #refused: { keepAlive: boolean } | null = null;
+  #repeats = 0;
   #over = false;
 
   constructor(client: RequestSource, head: RequestHead) {
@@ -219,10 +220,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   onData(chunk: Buffer): void {
     this.#touch();
     this.#relay?.receive(chunk);
-    const { share } = this.#client;
-    share?.takeBytes(chunk.length);
-    const link = this.#upstream;
-    if (link !== null && share?.enter(() => link.resume()) === false) link.pause();
+    if (this.#upstream !== null) this.#client.share?.pace(this.#upstream, chunk.length);
   }
 
   onEnd(): void {
@@ -241,7 +239,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     const connection = this.#upstream;
     this.#upstream = null;
     // RFC 9112 9.3.1: a request on a connection that closed before any answer may be repeated where that is harmless.
-    const stale = connection !== null && connection.mayRepeat && !begun;
+    const stale = connection !== null && connection.mayRepeat && !begun && this.#repeats++ < maxRepeats;
     if (stale && idempotent.has(this.head.method) && this.head.framing.kind === 'none') {
       this.#relay = null;
       this.#admission.open();

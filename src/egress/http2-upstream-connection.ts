@@ -14,7 +14,7 @@ export class Http2UpstreamConnection implements ConnectionHandler {
   /** Resolves when the upstream has said what it allows; rejects where the connection ends before. */
   readonly ready: Promise<void>;
   /** Milliseconds since the epoch; infinity while it is used. */
-  idleSince = Number.POSITIVE_INFINITY;
+  idleSince = Date.now();
   readonly #pool: UpstreamPool;
   readonly #socket: Socket;
   readonly #writer: LentWriter;
@@ -44,7 +44,6 @@ export class Http2UpstreamConnection implements ConnectionHandler {
 
   /** The way for one more request. `canOpen` was true. */
   link(): Http2UpstreamStream {
-    this.idleSince = Number.POSITIVE_INFINITY;
     return new Http2UpstreamStream(this);
   }
 

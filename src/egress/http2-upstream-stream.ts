@@ -56,8 +56,11 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
       queueMicrotask(() => this.#close(new Error('no stream can be opened')));
       return;
     }
-    const endStream = !isWebSocket && head.framing.kind === 'none';
+    const { framing } = head;
+    const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
+    const endStream = !isWebSocket && isEmpty;
     this.#stream = http2.request(fields, { handler: this, endStream, headOnly: head.method === 'HEAD' });
+    this.#connection.idleSince = Number.POSITIVE_INFINITY;
     if (endStream || isWebSocket) return;
     const stream = this.#stream;
     this.#content = new BodyReader(head.framing, 400, (part) => {
@@ -98,6 +101,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
     if (this.#head?.upgrade != null && response.status >= 200 && response.status < 300) {
       this.#switched = true;
       this.handler?.onData(this.#switchHead(this.#head, response));
+      if (endStream) this.#giveEnd(null);
       return;
     }
     this.#giveHead(response, endStream);

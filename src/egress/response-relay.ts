@@ -20,6 +20,8 @@ import { WireError } from './wire/wire-error.ts';
 const closeLine = ['Connection: close'];
 /** Up to this size content goes out in the same write as its head. */
 const maxJoined = 16 * 1024;
+/** Interim answers to one request, in bytes: they are written at once, whether or not the client reads. */
+const maxInterimBytes = 256 * 1024;
 
 /** What came of the answer. `refused`: it could not be passed on, and nothing of it was unless `begun`. */
 export interface RelayOutcome {
@@ -48,6 +50,7 @@ export class ResponseRelay implements ContentOwner {
   readonly #owner: RelayOwner;
   readonly #request: RequestHead;
   #held: Buffer | null = null;
+  #interimBytes = 0;
   #head: ResponseHead | null = null;
   #body: BodyReader | null = null;
   /** Null where the answer goes through as the bytes that it is. */
@@ -111,6 +114,11 @@ export class ResponseRelay implements ContentOwner {
         this.#beginFinal(head, bytes, { start: at, end });
         return;
       }
+      this.#interimBytes += end - at;
+      if (this.#interimBytes > maxInterimBytes) {
+        this.#break('interim answers over 256 KiB (RFC 9110 section 15.2)');
+        return;
+      }
       at = end;
       const clean = this.#clean(head);
       if (clean === null) return;
@@ -124,8 +132,18 @@ export class ResponseRelay implements ContentOwner {
       this.#switch(head, bytes.subarray(place.end));
       return;
     }
+    // RFC 8441 5: to a client of HTTP/2 any 2xx would say that the WebSocket is open.
+    if (this.#request.upgrade !== null && !this.#client.passesBytes && head.status >= 200 && head.status < 300) {
+      this.#break('an answer to a WebSocket handshake that is neither a switch nor an error (RFC 6455 section 4.2.2)');
+      return;
+    }
     if (head.framing.kind === 'chunked' && this.#request.minorVersion === 0) {
       this.#break('a chunked answer to an HTTP/1.0 request (RFC 9112 section 6.1)');
+      return;
+    }
+    if (this.#request.upgrade !== null && !this.#client.passesBytes && head.status < 300) {
+      // RFC 8441 5: to an extended CONNECT any 2xx says that the WebSocket is open.
+      this.#break('success without the switch of protocols that was asked for (RFC 8441 section 5)');
       return;
     }
     this.#head = head;

@@ -14,6 +14,12 @@ export interface SandboxLimits {
   bytesPerSecond: number;
 }
 
+/** What can be made to wait. */
+export interface Paced {
+  pause(): void;
+  resume(): void;
+}
+
 /** One sandbox's part of what a worker can do. */
 export class Share {
   /** Connections and tunnels that hold it. */
@@ -25,6 +31,8 @@ export class Share {
   turn = -1;
   readonly waiting: (() => void)[] = [];
   readonly #turns: Turns;
+  /** Links that wait for their turn. */
+  readonly #paced = new Set<Paced>();
   #windowStart = 0;
   #requests = 0;
   #bytes = 0;
@@ -39,6 +47,19 @@ export class Share {
    */
   enter(go: () => void, weight = 1): boolean {
     return this.#turns.enter(this, go, weight);
+  }
+
+  /** Content came over a link: where it is not this sandbox's turn, the link is paused until it is. */
+  pace(link: Paced, count: number): void {
+    this.takeBytes(count);
+    if (this.#paced.has(link)) return;
+    const go = () => {
+      this.#paced.delete(link);
+      link.resume();
+    };
+    if (this.enter(go)) return;
+    this.#paced.add(link);
+    link.pause();
   }
 
   /** False: one request too many for this second. */

@@ -213,6 +213,10 @@ export class UpstreamPool {
           shared.ready.then(
             () => {
               clearTimeout(timer);
+              if (!shared.canOpen) {
+                fail(refusal('upstream_protocol_error', `${target.host}: HTTP/2 allows no request`));
+                return;
+              }
               socket.off('error', onError);
               resolve(shared.link());
             },

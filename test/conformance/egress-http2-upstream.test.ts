@@ -183,6 +183,8 @@ describe('a client of HTTP/1.1 at an upstream of HTTP/2 alone', () => {
       assert.deepEqual(response.body.trailers, [['grpc-status', '0']]);
       assert.equal(seen.at(-1)?.headers.authorization, `Bearer ${value}`);
     }
+    connection.send(`POST /empty HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`);
+    assert.equal((await connection.response()).status, 200);
     connection.send(get('/bare'));
     assert.equal((await connection.response()).status, 204);
     connection.send(

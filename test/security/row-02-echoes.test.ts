@@ -123,6 +123,14 @@ for (const [key, value] of Object.entries(values)) {
       }
     });
 
+    it('in what a coding carries beside its content does not come through', async () => {
+      const name = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]), Buffer.from(`${value}\0`)]);
+      const content = Buffer.concat([name, gzipSync(Buffer.from('clean')).subarray(10)]);
+      const response = await get(sized(200, content, { 'Content-Encoding': 'gzip' }));
+      assertClean(response);
+      assert.equal(gunzipSync(response.body.content).toString(), 'clean');
+    });
+
     it('in a trailer is the stand-in', async () => {
       const response = await get(chunked(['x'], { trailers: { 'X-Echo': value } }));
       assert.deepEqual(response.body.trailers, [['X-Echo', sandbox.standIn(key)]]);
@@ -180,6 +188,20 @@ describe('what cannot be searched', () => {
     const broken = Buffer.concat([whole.subarray(0, whole.length - 30), Buffer.alloc(30, 0xff)]);
     await assert.rejects(get(sized(200, broken, { 'Content-Encoding': 'gzip' })));
     connection = await sandbox.connect(host);
+  });
+});
+
+describe('a value with a colon', () => {
+  it('does not come back as the line of a header', async () => {
+    const value = '123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc';
+    await rig.secret({ name: 'telegram', value, auth: { type: 'bearer' }, hosts: [host] });
+    const own = await rig.sandbox({ KEY: 'telegram' });
+    const other = connection;
+    connection = await own.connect(host);
+    const response = await get({ bytes: [`HTTP/1.1 200 OK\r\n${value}\r\nContent-Length: 0\r\n\r\n`] });
+    assert.ok(!response.head.bytes.toString('latin1').includes(value));
+    connection.close();
+    connection = other;
   });
 });
 

@@ -113,7 +113,10 @@ export class BodyScrubber {
       return true;
     }
     if (typeof content !== 'string') {
-      const clean = this.#stream.isClean(content, { start: 0, end: content.length, last: true });
+      // The coded bytes too: file names of gzip, skippable frames of zstd and the like are no content, and would go on as they are.
+      const clean =
+        this.#stream.isClean(content, { start: 0, end: content.length, last: true }) &&
+        this.#stream.isClean(body, { start: 0, end: body.length, last: true });
       const scrubbed = () => encodeAll(this.#codings, Buffer.concat([this.#stream.push(content), this.#stream.end()]));
       this.#queue.length = 0;
       this.#handler.onData(clean ? body : scrubbed());

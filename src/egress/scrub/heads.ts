@@ -116,5 +116,8 @@ function scrubLine(scrub: Scrub, line: string): string | null {
   const colon = line.indexOf(':');
   if (colon === -1) return scrub.text(line);
   const field = scrubField(scrub, [line.slice(0, colon), line.slice(colon + 1)]);
-  return field === null ? null : `${field[0]}:${field[1]}`;
+  if (field === null) return null;
+  const clean = `${field[0]}:${field[1]}`;
+  // A value with a colon may be name and value together: then nothing is left to say. What frames the message was judged.
+  return framingFields.has(field[0].toLowerCase()) || scrub.isClean(Buffer.from(clean, 'latin1')) ? clean : null;
 }
