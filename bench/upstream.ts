@@ -3,8 +3,10 @@ import type { Nginx } from '../test/support/nginx.ts';
 import type { ServerCertificate } from '../test/support/certificates.ts';
 import { freePort } from '../test/support/ports.ts';
 
-/** The name under which every peer reaches the upstream. */
-export const upstreamHost = 'api.example.com';
+/** The names under which the upstream is reached. Standin has a secret for the first; peers use that one only. */
+export const upstreamHosts = { bound: 'api.example.com', free: 'files.example.com' } as const;
+export type HostKind = keyof typeof upstreamHosts;
+export const upstreamHost = upstreamHosts.bound;
 
 /** The credential that the upstream wants; anything else is answered 401, which fails a run. */
 export const realCredential = 'real-credential-of-the-benchmark';
@@ -21,6 +23,7 @@ export async function startUpstream(
     server {
       listen 127.0.0.1:${port} ssl backlog=4096;
       ssl_certificate server.pem; ssl_certificate_key server.key; ssl_session_cache shared:s:1m;
+      ssl_protocols TLSv1.2 TLSv1.3;
       keepalive_requests 1000000000; keepalive_timeout 1h; root files;
       if ($refused) { return 401; }
     }`;

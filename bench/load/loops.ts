@@ -7,14 +7,26 @@ interface LoopOptions {
   answered: (milliseconds: number) => void;
 }
 
-/** Every lane asks again as soon as it was answered: what the proxy can do for this many clients. */
-export async function closedLoop(lanes: readonly Lane[], { signal, answered }: LoopOptions): Promise<void> {
+/** As soon as one request was answered the next is asked, on the lane that has been idle longest; `atOnce` at a time, or one a lane. */
+export async function closedLoop(
+  lanes: readonly Lane[],
+  { signal, answered, atOnce }: LoopOptions & { atOnce?: number },
+): Promise<void> {
+  const ring = [...lanes];
+  let head = 0;
+  let tail = 0;
+  const askers = Math.min(atOnce ?? lanes.length, lanes.length);
   await Promise.all(
-    lanes.map(async (lane) => {
+    Array.from({ length: askers }, async () => {
       while (!signal.aborted) {
+        const lane = ring[head];
+        if (lane === undefined) return;
+        head = (head + 1) % ring.length;
         const start = performance.now();
         await lane.ask();
         answered(performance.now() - start);
+        ring[tail] = lane;
+        tail = (tail + 1) % ring.length;
       }
     }),
   );

@@ -4,7 +4,7 @@ import { freePort } from '../../test/support/ports.ts';
 import { startProgram, waitForPort } from '../../test/support/processes.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
-import { placeholder } from './peer.ts';
+import { everyHost, placeholder } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 /** HAProxy doing the same as the nginx peer, in one thread. */
@@ -28,7 +28,7 @@ defaults
   timeout server 1h
   timeout http-keep-alive 1h
 frontend clients
-  bind 127.0.0.1:${port} ssl crt ${path('server.pem')}
+  bind 127.0.0.1:${port} ssl crt ${path('server.pem')} alpn h2,http/1.1
   http-request set-header Authorization "Bearer ${realCredential}"
   default_backend api
 backend api
@@ -48,6 +48,19 @@ backend api
     await stop();
     throw error;
   }
-  const target = { port, host: upstreamHost, ca: authority.certPem, tunnelAs: null };
-  return { name: 'haproxy', target, credential: placeholder, pid: program.pid, stop };
+  const target = {
+    port,
+    host: upstreamHost,
+    authority: upstreamHost,
+    ca: authority.certPem,
+    tunnelAs: null,
+    credential: placeholder,
+  };
+  return {
+    name: 'haproxy',
+    protocols: ['http/1.1', 'h2'],
+    targets: everyHost(target),
+    pid: program.pid,
+    stop,
+  };
 }

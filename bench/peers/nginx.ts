@@ -1,7 +1,7 @@
 import { runNginx } from '../../test/support/nginx.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
-import { placeholder } from './peer.ts';
+import { everyHost, placeholder } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 /** nginx as a reverse proxy: TLS on both legs, a pool to the upstream, its certificate verified, no log. */
@@ -11,7 +11,8 @@ export async function startNginxPeer({ authority, upstreamPort, launcher }: Peer
   const http = `
     upstream api { server 127.0.0.1:${upstreamPort}; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 1h; }
     server {
-      listen 127.0.0.1:${port} ssl backlog=4096;
+      listen 127.0.0.1:${port} ssl http2 backlog=4096;
+      ssl_protocols TLSv1.2 TLSv1.3;
       ssl_certificate server.pem; ssl_certificate_key server.key;
       keepalive_requests 1000000000; keepalive_timeout 1h;
       location / {
@@ -25,6 +26,19 @@ export async function startNginxPeer({ authority, upstreamPort, launcher }: Peer
     }`;
   const files = { 'server.pem': certificate.certPem, 'server.key': certificate.keyPem, 'root.pem': authority.certPem };
   const nginx = await runNginx({ http, files, launcher }, port);
-  const target = { port, host: upstreamHost, ca: authority.certPem, tunnelAs: null };
-  return { name: 'nginx', target, credential: placeholder, pid: nginx.pid, stop: () => nginx.stop() };
+  const target = {
+    port,
+    host: upstreamHost,
+    authority: upstreamHost,
+    ca: authority.certPem,
+    tunnelAs: null,
+    credential: placeholder,
+  };
+  return {
+    name: 'nginx',
+    protocols: ['http/1.1', 'h2'],
+    targets: everyHost(target),
+    pid: nginx.pid,
+    stop: () => nginx.stop(),
+  };
 }

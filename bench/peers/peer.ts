@@ -1,12 +1,14 @@
 import type { Authority } from '../../test/support/certificates.ts';
-import type { LoadTarget } from '../load/protocol.ts';
+import type { LoadShape, LoadTarget } from '../load/protocol.ts';
+import type { HostKind } from '../upstream.ts';
 
 /** A proxy that puts the real credential into requests that carry another. */
 export interface Peer {
   name: string;
-  target: LoadTarget;
-  /** What a client of it sends as its credential. */
-  credential: string;
+  /** What its clients can speak. */
+  protocols: readonly LoadShape['protocol'][];
+  /** How to ask it for what each kind of host has. */
+  targets: Readonly<Record<HostKind, LoadTarget>>;
   /** Of its first process; those it started descend from it. */
   pid: number;
   stop(): Promise<unknown>;
@@ -18,6 +20,11 @@ export interface PeerSetup {
   upstreamPort: number;
   /** A command that runs the proxy, such as `taskset -c 0`. */
   launcher: string[];
+}
+
+/** For peers that do the same for every host. */
+export function everyHost(target: LoadTarget): Peer['targets'] {
+  return { bound: target, free: target };
 }
 
 /** Sent to peers that replace whatever comes: as long as a stand-in of ours. */
