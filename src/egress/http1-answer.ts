@@ -3,6 +3,10 @@ import type { AnswerHead, AnswerWriter, RequestSource } from './request-source.t
 import { buildResponseHead } from './wire/forward-response.ts';
 import type { ResponseHead } from './wire/head.ts';
 
+/** What is read of an upstream at once. */
+const maxChunk = 64 * 1024;
+/** A chunk is put together here and lent: a buffer for each would keep the collector busier than all else. */
+const chunk = Buffer.allocUnsafeSlow(maxChunk + 16);
 const lastChunk = Buffer.from('0\r\n\r\n', 'latin1');
 
 /** An answer that is framed anew for a client of HTTP/1.1 (RFC 9112 section 7.1). */
@@ -26,12 +30,15 @@ export class Http1Answer implements AnswerWriter {
 
   content(bytes: Buffer): boolean {
     if (!this.#chunked) return this.#client.write(bytes);
-    const size = `${bytes.length.toString(16)}\r\n`;
-    const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
-    chunk.write(size, 'latin1');
-    bytes.copy(chunk, size.length);
-    chunk.write('\r\n', size.length + bytes.length, 'latin1');
-    return this.#client.write(chunk);
+    let more = true;
+    for (let from = 0; from < bytes.length; from += maxChunk) {
+      const length = Math.min(maxChunk, bytes.length - from);
+      let at = chunk.write(`${length.toString(16)}\r\n`, 'latin1');
+      at += bytes.copy(chunk, at, from, from + length);
+      at += chunk.write('\r\n', at, 'latin1');
+      more = this.#client.write(chunk.subarray(0, at));
+    }
+    return more;
   }
 
   end(trailers: Buffer | null): void {
