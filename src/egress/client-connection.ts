@@ -9,6 +9,7 @@ import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
 import { Http1Answer } from './http1-answer.ts';
 import { LentWriter } from './lent-writer.ts';
+import { ReadGate } from './read-gate.ts';
 import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
@@ -44,7 +45,7 @@ export class ClientConnection implements RequestSource {
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
   #held: Buffer | null = null;
-  #paused = false;
+  readonly #reading: ReadGate;
   #exchange: Exchange | null = null;
   /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
   #consuming = false;
@@ -59,6 +60,7 @@ export class ClientConnection implements RequestSource {
   private constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
     this.context = context;
     this.socket = socket;
+    this.#reading = new ReadGate(socket);
     this.origin = origin;
     this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
@@ -176,15 +178,11 @@ export class ClientConnection implements RequestSource {
 
   /** Reads no more for now. */
   pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.socket.resume();
+    this.#reading.resume();
   }
 
   write(bytes: Buffer): boolean {

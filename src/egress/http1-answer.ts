@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { AnswerHead, AnswerWriter, RequestSource } from './request-source.ts';
+import { lastChunk } from './wire/chunk-writer.ts';
 import { buildResponseHead } from './wire/forward-response.ts';
 import type { ResponseHead } from './wire/head.ts';
 
@@ -7,7 +8,6 @@ import type { ResponseHead } from './wire/head.ts';
 const maxChunk = 64 * 1024;
 /** A chunk is put together here and lent: a buffer for each would keep the collector busier than all else. */
 const chunk = Buffer.allocUnsafeSlow(maxChunk + 16);
-const lastChunk = Buffer.from('0\r\n\r\n', 'latin1');
 
 /** An answer that is framed anew for a client of HTTP/1.1 (RFC 9112 section 7.1). */
 export class Http1Answer implements AnswerWriter {
@@ -42,8 +42,6 @@ export class Http1Answer implements AnswerWriter {
   }
 
   end(trailers: Buffer | null): void {
-    if (!this.#chunked) return;
-    if (trailers === null) this.#client.write(lastChunk);
-    else this.#client.write(Buffer.concat([lastChunk.subarray(0, 3), trailers]));
+    if (this.#chunked) this.#client.write(lastChunk(trailers));
   }
 }

@@ -3,15 +3,13 @@ import type { Socket } from 'node:net';
 import { destinationOf, rowsOf } from './connection-origin.ts';
 import type { ConnectionOrigin } from './connection-origin.ts';
 import type { EgressContext, TrackedConnection } from './context.ts';
+import { Http2Endpoint } from './http2-endpoint.ts';
 import { Http2Request, refusalFields } from './http2-request.ts';
-import { LentWriter } from './lent-writer.ts';
 import { unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
 import type { Share } from './turns.ts';
-import type { ConnectionHandler } from './wire/http2/connection-handler.ts';
-import { Http2Connection } from './wire/http2/connection.ts';
 import { requestHead } from './wire/http2/request-head.ts';
 import type { RequestFields } from './wire/http2/request-fields.ts';
 import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
@@ -21,21 +19,16 @@ const idleLimitMs = 120_000;
 const lingerMs = 2_000;
 
 /** One client's connection in HTTP/2: many requests at once, each an exchange of its own. */
-export class Http2ClientConnection implements ConnectionHandler, TrackedConnection {
+export class Http2ClientConnection extends Http2Endpoint implements TrackedConnection {
   readonly context: EgressContext;
   readonly origin: ConnectionOrigin;
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   readonly shared: SharedRoute;
-  readonly http2: Http2Connection;
   readonly share: Share | null;
   deadline = Date.now() + idleLimitMs;
-  readonly #socket: Socket;
-  readonly #writer: LentWriter;
   /** What came before it was this sandbox's turn. */
   #held: Buffer[] = [];
-  #flushing = false;
-  #paused = false;
   #closing = false;
 
   /** Serves the connection until it closes. */
@@ -44,27 +37,24 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   }
 
   private constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
+    super(socket, 'server');
     this.context = context;
     this.origin = origin;
-    this.#socket = socket;
     this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
     this.misdirected = misdirected;
-    this.#writer = new LentWriter(socket, () => this.#drained());
-    this.http2 = new Http2Connection({ role: 'server', handler: this });
     this.share = origin.sandboxId === null ? null : context.turns.hold(origin.sandboxId);
     context.connections.add(this);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#close());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
-    this.onOutput();
     socket.resume();
   }
 
   get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.socket.remoteAddress ?? '';
   }
 
   get sandboxId(): string | null {
@@ -100,53 +90,30 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
     if (!head) this.http2.sendData(stream, body, true);
   }
 
-  onOutput(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    this.http2.flush((bytes) => this.#writer.write(bytes));
-    this.#regulate();
-  }
-
   #receive(chunk: Buffer): void {
     if (this.#closing) return;
     if (this.#held.length === 0 && (this.share === null || this.share.enter(this.#onTurn))) {
-      if (this.http2.receive(chunk) === null) this.#regulate();
+      if (this.http2.receive(chunk) === null) this.regulate();
       return;
     }
     this.#held.push(chunk);
-    this.#regulate();
+    this.regulate();
   }
 
   readonly #onTurn = (): void => {
     const held = this.#held;
     this.#held = [];
     for (const chunk of held) if (!this.#closing) this.http2.receive(chunk);
-    if (!this.#closing) this.#regulate();
+    if (!this.#closing) this.regulate();
   };
 
-  /** A client that does not read what it makes us say is not read either. */
-  #regulate(): void {
-    const wants = this.http2.wantsInput && this.#held.length === 0;
-    if (wants === !this.#paused) return;
-    this.#paused = !wants;
-    if (wants) this.#socket.resume();
-    else this.#socket.pause();
-  }
-
-  #drained(): void {
-    this.http2.drained();
+  protected override get holdsInput(): boolean {
+    return this.#held.length > 0;
   }
 
   onReady(): void {}
 
   onGoaway(): void {}
-
-  onPong(): void {}
 
   onIdle(): void {
     if (this.#closing || this.context.connections.draining) this.#close();
@@ -161,18 +128,18 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
   #close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.#flush();
+    this.flush();
     this.deadline = Date.now() + idleLimitMs;
-    this.#writer.finish();
-    this.#socket.end(() => (this.deadline = Date.now() + lingerMs));
-    this.#socket.resume();
+    this.writer.finish();
+    this.socket.end(() => (this.deadline = Date.now() + lingerMs));
+    this.socket.resume();
   }
 
   #closed(): void {
     this.#closing = true;
     this.context.connections.delete(this);
     if (this.origin.sandboxId !== null) this.context.turns.release(this.origin.sandboxId);
-    this.#writer.release();
+    this.writer.release();
     this.http2.end('the connection is closed');
     this.shared.rows.close();
   }
@@ -182,18 +149,18 @@ export class Http2ClientConnection implements ConnectionHandler, TrackedConnecti
       this.http2.shutdown();
       this.#close();
     } else {
-      this.#socket.destroy();
+      this.socket.destroy();
     }
   }
 
   drain(): void {
     this.http2.shutdown();
-    this.#flush();
+    this.flush();
     if (this.http2.openStreams === 0) this.#close();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 }
 

@@ -2,25 +2,23 @@ import { Buffer } from 'node:buffer';
 import type { EgressContext } from './context.ts';
 import { Exchange } from './exchange.ts';
 import type { Http2ClientConnection } from './http2-client-connection.ts';
+import { StreamIntake, finishStream } from './http2-stream-flow.ts';
 import { refusalAnswer } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { AnswerHead, AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
 import type { Share } from './turns.ts';
+import { chunkOf, lastChunk } from './wire/chunk-writer.ts';
 import type { RequestHead, ResponseHead } from './wire/head.ts';
 import { trailerSection } from './wire/http2/field-lines.ts';
 import { outgoingField } from './wire/http2/header-field.ts';
 import type { HeaderField } from './wire/http2/header-field.ts';
-import { responseFields, statusField, trailerFields } from './wire/http2/outgoing-fields.ts';
+import { responseFields, statusField } from './wire/http2/outgoing-fields.ts';
 import { errorCode } from './wire/http2/protocol.ts';
 import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
 import { knownHeader } from './wire/known-headers.ts';
-import { trailerLines } from './wire/trailers.ts';
-import { WireError } from './wire/wire-error.ts';
 
 const nothing = Buffer.alloc(0);
-const lastChunk = Buffer.from('0\r\n', 'latin1');
-const emptyLine = Buffer.from('\r\n', 'latin1');
 
 /**
  * One request of a client of HTTP/2 (RFC 9113), as the exchange knows one of HTTP/1.1: its content comes framed as its head
@@ -33,9 +31,7 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
   readonly #stream: Http2Stream;
   readonly #head: RequestHead;
   readonly #exchange: Exchange;
-  #paused = false;
-  /** Content that was handed on while the upstream took no more. */
-  #unconsumed = 0;
+  readonly #intake: StreamIntake;
   /** The end of the answer has been sent. */
   #ended = false;
 
@@ -43,6 +39,7 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     this.#connection = connection;
     this.#stream = stream;
     this.#head = head;
+    this.#intake = new StreamIntake(connection.http2);
     this.#exchange = new Exchange(this, head);
     connection.context.connections.add(this);
   }
@@ -87,8 +84,7 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
   onData(stream: Http2Stream, bytes: Buffer, endStream: boolean): void {
     if (bytes.length > 0) {
       this.#take(bytes);
-      if (this.#paused) this.#unconsumed += bytes.length;
-      else this.#connection.http2.consume(stream, bytes.length);
+      this.#intake.took(stream, bytes.length);
     }
     if (endStream) this.#takeEnd(null);
   }
@@ -102,16 +98,14 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     if (this.#exchange.switched) {
       this.#exchange.takeSwitched(Buffer.from(bytes));
     } else if (this.#exchange.wantsBody) {
-      const chunked = this.#head.framing.kind === 'chunked';
-      const size = chunked ? Buffer.from(`${bytes.length.toString(16)}\r\n`, 'latin1') : nothing;
-      this.#exchange.takeBody(Buffer.concat([size, bytes, chunked ? emptyLine : nothing]), 0);
+      this.#exchange.takeBody(this.#head.framing.kind === 'chunked' ? chunkOf(bytes) : Buffer.from(bytes), 0);
     }
   }
 
   #takeEnd(trailers: Buffer | null): void {
     if (this.#exchange.switched) this.#exchange.clientEnded();
     else if (this.#head.framing.kind === 'chunked' && this.#exchange.wantsBody) {
-      this.#exchange.takeBody(Buffer.concat([lastChunk, trailers ?? emptyLine]), 0);
+      this.#exchange.takeBody(lastChunk(trailers), 0);
     }
   }
 
@@ -165,12 +159,7 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
   end(trailers: Buffer | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    const lines = trailers === null ? null : trailerLines(trailers);
-    if (lines === null || lines instanceof WireError || lines.count === 0) {
-      this.#connection.http2.sendData(this.#stream, nothing, true);
-    } else {
-      this.#connection.http2.sendTrailers(this.#stream, trailerFields(lines));
-    }
+    finishStream(this.#connection.http2, this.#stream, trailers);
   }
 
   refuse(refused: Refusal, { head }: { head: boolean }): void {
@@ -179,15 +168,11 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#intake.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    const count = this.#unconsumed;
-    this.#unconsumed = 0;
-    if (count > 0) this.#connection.http2.consume(this.#stream, count);
+    this.#intake.resume(this.#stream);
   }
 
   goOn(): void {

@@ -1,41 +1,30 @@
 import type { Socket } from 'node:net';
+import { Http2Endpoint } from './http2-endpoint.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
-import { LentWriter } from './lent-writer.ts';
 import type { UpstreamPool } from './upstream.ts';
-import type { ConnectionHandler } from './wire/http2/connection-handler.ts';
-import { Http2Connection } from './wire/http2/connection.ts';
-import type { ConnectionFault } from './wire/http2/fault.ts';
 
 /** A connection in HTTP/2 to one upstream for one sandbox: many requests at once, each on a stream of its own. */
-export class Http2UpstreamConnection implements ConnectionHandler {
+export class Http2UpstreamConnection extends Http2Endpoint {
   readonly key: string;
   readonly address: string;
-  readonly http2: Http2Connection;
   /** Resolves when the upstream has said what it allows; rejects where the connection ends before. */
   readonly ready: Promise<void>;
   /** Milliseconds since the epoch; infinity while it is used. */
   idleSince = Date.now();
   readonly #pool: UpstreamPool;
-  readonly #socket: Socket;
-  readonly #writer: LentWriter;
   readonly #becomesReady = Promise.withResolvers<void>();
-  #flushing = false;
-  #paused = false;
   #closing = false;
 
   constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
+    super(parts.socket, 'client');
     this.#pool = parts.pool;
-    this.#socket = parts.socket;
     this.key = parts.key;
     this.address = parts.address;
     this.ready = this.#becomesReady.promise;
-    this.#writer = new LentWriter(parts.socket, () => this.http2.drained());
-    this.http2 = new Http2Connection({ role: 'client', handler: this });
-    this.#socket.on('error', () => this.#socket.destroy());
-    this.#socket.on('end', () => this.#socket.destroy());
-    this.#socket.on('close', () => this.#closed());
+    this.socket.on('error', () => this.socket.destroy());
+    this.socket.on('end', () => this.socket.destroy());
+    this.socket.on('close', () => this.#closed());
     this.#pool.share(this);
-    this.onOutput();
   }
 
   get canOpen(): boolean {
@@ -49,28 +38,8 @@ export class Http2UpstreamConnection implements ConnectionHandler {
 
   /** Called by the socket's `onread`; the bytes are lent. */
   receive(bytes: Buffer): boolean {
-    if (!this.#closing && this.http2.receive(bytes) === null) this.#regulate();
+    if (!this.#closing && this.http2.receive(bytes) === null) this.regulate();
     return true;
-  }
-
-  onOutput(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    this.http2.flush((bytes) => this.#writer.write(bytes));
-    this.#regulate();
-  }
-
-  #regulate(): void {
-    const wants = this.http2.wantsInput;
-    if (wants === !this.#paused) return;
-    this.#paused = !wants;
-    if (wants) this.#socket.resume();
-    else this.#socket.pause();
   }
 
   onRequest(): never {
@@ -92,9 +61,7 @@ export class Http2UpstreamConnection implements ConnectionHandler {
     else this.idleSince = Date.now();
   }
 
-  onPong(): void {}
-
-  onFault(_fault: ConnectionFault): void {
+  onFault(): void {
     this.close();
   }
 
@@ -103,9 +70,9 @@ export class Http2UpstreamConnection implements ConnectionHandler {
     this.#closing = true;
     this.#pool.unshare(this);
     this.http2.shutdown();
-    this.#flush();
-    this.#writer.finish();
-    this.#socket.end(() => this.#socket.destroy());
+    this.flush();
+    this.writer.finish();
+    this.socket.end(() => this.socket.destroy());
   }
 
   /** Takes no more requests. */
@@ -117,7 +84,7 @@ export class Http2UpstreamConnection implements ConnectionHandler {
   #closed(): void {
     this.#closing = true;
     this.#pool.unshare(this);
-    this.#writer.release();
+    this.writer.release();
     this.#becomesReady.reject(new Error('the connection is closed'));
     this.http2.end('the connection is closed');
   }

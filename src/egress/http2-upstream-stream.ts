@@ -1,22 +1,19 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
+import { StreamIntake, finishStream } from './http2-stream-flow.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
+import { chunkOf, lastChunk } from './wire/chunk-writer.ts';
 import type { RequestHead } from './wire/head.ts';
 import { trailerSection } from './wire/http2/field-lines.ts';
 import type { HeaderField } from './wire/http2/header-field.ts';
-import { trailerFields } from './wire/http2/outgoing-fields.ts';
 import { errorCode } from './wire/http2/protocol.ts';
 import type { ResponseFields } from './wire/http2/response-fields.ts';
 import { responseHead } from './wire/http2/response-head.ts';
 import type { Http2Stream, StreamHandler, StreamReset } from './wire/http2/stream.ts';
-import { trailerLines } from './wire/trailers.ts';
 import { WireError } from './wire/wire-error.ts';
 
-const nothing = Buffer.alloc(0);
-const lineEnd = Buffer.from('\r\n', 'latin1');
-const lastChunk = Buffer.from('0\r\n', 'latin1');
 /** RFC 6455 section 1.3. */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -38,13 +35,12 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   /** The answer's content is of unknown length, so it is given in chunks. */
   #chunked = false;
   #more = true;
-  #paused = false;
-  /** Content that was handed on while it was not wanted. */
-  #unconsumed = 0;
+  readonly #intake: StreamIntake;
 
   constructor(connection: Http2UpstreamConnection) {
     this.#connection = connection;
     this.address = connection.address;
+    this.#intake = new StreamIntake(connection.http2);
   }
 
   open(head: RequestHead, fields: readonly HeaderField[]): void {
@@ -58,10 +54,10 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
     }
     const { framing } = head;
     const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
-    const endStream = !isWebSocket && isEmpty;
-    this.#stream = http2.request(fields, { handler: this, endStream, headOnly: head.method === 'HEAD' });
+    const ends = !isWebSocket && isEmpty;
+    this.#stream = http2.request(fields, { handler: this, endStream: ends, headOnly: head.method === 'HEAD' });
     this.#connection.idleSince = Number.POSITIVE_INFINITY;
-    if (endStream || isWebSocket) return;
+    if (ends || isWebSocket) return;
     const stream = this.#stream;
     this.#content = new BodyReader(head.framing, 400, (part) => {
       this.#more = http2.sendData(stream, part, false) && this.#more;
@@ -76,21 +72,12 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
     this.#more = true;
     // It was read once before: there is nothing wrong with it.
     this.#content.push(bytes, 0, bytes.length);
-    if (this.#content.done) this.#finishContent(this.#stream, this.#content.trailers);
+    if (this.#content.done) finishStream(http2, this.#stream, this.#content.trailers);
     return this.#more;
   }
 
-  #finishContent(stream: Http2Stream, trailers: Buffer | null): void {
-    const lines = trailers === null ? null : trailerLines(trailers);
-    if (lines === null || lines instanceof WireError || lines.count === 0) {
-      this.#connection.http2.sendData(stream, nothing, true);
-    } else {
-      this.#connection.http2.sendTrailers(stream, trailerFields(lines));
-    }
-  }
-
   end(): void {
-    if (this.#stream !== null) this.#connection.http2.sendData(this.#stream, nothing, true);
+    if (this.#stream !== null) finishStream(this.#connection.http2, this.#stream, null);
   }
 
   onInterim(_stream: Http2Stream, response: ResponseFields): void {
@@ -120,7 +107,8 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
 
   /** RFC 8441 5: the 2xx of an extended CONNECT is what 101 is in HTTP/1.1, with the proof that its key asks for. */
   #switchHead(head: RequestHead, { regular }: ResponseFields): Buffer {
-    const key = valueOf(head, 'sec-websocket-key');
+    const line = head.lines.find('sec-websocket-key');
+    const key = line === -1 ? '' : head.lines.value(line);
     const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];
     lines.push(
       `Sec-WebSocket-Accept: ${createHash('sha1')
@@ -136,15 +124,13 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   onData(stream: Http2Stream, bytes: Buffer, endStream: boolean): void {
     if (bytes.length > 0) {
       this.#give(bytes);
-      if (this.#paused) this.#unconsumed += bytes.length;
-      else this.#connection.http2.consume(stream, bytes.length);
+      this.#intake.took(stream, bytes.length);
     }
     if (endStream) this.#giveEnd(null);
   }
 
   #give(bytes: Buffer): void {
-    if (this.#switched || !this.#chunked) this.handler?.onData(bytes);
-    else this.handler?.onData(Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, lineEnd]));
+    this.handler?.onData(this.#switched || !this.#chunked ? bytes : chunkOf(bytes));
   }
 
   onTrailers(_stream: Http2Stream, fields: readonly HeaderField[]): void {
@@ -153,7 +139,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
 
   #giveEnd(trailers: Buffer | null): void {
     if (this.#switched) this.handler?.onEnd();
-    else if (this.#chunked) this.handler?.onData(Buffer.concat([lastChunk, trailers ?? lineEnd]));
+    else if (this.#chunked) this.handler?.onData(lastChunk(trailers));
   }
 
   onWritable(): void {
@@ -172,15 +158,11 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#intake.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    const count = this.#unconsumed;
-    this.#unconsumed = 0;
-    if (count > 0 && this.#stream !== null) this.#connection.http2.consume(this.#stream, count);
+    this.#intake.resume(this.#stream);
   }
 
   cut(): void {
@@ -202,9 +184,4 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   #reset(code: number): void {
     if (this.#stream !== null) this.#connection.http2.reset(this.#stream, code);
   }
-}
-
-function valueOf({ lines }: RequestHead, lowerName: string): string {
-  for (let line = 0; line < lines.count; line++) if (lines.isNamed(line, lowerName)) return lines.value(line);
-  return '';
 }

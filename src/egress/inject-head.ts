@@ -128,7 +128,8 @@ function editRequest(
       insert.push({ line: swap.line, text: basicLine, value: encodeBasic(swap, value) });
     } else {
       for (const text of swap.opening.written) {
-        const line = text.name === swap.slot.name ? swap.line : (lineOf(lines, text.name) ?? swap.line);
+        const own = text.name === swap.slot.name ? -1 : lines.find(text.name.toLowerCase());
+        const line = own === -1 ? swap.line : own;
         insert.push({ line, text, value });
       }
     }
@@ -202,13 +203,6 @@ function isClean(value: Buffer): boolean {
   for (const byte of value) if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return false;
   looked.add(value);
   return true;
-}
-
-/** The first line of exactly this header. */
-function lineOf(lines: HeaderLines, name: string): number | undefined {
-  const lowerName = name.toLowerCase();
-  for (let line = 0; line < lines.count; line++) if (lines.isNamed(line, lowerName)) return line;
-  return undefined;
 }
 
 /** RFC 7617 section 2: base64 of `user-id ":" password`. */

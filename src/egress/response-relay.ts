@@ -141,11 +141,6 @@ export class ResponseRelay implements ContentOwner {
       this.#break('a chunked answer to an HTTP/1.0 request (RFC 9112 section 6.1)');
       return;
     }
-    if (this.#request.upgrade !== null && !this.#client.passesBytes && head.status < 300) {
-      // RFC 8441 5: to an extended CONNECT any 2xx says that the WebSocket is open.
-      this.#break('success without the switch of protocols that was asked for (RFC 8441 section 5)');
-      return;
-    }
     this.#head = head;
     // RFC 9112 9.6: who will not read a request to its end says so, lest the rest be taken for another.
     this.#closes = head.framing.kind === 'close' || !this.#request.keepAlive || !this.#requestSent;

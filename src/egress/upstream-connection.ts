@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { ReadGate } from './read-gate.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import type { UpstreamPool } from './upstream.ts';
 
@@ -20,11 +21,12 @@ export class UpstreamConnection implements UpstreamLink {
   idleSince = 0;
   idleUntil = 0;
   readonly #pool: UpstreamPool;
-  #paused = false;
+  readonly #reading: ReadGate;
 
   constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
     this.#pool = parts.pool;
     this.socket = parts.socket;
+    this.#reading = new ReadGate(parts.socket);
     this.key = parts.key;
     this.address = parts.address;
     let failure: Error | null = null;
@@ -64,15 +66,11 @@ export class UpstreamConnection implements UpstreamLink {
 
   /** Reads no more for now, but for what was read already. */
   pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.socket.resume();
+    this.#reading.resume();
   }
 
   #over(): void {

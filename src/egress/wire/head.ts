@@ -45,6 +45,13 @@ export class HeaderLines {
     return this.#isNamed(line, lowerName, lowerCaseFolded);
   }
 
+  /** The first line of this name, given in lower case, or -1. */
+  find(lowerName: string): number {
+    let line = 0;
+    while (line < this.count && !this.isNamed(line, lowerName)) line++;
+    return line === this.count ? -1 : line;
+  }
+
   #isNamed(line: number, name: string, fold: Uint8Array): boolean {
     if (this.nameLength(line) !== name.length) return false;
     const start = this.base + this.lineStart(line);
