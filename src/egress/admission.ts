@@ -5,7 +5,7 @@ import type { BindingSnapshot } from './ports.ts';
 import type { SandboxEntry, SandboxRegistry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { heldValues, judgeRequest, judgeTrailers, loadValues } from './request-judge.ts';
+import { judgeRequest, judgeTrailers } from './request-judge.ts';
 import type { RefusedRequest } from './request-judge.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
@@ -86,7 +86,7 @@ export class Admission {
   open(): void {
     const { entry, target } = this;
     if (entry === null || target === null) return;
-    const held = heldValues(this.#registry, entry, this.swaps);
+    const held = this.#registry.heldValues(entry, this.swaps);
     const scrub = this.#registry.scrub(entry, target.host);
     if (held === null || scrub === undefined) {
       this.#load(entry, target.host).catch(() => this.#outcome.refuse(vaultSilent()));
@@ -97,7 +97,7 @@ export class Admission {
   }
 
   async #load(entry: SandboxEntry, host: string): Promise<void> {
-    const values = await loadValues(this.#registry, entry, this.swaps);
+    const values = await this.#registry.loadValues(entry, this.swaps);
     const scrub = Array.isArray(values) ? await this.#registry.loadScrub(entry, host) : values;
     if (Array.isArray(values) && !isBinding(scrub)) {
       this.scrub = scrub;

@@ -19,6 +19,11 @@ export interface SandboxEntry {
   readonly asked: Map<string, Promise<Secret | null>>;
 }
 
+/** Something that a value is wanted for. */
+export interface Bound {
+  readonly binding: BindingSnapshot;
+}
+
 /** A revocation is told to every worker; this is the net under it, should one be missed. */
 const entryLifetimeMs = 30_000;
 /** Hosts of a sandbox whose search is kept; an agent talks to few that a secret names. */
@@ -105,43 +110,35 @@ export class SandboxRegistry {
     if (!this.#scrubs) return null;
     const known = entry.scrubs.get(host);
     if (known !== undefined) return known;
-    const held: { binding: BindingSnapshot; secret: Secret }[] = [];
-    for (const binding of boundAt(entry, host)) {
-      const secret = this.value(entry, binding);
-      if (secret === undefined) return undefined;
-      held.push({ binding, secret });
-    }
-    return this.#keepScrub(entry, host, held);
+    const bound = boundAt(entry, host);
+    const values = this.heldValues(entry, bound);
+    return values === null ? undefined : this.#keepScrub(entry, host, { bound, values });
   }
 
   /** The same, asking for what is not held. A binding: its secret was revoked or rotated. Rejects as `loadValue` does. */
   async loadScrub(entry: SandboxEntry, host: string): Promise<Scrub | null | BindingSnapshot> {
     if (!this.#scrubs) return null;
-    const held: { binding: BindingSnapshot; secret: Secret }[] = [];
-    for (const binding of boundAt(entry, host)) {
-      const secret = this.value(entry, binding) ?? (await this.loadValue(entry, binding));
-      if (secret === null) return binding;
-      held.push({ binding, secret });
-    }
-    return this.#keepScrub(entry, host, held);
+    const bound = boundAt(entry, host);
+    const values = await this.loadValues(entry, bound);
+    return Array.isArray(values) ? this.#keepScrub(entry, host, { bound, values }) : values;
   }
 
   /** Throws where one of the values has been wiped since. */
   #keepScrub(
     entry: SandboxEntry,
     host: string,
-    held: readonly { binding: BindingSnapshot; secret: Secret }[],
+    { bound, values }: { bound: readonly Bound[]; values: readonly Secret[] },
   ): Scrub | null {
     // The same bindings at the same versions are the same values: rules are read anew twice a minute, values seldom change.
-    const key = `${entry.snapshot.id}|${held.map(({ binding }) => `${binding.id}@${binding.version}`).join()}`;
+    const key = `${entry.snapshot.id}|${bound.map(({ binding }) => `${binding.id}@${binding.version}`).join()}`;
     let scrub = this.#compiled.get(key);
     if (scrub === undefined) {
       scrub = compileScrub(
-        held.map(({ binding, secret }) => ({
-          id: binding.id,
-          standIn: binding.standIn,
-          value: exposeSecret(secret),
-        })),
+        bound.map(({ binding: { id, standIn } }, index) => {
+          const secret = values[index];
+          if (secret === undefined) throw new Error(`no value was given for binding ${id}`);
+          return { id, standIn, value: exposeSecret(secret) };
+        }),
       );
       if (this.#compiled.size === maxCompiled) this.#compiled.clear();
       this.#compiled.set(key, scrub);
@@ -149,6 +146,28 @@ export class SandboxRegistry {
     if (entry.scrubs.size === maxScrubs) entry.scrubs.clear();
     entry.scrubs.set(host, scrub);
     return scrub;
+  }
+
+  /** The values of these bindings in their order, where all of them are held. */
+  heldValues(entry: SandboxEntry, bound: readonly Bound[]): Secret[] | null {
+    const values: Secret[] = [];
+    for (const { binding } of bound) {
+      const value = this.value(entry, binding);
+      if (value === undefined) return null;
+      values.push(value);
+    }
+    return values;
+  }
+
+  /** The same, asking the control plane for those that are not held. A binding: its secret was revoked or rotated. */
+  async loadValues(entry: SandboxEntry, bound: readonly Bound[]): Promise<Secret[] | BindingSnapshot> {
+    const values: Secret[] = [];
+    for (const { binding } of bound) {
+      const value = this.value(entry, binding) ?? (await this.loadValue(entry, binding));
+      if (value === null) return binding;
+      values.push(value);
+    }
+    return values;
   }
 
   /** Asks the control plane for a value. Null: revoked or rotated since. Rejects where it does not answer. */
@@ -211,6 +230,7 @@ export class SandboxRegistry {
   }
 }
 
-function boundAt(entry: SandboxEntry, host: string): ReadonlySet<BindingSnapshot> {
-  return new Set(entry.rules.openings(host).map(({ binding }) => binding));
+function boundAt(entry: SandboxEntry, host: string): Bound[] {
+  const bindings = new Set(entry.rules.openings(host).map(({ binding }) => binding));
+  return [...bindings].map((binding) => ({ binding }));
 }

@@ -1,10 +1,9 @@
 import type { ForeignStandIn } from '../audit-rows.ts';
-import type { Secret } from '../crypto/secret.ts';
 import type { Swap } from './inject-slots.ts';
 import { carriedStandIns, judgeCredentials, scanTrailers } from './inject.ts';
 import type { CredentialRefusal } from './inject.ts';
 import type { BindingSnapshot } from './ports.ts';
-import type { SandboxEntry, SandboxRegistry } from './registry.ts';
+import type { SandboxEntry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { RequestSource } from './request-source.ts';
@@ -119,30 +118,4 @@ export function upstreamTargetOf(
       return refusal('host_denied', `${target.host} is at an address that is not public (${address})`);
     },
   };
-}
-
-/** The real values of the swaps in their order, where this worker holds all of them. */
-export function heldValues(registry: SandboxRegistry, entry: SandboxEntry, swaps: readonly Swap[]): Secret[] | null {
-  const values: Secret[] = [];
-  for (const { binding } of swaps) {
-    const value = registry.value(entry, binding);
-    if (value === undefined) return null;
-    values.push(value);
-  }
-  return values;
-}
-
-/** The same, asking the control plane for those that are not held. A binding: its secret was revoked or rotated. */
-export async function loadValues(
-  registry: SandboxRegistry,
-  entry: SandboxEntry,
-  swaps: readonly Swap[],
-): Promise<Secret[] | BindingSnapshot> {
-  const values: Secret[] = [];
-  for (const { binding } of swaps) {
-    const value = registry.value(entry, binding) ?? (await registry.loadValue(entry, binding));
-    if (value === null) return binding;
-    values.push(value);
-  }
-  return values;
 }
