@@ -44,7 +44,7 @@ export async function compare(
 }
 
 /** At a rate over what a peer can do, requests only pile up: latencies would be the length of the measurement. */
-const alwaysMeasured = new Set(['standin', 'nginx', 'haproxy']);
+const alwaysMeasured = new Set(['standin', 'nginx', 'haproxy', 'node-copy']);
 /** Finds out what a peer can do. */
 const probe = { warmUpMs: 500, measureMs: 500 };
 

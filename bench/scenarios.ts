@@ -21,7 +21,7 @@ export interface Comparison extends LoadShape {
 /** What is measured on Standin alone: against itself, or in its own unit. */
 export interface OwnScenario {
   kind: 'own';
-  name: 'two-workers' | 'sandboxes-1000' | 'idle-tunnels' | 'memory';
+  name: 'two-workers' | 'sandboxes-1000' | 'flood' | 'idle-tunnels' | 'memory';
   summary: string;
 }
 
@@ -99,6 +99,7 @@ export const scenarios: readonly Scenario[] = [
   },
   { kind: 'own', name: 'two-workers', summary: '1 KB on keep-alive, two workers beside one' },
   { kind: 'own', name: 'sandboxes-1000', summary: '1 KB, 1,000 sandboxes with 16 bindings each beside one with one' },
+  { kind: 'own', name: 'flood', summary: 'p99 of one sandbox at 250 requests a second beside another at full blast' },
   { kind: 'own', name: 'idle-tunnels', summary: '10,000 idle tunnels with their TLS ended here' },
   { kind: 'own', name: 'memory', summary: 'resident set under mixed load' },
 ];

@@ -8,6 +8,8 @@ import { startUpstream, upstreamHosts } from './upstream.ts';
 /** What every measurement stands on: one upstream and one load generator. */
 export interface Setting {
   generator: LoadGenerator;
+  /** One more, which yields to the other where both want their core. */
+  background: LoadGenerator;
   /** With the proxy's one core as launcher. */
   setup: PeerSetup;
   /** Takes each core from the proxy that the others can spare: for several workers. */
@@ -36,9 +38,12 @@ export async function makeSetting(note: (line: string) => void): Promise<Setting
     stops.push(() => upstream.stop());
     const generator = startGenerator(pin(cores?.others));
     stops.push(() => generator.stop());
+    const background = startGenerator(['nice', '-n', '19', ...pin(cores?.others)]);
+    stops.push(() => background.stop());
     const setup = { authority, upstreamPort: upstream.port, launcher: pin(cores?.proxy) };
     return {
       generator,
+      background,
       setup,
       wideSetup: { ...setup, launcher: pin(wide?.proxy) },
       isWideApart: wide !== null,

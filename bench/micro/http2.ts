@@ -1,3 +1,4 @@
+import { maxHeadBytes } from '../../src/egress/wire/head-end.ts';
 import type { ConnectionHandler } from '../../src/egress/wire/http2/connection-handler.ts';
 import { Http2Connection } from '../../src/egress/wire/http2/connection.ts';
 import { ConnectionFault } from '../../src/egress/wire/http2/fault.ts';
@@ -74,7 +75,9 @@ function steadyBlock(fields: HeaderField[], decoder: HpackDecoder): Buffer {
 function headOf(fields: HeaderField[]) {
   const read = readRequestFields(fields);
   const head =
-    read instanceof WireError ? read : requestHead(read, { endStream: false, scheme: 'https', webSocketKey: '' });
+    read instanceof WireError
+      ? read
+      : requestHead(read, { endStream: false, scheme: 'https', webSocketKey: '', maxBytes: maxHeadBytes });
   if (head instanceof WireError) throw new Error(head.reason);
   return head;
 }

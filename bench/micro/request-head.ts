@@ -57,7 +57,7 @@ const values = [Buffer.from('sk-ant-api03-'.padEnd(108, 'v'))];
 const destination = { host: 'api.anthropic.com', port: 443, scheme: 'https', isAddress: false } as const;
 
 function parse() {
-  const end = findHeadEnd(head, 0, head.length);
+  const end = findHeadEnd(head, 0);
   const parsed = end instanceof WireError ? end : parseRequestHead(head, 0, end);
   if (parsed instanceof WireError) throw new Error(parsed.reason);
   return parsed;
@@ -67,7 +67,7 @@ function judge() {
   const parsed = parse();
   const target = resolveRequest(destination, parsed);
   if ('refused' in target) throw new Error(target.refused.message);
-  const judgement = judgeCredentials(sandbox, { head: parsed, target, cleartextAllowed: false });
+  const judgement = judgeCredentials(sandbox, { head: parsed, target });
   if (judgement.kind !== 'inject') throw new Error(judgement.kind);
   return { parsed, target, judgement };
 }

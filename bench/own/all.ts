@@ -2,6 +2,7 @@ import type { BenchOptions } from '../options.ts';
 import type { OwnScenario } from '../scenarios.ts';
 import type { Setting } from '../setting.ts';
 import type { Figure } from './figures.ts';
+import { measureFlood } from './flood.ts';
 import { measureIdleTunnels } from './idle-tunnels.ts';
 import { measureMemory } from './memory.ts';
 import { measureSandboxes } from './sandboxes.ts';
@@ -13,6 +14,7 @@ export const ownScenarios: Readonly<
 > = {
   'two-workers': measureTwoWorkers,
   'sandboxes-1000': measureSandboxes,
+  flood: measureFlood,
   'idle-tunnels': measureIdleTunnels,
   memory: measureMemory,
 };

@@ -1,3 +1,4 @@
+import { startCopyPeer } from './copy.ts';
 import { startHaproxyPeer } from './haproxy.ts';
 import { startMitmproxyPeer } from './mitmproxy.ts';
 import { startNginxPeer } from './nginx.ts';
@@ -9,7 +10,7 @@ import { startSquidPeer } from './squid.ts';
 export type PeerName = (typeof peerNames)[number];
 
 /** In the order in which they are asked for and printed. */
-export const peerNames = ['nginx', 'haproxy', 'squid', 'mitmproxy', 'mockttp', 'http-mitm-proxy'] as const;
+export const peerNames = ['nginx', 'haproxy', 'squid', 'mitmproxy', 'mockttp', 'http-mitm-proxy', 'node-copy'] as const;
 
 /** Each throws where its program is not there, or does not start. */
 export const peerStarters: Readonly<Record<PeerName, (setup: PeerSetup) => Promise<Peer>>> = {
@@ -19,4 +20,5 @@ export const peerStarters: Readonly<Record<PeerName, (setup: PeerSetup) => Promi
   mitmproxy: startMitmproxyPeer,
   mockttp: (setup) => startNodePeer('mockttp', setup),
   'http-mitm-proxy': (setup) => startNodePeer('http-mitm-proxy', setup),
+  'node-copy': startCopyPeer,
 };
