@@ -18,10 +18,24 @@ export interface Postgres {
   freshUrl(): Promise<string>;
   /** Runs SQL as the superuser in the database `postgres`. */
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
-  /** Stops the server and starts it again on the same data, running `meanwhile` while it is down. */
-  restart(meanwhile?: () => Promise<void>): Promise<void>;
+  /**
+   * Stops the server and starts it again on the same data, running `meanwhile` while it is down. `immediate` leaves it to
+   * recover from its log, as after a crash; `fast` leaves the data clean.
+   */
+  restart(meanwhile?: () => Promise<void>, shutdown?: Shutdown): Promise<void>;
+  /** Has `pg_dump` write a database to a file, as SQL. */
+  dump(url: string, file: string): Promise<void>;
+  /** All that it wrote to its log, over its restarts. */
+  log(): string;
+  /** Where its files are. */
+  directory: string;
   stop(): Promise<void>;
 }
+
+/** PostgreSQL's words for the ways in which it ends the sessions of others. */
+export type Shutdown = 'fast' | 'immediate';
+
+const shutdownSignals: Record<Shutdown, NodeJS.Signals> = { fast: 'SIGINT', immediate: 'SIGQUIT' };
 
 /**
  * Why tests on PostgreSQL cannot run here, for `skip`; false where they can. With STANDIN_REQUIRE_POSTGRES=1 its absence
@@ -42,6 +56,7 @@ export async function startPostgres(): Promise<Postgres> {
   const data = join(directory, 'data');
   const [program, ...args] = asUser(user, join(bin, 'initdb'));
   await run(program, [...args, '-D', data, '-U', 'standin', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']);
+  const logged: string[] = [];
   let server = await startServer();
 
   function startServer(): Promise<ChildProcess> {
@@ -54,6 +69,7 @@ export async function startPostgres(): Promise<Postgres> {
       const said: string[] = [];
       createInterface({ input: child.stderr }).on('line', (line) => {
         said.push(line);
+        logged.push(line);
         if (line.includes('database system is ready to accept connections')) resolve(child);
       });
       child.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${said.join('\n')}`)));
@@ -61,11 +77,10 @@ export async function startPostgres(): Promise<Postgres> {
     });
   }
 
-  /** SIGINT is PostgreSQL's fast shutdown: sessions are cut off, the data is left clean. */
-  async function stopServer(): Promise<void> {
+  async function stopServer(shutdown: Shutdown = 'fast'): Promise<void> {
     if (server.exitCode !== null || server.signalCode !== null) return;
     const exited = new Promise((resolve) => server.once('exit', resolve));
-    server.kill('SIGINT');
+    server.kill(shutdownSignals[shutdown]);
     await exited;
   }
 
@@ -88,8 +103,13 @@ export async function startPostgres(): Promise<Postgres> {
       await query(`create database ${name}`);
       return url(name);
     },
-    async restart(meanwhile) {
-      await stopServer();
+    async dump(database, file) {
+      await run(join(bin, 'pg_dump'), ['--dbname', database, '--file', file]);
+    },
+    log: () => logged.join('\n'),
+    directory,
+    async restart(meanwhile, shutdown) {
+      await stopServer(shutdown);
       await meanwhile?.();
       server = await startServer();
     },
