@@ -69,6 +69,13 @@ export function repeatable(flags: string, description: string): Option {
   );
 }
 
+/** An option that takes several values with commas between them, and may be given again: they come as one list. */
+export function lists(flags: string, description: string): Option {
+  return new Option(flags, `${description}; commas between several`).argParser(
+    (text: string, before: string[] | undefined) => [...(before ?? []), ...text.split(',')],
+  );
+}
+
 /** Parses a whole number from `least` to `most` for commander. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {

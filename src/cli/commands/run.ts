@@ -7,13 +7,15 @@ import { addCommand, pairs, repeatable } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { CliFailure, messageOf, wrongUsage } from '../failure.ts';
 import { isThisMachine } from '../find-server.ts';
+import { addNetworkOptions, networkOf } from '../network-options.ts';
+import type { NetworkOptions } from '../network-options.ts';
 import { runLocally } from '../run/local-command.ts';
 import { parseMount } from '../run/mounts.ts';
 import { runRemotely } from '../run/remote-command.ts';
 import { exitCodeOf, relaySignals } from '../run/signals.ts';
 import type { SignalRelay } from '../run/signals.ts';
 
-interface RunOptions extends CommonOptions {
+interface RunOptions extends CommonOptions, NetworkOptions {
   secret?: Record<string, string>;
   env?: Record<string, string>;
   name?: string;
@@ -21,19 +23,18 @@ interface RunOptions extends CommonOptions {
   noMount?: boolean;
   mount?: string[];
   driver?: string;
-  allowOut?: string[];
-  denyOut?: string[];
 }
 
 /** `standin run`: a sandbox for one command. */
 export function addRunCommand(program: Command, cli: Cli): void {
-  addCommand(program, {
+  const run = addCommand(program, {
     usage: 'run <command...>',
     summary: "run a command in a sandbox of its own; exits with the command's own code",
     examples: [
       ['standin run -s ANTHROPIC_API_KEY=anthropic-prod -- claude', 'in this directory, with a stand-in for the key'],
       ['standin run -s GH_TOKEN=github-bot --read-only -- make test', 'it cannot write here'],
       ['standin run -s KEY=crm --allow-out crm.example.com -- ./sync.py', 'it can reach that host alone'],
+      ['standin run -s KEY=crm --intercept bound -- ./sync.py', 'TLS to every other host goes through unopened'],
     ],
   })
     .passThroughOptions()
@@ -43,18 +44,14 @@ export function addRunCommand(program: Command, cli: Cli): void {
     .option('--read-only', 'mount this directory read-only')
     .addOption(plainFlag('--no-mount', 'do not mount this directory'))
     .addOption(repeatable('--mount <source[:target][:ro]>', 'mount another directory'))
-    .option('--driver <name>', "bubblewrap or external; without it the server's own choice")
-    .addOption(
-      repeatable('--allow-out <host>', 'a CIDR, domain or *.domain it may reach; without it any public address'),
-    )
-    .addOption(repeatable('--deny-out <cidr>', 'a CIDR it may not reach'))
-    .action(async (command: string[], options: RunOptions) => {
-      if (options.json === true) throw wrongUsage('the output of `run` is the command’s own', 'leave out --json');
-      cli.exitWith(await run(cli, command, options));
-    });
+    .option('--driver <name>', "bubblewrap or external; without it the server's own choice");
+  addNetworkOptions(run).action(async (command: string[], options: RunOptions) => {
+    if (options.json === true) throw wrongUsage('the output of `run` is the command’s own', 'leave out --json');
+    cli.exitWith(await runInSandbox(cli, command, options));
+  });
 }
 
-async function run(cli: Cli, [command = '', ...args]: string[], options: RunOptions): Promise<number> {
+async function runInSandbox(cli: Cli, [command = '', ...args]: string[], options: RunOptions): Promise<number> {
   const client = cli.connect();
   const signals = relaySignals();
   let sandbox: SandboxWithAccess | undefined;
@@ -98,7 +95,7 @@ async function createSandbox(
   try {
     return await client.sandboxes.create({
       name: options.name ?? `run ${basename(command)}`.slice(0, 64),
-      network: { allow_out: options.allowOut, deny_out: options.denyOut },
+      network: networkOf(options),
       secrets: options.secret,
       env_vars: options.env,
       driver,

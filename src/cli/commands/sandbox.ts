@@ -3,16 +3,16 @@ import type { Command } from 'commander';
 import { addCommand, addGroup, pairs, repeatable, wholeNumber } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { CliFailure, wrongUsage } from '../failure.ts';
+import { addNetworkOptions, networkOf } from '../network-options.ts';
+import type { NetworkOptions } from '../network-options.ts';
 import { shortTime } from '../output.ts';
 import { parseMount } from '../run/mounts.ts';
 import { runRemotely } from '../run/remote-command.ts';
 import { relaySignals } from '../run/signals.ts';
 
-interface CreateOptions extends CommonOptions {
+interface CreateOptions extends CommonOptions, NetworkOptions {
   secret?: Record<string, string>;
   env?: Record<string, string>;
-  allowOut?: string[];
-  denyOut?: string[];
   mount?: string[];
   driver?: string;
   metadata?: Record<string, string>;
@@ -33,12 +33,13 @@ export function addSandboxCommands(program: Command, cli: Cli): void {
 }
 
 function addCreate(sandbox: Command, cli: Cli): void {
-  addCommand(sandbox, {
+  const create = addCommand(sandbox, {
     usage: 'create <name>',
     summary: 'make a sandbox that stays until it is deleted',
     examples: [
       ['standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod', 'with a stand-in in a variable'],
       ['standin sandbox create agent --allow-out api.anthropic.com', 'may reach that host alone'],
+      ['standin sandbox create agent --tunnel-out pinned.example.com', 'a host whose certificate a program pins'],
       [
         'eval "$(standin sandbox create ci --driver external -s GH=bot --show-env)"',
         'variables for a shell of your own',
@@ -47,35 +48,32 @@ function addCreate(sandbox: Command, cli: Cli): void {
   })
     .addOption(pairs('-s, --secret <KEY=secret>', 'a variable with a stand-in for that secret'))
     .addOption(pairs('-e, --env <KEY=value>', 'an ordinary variable'))
-    .addOption(repeatable('--allow-out <host>', 'a CIDR, domain or *.domain it may reach'))
-    .addOption(repeatable('--deny-out <cidr>', 'a CIDR it may not reach'))
     .addOption(repeatable('--mount <source[:target][:ro]>', "a directory of the server's machine (operator keys)"))
     .addOption(pairs('--metadata <KEY=value>', 'kept with the sandbox'))
     .option('--driver <name>', "bubblewrap or external; without it the server's own choice")
-    .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token')
-    .action(async (name: string, options: CreateOptions) => {
-      const output = cli.output(options);
-      const created = await cli.connect().sandboxes.create({
-        name,
-        network: { allow_out: options.allowOut, deny_out: options.denyOut },
-        secrets: options.secret,
-        env_vars: options.env,
-        mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
-        metadata: options.metadata,
-        driver: options.driver,
-      });
-      output.result(created, () => {
-        if (options.showEnv === true) {
-          for (const [key, value] of Object.entries(created.egress.env))
-            output.line(`export ${key}=${shellWord(value)}`);
-          return;
-        }
-        output.line(created.id);
-        output.note(
-          `sandbox ${created.name} runs (${created.driver}); remove it with \`standin sandbox delete ${created.id}\``,
-        );
-      });
+    .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token');
+  addNetworkOptions(create).action(async (name: string, options: CreateOptions) => {
+    const output = cli.output(options);
+    const created = await cli.connect().sandboxes.create({
+      name,
+      network: networkOf(options),
+      secrets: options.secret,
+      env_vars: options.env,
+      mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
+      metadata: options.metadata,
+      driver: options.driver,
     });
+    output.result(created, () => {
+      if (options.showEnv === true) {
+        for (const [key, value] of Object.entries(created.egress.env)) output.line(`export ${key}=${shellWord(value)}`);
+        return;
+      }
+      output.line(created.id);
+      output.note(
+        `sandbox ${created.name} runs (${created.driver}); remove it with \`standin sandbox delete ${created.id}\``,
+      );
+    });
+  });
 }
 
 function addList(sandbox: Command, cli: Cli): void {
@@ -137,6 +135,8 @@ function addGet(sandbox: Command, cli: Cli): void {
         ],
         ['may reach', found.network?.allow_out?.join(', ') ?? 'any public address'],
         ['may not', found.network?.deny_out?.join(', ')],
+        ['TLS opened', found.network?.intercept === 'bound' ? 'to the hosts of its secrets' : 'all'],
+        ['never opened', found.network?.tunnel_out?.join(', ')],
         [
           'metadata',
           Object.entries(found.metadata)

@@ -241,7 +241,8 @@ test('on a terminal the command has one of the same size, and Ctrl-C is its own'
 });
 
 test('the terminal inside follows the size of the one outside', needsTerminal, async () => {
-  const line = 'trap "stty size; exit" WINCH; echo started; while :; do sleep 0.05; done';
+  // stty sets one after the other: the first change is told of before the second is made.
+  const line = 'trap "stty size" WINCH; echo started; while :; do sleep 0.05; done';
   const session = startOnTerminal(
     ['sh', '-c', 'tty; exec "$@"', 'sh', binary, 'run', '--no-mount', '--', 'sh', '-c', line],
     environment,
@@ -249,8 +250,9 @@ test('the terminal inside follows the size of the one outside', needsTerminal, a
   await session.waitFor(/started/);
   const [pts = ''] = /\/dev\/pts\/\d+/.exec(session.shown()) ?? [];
   execFileSync('stty', ['-F', pts, 'columns', '57', 'rows', '21']);
+  await session.waitFor(/21 57/);
+  session.type('\u0003');
   await session.ended;
-  assert.match(session.shown(), /21 57/);
 });
 
 test('--driver external runs the command here, with the stand-in in place of the real key, and says so', async () => {
@@ -309,6 +311,43 @@ test('a sandbox that stays can be used, attached to and deleted from the command
   assert.match((await standin(['sandbox', 'get', id])).stdout, /^name +agent$/m);
   assert.equal((await standin(['sandbox', 'delete', id])).code, 0);
   assert.equal((await standin(['sandbox', 'get', id])).code, 1);
+});
+
+test('what a sandbox may reach, and what of it is opened, goes from the options to the server and back', async () => {
+  const out = [
+    '--allow-out',
+    '*.example.com,203.0.113.0/24',
+    '--allow-out',
+    'a.example.org',
+    '--deny-out',
+    '192.0.2.0/24',
+  ];
+  const opened = ['--intercept', 'bound', '--tunnel-out', 'pinned.example.com,*.vendor.example.com'];
+  const created = await standin(['sandbox', 'create', 'closed', '--driver', 'external', ...out, ...opened]);
+  assert.equal(created.code, 0, created.stderr);
+  const id = created.stdout.trim();
+  const { network } = z
+    .looseObject({ network: z.unknown() })
+    .parse(JSON.parse((await standin(['sandbox', 'get', id, '--json'])).stdout));
+  assert.deepEqual(network, {
+    allow_out: ['*.example.com', '203.0.113.0/24', 'a.example.org'],
+    deny_out: ['192.0.2.0/24'],
+    intercept: 'bound',
+    tunnel_out: ['pinned.example.com', '*.vendor.example.com'],
+  });
+  const { stdout } = await standin(['sandbox', 'get', id]);
+  assert.match(stdout, /^TLS opened +to the hosts of its secrets$/m);
+  assert.match(stdout, /^never opened +pinned\.example\.com, \*\.vendor\.example\.com$/m);
+  await standin(['sandbox', 'delete', id]);
+  for (const [option, field] of [
+    ['--tunnel-out=fine.example.com,192.0.2.1', 'network.tunnel_out.1'],
+    ['--allow-out=fine.example.com,', 'network.allow_out.1'],
+    ['--deny-out=example.com', 'network.deny_out.0'],
+  ] as const) {
+    const { code, stderr } = await standin(['run', '--no-mount', option, '--', 'true']);
+    assert.equal(code, 1, option);
+    assert.match(stderr, new RegExp(`^error: ${field}[^\n]*\n$`));
+  }
 });
 
 test('--show-env can be read by a shell', async () => {

@@ -105,6 +105,7 @@ test('what contradicts itself or is missing is wrong usage, named with what to g
     [['run'], /missing required argument 'command'/],
     [['run', '-s', 'KEY', '--', 'true'], /must be NAME=VALUE/],
     [['run', '--json', '--', 'true'], /leave out --json/],
+    [['run', '--intercept', 'none', '--', 'true'], /Allowed choices are all, bound/],
   ] as const) {
     const { code, stderr } = await standin([...args], { STANDIN_URL: 'http://127.0.0.1:1', STANDIN_API_KEY: 'k' });
     assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);

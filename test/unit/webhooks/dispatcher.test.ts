@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:https';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { it } from 'node:test';
@@ -22,12 +21,8 @@ import { makeAuthority } from '../../support/certificates.ts';
 import { listenOnLoopback } from '../../support/ports.ts';
 import { waitUntil } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-
-interface Delivery {
-  path: string;
-  headers: IncomingMessage['headers'];
-  body: string;
-}
+import { startWebhookEndpoint, verifiedBody } from '../../support/webhook-endpoint.ts';
+import type { ReceivedDelivery } from '../../support/webhook-endpoint.ts';
 
 const authority = makeAuthority();
 const certificate = authority.issue(['localhost', '127.0.0.1']);
@@ -37,20 +32,9 @@ const times = { timeout: 400, firstDelay: 20, longestDelay: 60, rest: 200 };
 async function scene(t: TestContext, answer: (count: number, response: ServerResponse) => void) {
   const directory = temporaryDirectory('webhooks');
   t.after(() => directory.remove());
-  const received: Delivery[] = [];
-  const endpoint = createServer({ cert: certificate.certPem, key: certificate.keyPem }, (request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (text: string) => void (body += text));
-    request.on('end', () => {
-      received.push({ path: request.url ?? '', headers: request.headers, body });
-      answer(received.length, response);
-    });
-  });
-  const port = await listenOnLoopback(endpoint);
-  t.after(() => {
-    endpoint.closeAllConnections();
-    endpoint.close();
-  });
+  const endpoint = await startWebhookEndpoint((response, _, count) => answer(count, response), certificate);
+  t.after(() => endpoint.stop());
+  const { received, port } = endpoint;
   const store = await openStore(`sqlite:${join(directory.path, 'standin.db')}`);
   t.after(() => store.close());
   const envelope = createEnvelope(await openLocalKeyProvider({ path: join(directory.path, 'key'), mayCreate: true }));
@@ -85,20 +69,11 @@ async function scene(t: TestContext, answer: (count: number, response: ServerRes
   return { store, caller, webhooks, received, port, start, url: `https://localhost:${port}/hook?a=b` };
 }
 
-const arrived = (received: Delivery[], count: number) =>
+const arrived = (received: ReceivedDelivery[], count: number) =>
   waitUntil(() => received.length >= count, { what: `${count} deliveries` });
 /** Nothing waits to be sent, now or later. */
 const ended = ({ webhooks }: Store) =>
   waitUntil(async () => (await webhooks.nextDue([])) === null, { what: 'the end of every delivery' });
-
-/** As Standard Webhooks says, written anew: HMAC-SHA256 by the decoded secret over `id.timestamp.body`. */
-function isSigned({ headers, body }: Delivery, secret: string): boolean {
-  assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
-  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-  const content = [headers['webhook-id'], headers['webhook-timestamp'], body].join('.');
-  const age = Math.abs(Date.now() / 1000 - Number(headers['webhook-timestamp']));
-  return age < 5 && headers['webhook-signature'] === `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
-}
 
 it('a delivery arrives once, signed, with a small body', async (t) => {
   const { webhooks, caller, received, start, url, store } = await scene(t, (_, response) => response.end('thanks'));
@@ -107,11 +82,36 @@ it('a delivery arrives once, signed, with a small body', async (t) => {
   const { deliveryId } = await webhooks.test(caller, view.id);
   await arrived(received, 1);
   const [delivery] = received;
-  assert.ok(delivery !== undefined && isSigned(delivery, secret));
+  assert.ok(delivery !== undefined);
+  assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+  const { type, data } = verifiedBody(delivery, secret);
+  assert.deepEqual([type, data], ['test', {}]);
   assert.deepEqual([delivery.path, delivery.headers['webhook-id']], ['/hook?a=b', deliveryId]);
-  assert.deepEqual([JSON.parse(delivery.body).type, JSON.parse(delivery.body).data], ['test', {}]);
+  assert.ok(Math.abs(Date.now() / 1000 - Number(delivery.headers['webhook-timestamp'])) < 5);
   await ended(store);
   assert.equal(received.length, 1);
+});
+
+it('a verifier refuses a delivery of which anything was changed, and one that another webhook was to have', async (t) => {
+  const { webhooks, caller, received, start, url } = await scene(t, (_, response) => response.end());
+  start();
+  const { view, secret } = await webhooks.create(caller, { url, events: ['tripwire'] });
+  const other = await webhooks.create(caller, { url, events: ['tripwire'] });
+  await webhooks.test(caller, view.id);
+  await arrived(received, 1);
+  const [delivery] = received;
+  assert.ok(delivery !== undefined);
+  const { headers, body } = delivery;
+  verifiedBody(delivery, secret);
+  const earlier = String(Number(headers['webhook-timestamp']) - 1);
+  for (const changed of [
+    { ...delivery, body: body.replace('test', 'tripwire') },
+    { ...delivery, headers: { ...headers, 'webhook-id': 'msg_other' } },
+    { ...delivery, headers: { ...headers, 'webhook-timestamp': earlier } },
+  ]) {
+    assert.throws(() => verifiedBody(changed, secret), { name: 'WebhookVerificationError' });
+  }
+  assert.throws(() => verifiedBody(delivery, other.secret), { name: 'WebhookVerificationError' });
 });
 
 it('one that is answered 500 and then hangs is sent again with the same id until it is answered 200', async (t) => {
@@ -126,7 +126,7 @@ it('one that is answered 500 and then hangs is sent again with the same id until
   await ended(store);
   assert.equal(received.length, 3);
   assert.equal(new Set(received.map(({ headers }) => headers['webhook-id'])).size, 1);
-  assert.ok(received.every((each) => isSigned(each, secret)));
+  for (const each of received) verifiedBody(each, secret);
 });
 
 it('a redirect is not followed and counts as a failure', async (t) => {
