@@ -100,7 +100,7 @@ export type TripwireRow = readonly [
   errorCode: string | null,
 ];
 
-/** Events between these two times may be missing; `lost` says how many, where that is known. */
+/** Of what was under way between these two times events may be missing; `lost` says how many, where that is known. */
 export type GapRow = readonly [kind: 'gap', ts: number, from: number, to: number, lost: number | null];
 
 /** What a segment holds, as bits, so that a reader can pass over segments without what it looks for. */

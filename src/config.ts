@@ -37,11 +37,13 @@ export interface Config {
   egressConnectTo: ConnectTo[];
   egressCaFile: string | null;
   egressAllowPrivate: string[];
+  egressCleartextHosts: string[];
   egressFirstByteTimeout: number;
   egressScrub: boolean;
   egressMaxConnections: number;
   egressMaxRequests: number;
   egressMaxBytes: number;
+  egressMaxHeadBytes: number;
   sandboxDriver: 'auto' | 'bubblewrap' | 'external';
   logLevel: LogLevel;
 }
@@ -179,6 +181,15 @@ export const settings: readonly Setting[] = [
     parse: (text) => list(text).map(cidr),
   }),
   setting({
+    key: 'egressCleartextHosts',
+    env: 'STANDIN_EGRESS_CLEARTEXT_HOSTS',
+    flag: '--egress-cleartext-hosts',
+    help: 'host names, comma separated, to which real values may go over plain HTTP, readable on the way',
+    fallback: () => '',
+    fallbackHelp: 'none',
+    parse: (text) => list(text).map(hostname),
+  }),
+  setting({
     key: 'egressFirstByteTimeout',
     env: 'STANDIN_EGRESS_FIRST_BYTE_TIMEOUT',
     flag: '--egress-first-byte-timeout',
@@ -217,6 +228,14 @@ export const settings: readonly Setting[] = [
     help: 'bytes of content a second, both ways, of one sandbox in one worker, held back beyond; 0 for no limit',
     fallback: () => '0',
     parse: (text) => wholeNumber(text, 0, Number.MAX_SAFE_INTEGER),
+  }),
+  setting({
+    key: 'egressMaxHeadBytes',
+    env: 'STANDIN_EGRESS_MAX_HEAD_BYTES',
+    flag: '--egress-max-head-bytes',
+    help: 'bytes that the head of a request may have, answered 431 beyond: from 4096 to 1048576',
+    fallback: () => '65536',
+    parse: (text) => wholeNumber(text, 4096, 1_048_576),
   }),
   setting({
     key: 'sandboxDriver',

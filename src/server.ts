@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server as TlsServer } from 'node:https';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import { createApi } from './api/create-api.ts';
@@ -22,6 +23,7 @@ import { createBubblewrapDriver } from './sandbox/bubblewrap/driver.ts';
 import type { SandboxDriver } from './sandbox/driver.ts';
 import { createExternalDriver } from './sandbox/external.ts';
 import { openStore } from './store/open.ts';
+import { createRuns } from './vault/runs.ts';
 import { createVault } from './vault/vault.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
@@ -75,6 +77,12 @@ export async function startServer(
       );
     }
 
+    if (config.egressCleartextHosts.length > 0) {
+      log.warn(
+        { hosts: config.egressCleartextHosts },
+        'STANDIN_EGRESS_CLEARTEXT_HOSTS: to these hosts real values may go without TLS; whoever is on the way can read them',
+      );
+    }
     const extraRoots = config.egressCaFile === null ? null : readRoots(config.egressCaFile);
     const egress = new EgressSupervisor({
       settings: {
@@ -82,6 +90,7 @@ export async function startServer(
         connectTo: config.egressConnectTo,
         extraRoots,
         allowPrivate: config.egressAllowPrivate,
+        cleartextHosts: config.egressCleartextHosts,
         firstByteTimeoutMs: config.egressFirstByteTimeout * 1000,
         valueTtlMs,
         scrub: config.egressScrub,
@@ -89,6 +98,7 @@ export async function startServer(
           connections: config.egressMaxConnections,
           requestsPerSecond: config.egressMaxRequests,
           bytesPerSecond: config.egressMaxBytes,
+          headBytes: config.egressMaxHeadBytes,
         },
         logLevel: config.logLevel,
       },
@@ -101,8 +111,14 @@ export async function startServer(
       authority,
       log: log.child({ room: 'egress' }),
       codeCache: join(config.dataDir, 'code-cache'),
+      settled: (at) => runs.settled(at),
     });
-    undo.push(() => egress.stop());
+    const server = `${hostname()}:${config.dataDir}`;
+    const runs = createRuns({ store, logger: log.child({ room: 'audit' }), now: () => new Date() }, { server });
+    await runs.begin();
+    undo.push(async () => {
+      if (await egress.stop()) await runs.end();
+    });
     const proxyPort = await egress.start(config.egressWorkers);
     const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
 

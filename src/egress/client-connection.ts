@@ -7,7 +7,9 @@ import type { ConnectionOrigin } from './connection-origin.ts';
 import type { EgressContext } from './context.ts';
 import { Exchange } from './exchange.ts';
 import { identify } from './identify.ts';
+import { readFirstBytes } from './first-bytes.ts';
 import { Http1Answer } from './http1-answer.ts';
+import { http2Refusal, unspokenHttp2 } from './http2-refusal.ts';
 import { LentWriter } from './lent-writer.ts';
 import { ReadGate } from './read-gate.ts';
 import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
@@ -37,20 +39,27 @@ export class ClientConnection implements RequestSource {
   /** Null for a connection to the proxy itself. */
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
+  place = -1;
   deadline = Date.now() + headLimitMs;
   readonly shared: SharedRoute;
   readonly passesBytes = true;
-  readonly share: Share | null;
+  share: Share | null = null;
+  /** Whose share it is. */
+  #sharer: string | null = null;
   #head: RequestHead | null = null;
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
   #held: Buffer | null = null;
+  /** So many bytes of the next head have come, and do not hold its end. */
+  #searched = 0;
   readonly #reading: ReadGate;
   #exchange: Exchange | null = null;
   /** Bytes are being consumed: an exchange that ends at once must not consume them a second time. */
   #consuming = false;
   #closing = false;
   #halfClosed = false;
+  /** What is held has not been looked at yet. */
+  #awaitsTurn = false;
 
   /** Serves the connection until it closes. */
   static serve(context: EgressContext, socket: Socket, origin: ConnectionOrigin): ClientConnection {
@@ -67,7 +76,7 @@ export class ClientConnection implements RequestSource {
     this.destination = destination;
     this.misdirected = misdirected;
     this.#writer = origin.tls === null ? null : new LentWriter(socket, this.#onDrain);
-    this.share = origin.sandboxId === null ? null : context.turns.hold(origin.sandboxId);
+    if (origin.sandboxId !== null) this.identified(origin.sandboxId);
     context.connections.add(this);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -85,6 +94,13 @@ export class ClientConnection implements RequestSource {
     return this.origin.sandboxId;
   }
 
+  identified(sandboxId: string): Share {
+    if (this.share !== null && this.#sharer === sandboxId) return this.share;
+    if (this.#sharer !== null) this.context.turns.release(this.#sharer);
+    this.#sharer = sandboxId;
+    return (this.share = this.context.turns.hold(sandboxId));
+  }
+
   #onData = (chunk: Buffer): void => {
     if (this.#closing) return;
     const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
@@ -93,14 +109,24 @@ export class ClientConnection implements RequestSource {
       return;
     }
     this.#held = bytes;
+    this.#awaitsTurn = true;
     this.pause();
   };
 
   #onTurn = (): void => {
-    if (!this.#closing) this.goOn();
+    this.#awaitsTurn = false;
+    if (this.#closing) return;
+    this.goOn();
+    if (this.#halfClosed && this.#exchange === null) this.close();
   };
 
   #consume(bytes: Buffer): void {
+    const begun = this.share === null ? 0 : this.share.begin();
+    this.#cut(bytes);
+    this.share?.end(begun);
+  }
+
+  #cut(bytes: Buffer): void {
     this.#held = null;
     this.#consuming = true;
     let at = 0;
@@ -121,9 +147,10 @@ export class ClientConnection implements RequestSource {
         this.pause();
         break;
       }
-      const end = findHeadEnd(bytes, at, bytes.length);
+      const end = findHeadEnd(bytes, at, { limit: this.context.turns.limits.headBytes, searched: this.#searched });
+      this.#searched = end === -1 ? bytes.length - at : 0;
       if (end instanceof WireError) {
-        this.#refuseUnread(end);
+        this.#refuseUnread(end, bytes.subarray(at));
         break;
       }
       if (end === -1) {
@@ -132,7 +159,7 @@ export class ClientConnection implements RequestSource {
       }
       const head = parseRequestHead(bytes, at, end);
       if (head instanceof WireError) {
-        this.#refuseUnread(head);
+        this.#refuseUnread(head, bytes.subarray(at));
         break;
       }
       if (head.targetForm === 'authority' && this.origin.mode === 'proxy') {
@@ -220,10 +247,23 @@ export class ClientConnection implements RequestSource {
     this.resume();
   }
 
-  #refuseUnread(error: WireError): void {
+  #refuseUnread(error: WireError, bytes: Buffer): void {
+    if (this.#head === null && readFirstBytes(bytes) === 'http2') {
+      this.#refuseHttp2();
+      return;
+    }
     const refused = unreadRefusal(error);
     this.shared.rows.unread(refused.code);
     this.#answer(refused);
+  }
+
+  /** Who begins with HTTP/2 reads no answer of HTTP/1.1. */
+  #refuseHttp2(): void {
+    const what = this.origin.tls === null ? unspokenHttp2.cleartext : unspokenHttp2.notAgreed;
+    this.shared.rows.unread(what);
+    this.#consuming = false;
+    this.write(http2Refusal(what));
+    this.close();
   }
 
   #answer(refused: Refusal): void {
@@ -268,8 +308,9 @@ export class ClientConnection implements RequestSource {
 
   #onEnd = (): void => {
     this.#halfClosed = true;
-    if (this.#exchange === null) this.close();
-    else this.#exchange.clientEnded();
+    if (this.#exchange !== null) this.#exchange.clientEnded();
+    // What came before the end, and has not had its turn, is answered all the same.
+    else if (!this.#awaitsTurn) this.close();
   };
 
   #onError = (): void => {
@@ -292,7 +333,8 @@ export class ClientConnection implements RequestSource {
 
   #release(): void {
     this.context.connections.delete(this);
-    if (this.origin.sandboxId !== null) this.context.turns.release(this.origin.sandboxId);
+    if (this.#sharer !== null) this.context.turns.release(this.#sharer);
+    this.#sharer = null;
   }
 
   #detach(): void {

@@ -168,15 +168,19 @@ export class ConnectionRows {
 
 /** Puts down what became of a connection of which only the sandbox's id is at hand. */
 export function recordOf(context: EgressContext, sandboxId: string, row: Parameters<typeof recordConnection>[2]): void {
-  const held = context.registry.get(sandboxId);
-  if (held !== undefined) {
-    recordConnection(context, held.snapshot, row);
+  const owner = context.registry.ownerOf(sandboxId);
+  if (owner !== undefined) {
+    recordConnection(context, owner, row);
     return;
   }
+  const since = Date.now();
+  // Whose trail it belongs to cannot be told, so it can only be counted there.
+  const lose = (why: string) => {
+    context.control.countLost(since);
+    context.log.error({ sandboxId, host: row.host }, `the row of a connection is lost, and counted as such: ${why}`);
+  };
   context.registry.load(sandboxId).then(
-    (entry) => {
-      if (entry !== null) recordConnection(context, entry.snapshot, row);
-    },
-    () => context.log.warn({ sandboxId, host: row.host }, 'the row of a connection is lost: the vault does not answer'),
+    (entry) => (entry === null ? lose('there is no such sandbox') : recordConnection(context, entry.snapshot, row)),
+    () => lose('the vault does not answer'),
   );
 }

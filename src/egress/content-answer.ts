@@ -18,6 +18,15 @@ export interface ContentOwner {
   contentBroken(reason: string): void;
 }
 
+/** What its content is told by. */
+export interface AnswerShape {
+  readonly head: ResponseHead;
+  /** It ends where its head says: nothing may follow. */
+  readonly ends: boolean;
+  /** The client reads trailers behind chunks alone. */
+  readonly trailsInChunks: boolean;
+}
+
 /** An answer that does not go through as the bytes that it is: framed anew, and without the values of `scrub`. */
 export class ContentAnswer implements BodyHandler {
   readonly length: ContentLength;
@@ -28,18 +37,18 @@ export class ContentAnswer implements BodyHandler {
   readonly #body: BodyScrubber | GrpcScrubber | null;
   #trailers: Buffer | null = null;
 
-  /** `plan`: what is done with the content, where values are looked for. */
+  /** `scrubbing.plan`: what is done with the content, where values are looked for. */
   constructor(
     parts: { writer: AnswerWriter; owner: ContentOwner },
-    head: ResponseHead,
+    answer: AnswerShape,
     scrubbing: { scrub: Scrub; plan: BodyPlan } | null,
   ) {
     this.#writer = parts.writer;
     this.#owner = parts.owner;
     this.#scrub = scrubbing?.scrub ?? null;
     this.#plan = scrubbing?.plan ?? null;
-    this.length = lengthOf(head, this.#plan);
-    this.#body = scrubbing === null || this.length === 'none' ? null : this.#scrubber(head, scrubbing);
+    this.length = lengthOf(answer, this.#plan);
+    this.#body = scrubbing === null || this.length === 'none' ? null : this.#scrubber(answer.head, scrubbing);
   }
 
   #scrubber(head: ResponseHead, { scrub, plan }: { scrub: Scrub; plan: BodyPlan }): BodyScrubber | GrpcScrubber {
@@ -96,9 +105,13 @@ export class ContentAnswer implements BodyHandler {
 }
 
 /** How the length of the content is told to the client. */
-function lengthOf({ framing }: ResponseHead, plan: BodyPlan | null): ContentLength {
-  if (framing.kind === 'none') return 'none';
+function lengthOf({ head, ends, trailsInChunks }: AnswerShape, plan: BodyPlan | null): ContentLength {
+  const { framing } = head;
+  if (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0 && ends)) return 'none';
   if (framing.kind !== 'length') return 'open';
+  // RFC 9112 6.2: trailers stand behind chunks, and no Content-Length may stand beside those. Only where trailers are
+  // announced is the length given up for them.
+  if (!ends && trailsInChunks && head.lines.find('trailer') !== -1) return 'open';
   return framing.length === 0 || plan?.dropsLength !== true ? 'announced' : 'open';
 }
 

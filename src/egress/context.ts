@@ -25,6 +25,8 @@ export interface EgressContext {
 /** A client's connection as the once-a-second sweep, revocation and draining see it. */
 export interface TrackedConnection {
   readonly sandboxId: string | null;
+  /** Its place in the table, or -1: the table's business. */
+  place: number;
   /** Milliseconds since the epoch; past it, `expire` is called. */
   deadline: number;
   expire(): void;
@@ -47,6 +49,7 @@ export function holdConnection(
   const destroy = () => socket.destroy();
   const held: TrackedConnection = {
     sandboxId: options.sandboxId,
+    place: -1,
     deadline: Date.now() + options.limitMs,
     expire: destroy,
     drain: destroy,
@@ -63,54 +66,67 @@ export function holdConnection(
   return release;
 }
 
-/** Every open client connection of this worker: one timer for all of them, instead of one each. */
+/**
+ * Every open client connection of this worker: one timer for all of them, instead of one each. Not a Set: see `StreamTable`.
+ */
 export class ConnectionTable {
-  readonly #open = new Set<TrackedConnection>();
+  readonly #open: TrackedConnection[] = [];
   #empty: (() => void) | null = null;
   draining = false;
   /** The time at the last sweep: near enough for deadlines, and free. */
   now = Date.now();
 
   get size(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   add(connection: TrackedConnection): void {
-    this.#open.add(connection);
+    connection.place = this.#open.push(connection) - 1;
   }
 
   delete(connection: TrackedConnection): void {
-    this.#open.delete(connection);
-    if (this.#open.size === 0) this.#empty?.();
+    const { place } = connection;
+    const last = this.#open.at(-1);
+    if (place === -1 || last === undefined) return;
+    this.#open[place] = last;
+    last.place = place;
+    connection.place = -1;
+    this.#open.pop();
+    if (this.#open.length === 0) this.#empty?.();
+  }
+
+  /** As they are now: what is done with one may close others. */
+  #all(): TrackedConnection[] {
+    return this.#open.filter(({ place }) => place !== -1);
   }
 
   sweep(now: number): void {
     this.now = now;
-    for (const connection of this.#open) if (connection.deadline <= now) connection.expire();
+    for (const connection of this.#all()) if (connection.deadline <= now) connection.expire();
   }
 
   /** The worker was told to forget these sandboxes; null: all of them. */
   reconsider(sandboxIds: readonly string[] | null): void {
     const ids = sandboxIds === null ? null : new Set(sandboxIds);
-    for (const connection of this.#open) {
+    for (const connection of this.#all()) {
       if (connection.reconsider === undefined || connection.sandboxId === null) continue;
       if (ids === null || ids.has(connection.sandboxId)) connection.reconsider();
     }
   }
 
   closeSandbox(sandboxId: string): void {
-    for (const connection of this.#open) if (connection.sandboxId === sandboxId) connection.destroy();
+    for (const connection of this.#all()) if (connection.sandboxId === sandboxId) connection.destroy();
   }
 
   /** Lets every exchange finish, and cuts off what has not after `limitMs`. Resolves when no connection is left. */
   async drain(limitMs: number): Promise<void> {
     this.draining = true;
-    for (const connection of this.#open) connection.drain();
-    if (this.#open.size === 0) return;
+    for (const connection of this.#all()) connection.drain();
+    if (this.#open.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#empty = resolve;
     const timer = setTimeout(() => {
-      for (const connection of this.#open) connection.destroy();
+      for (const connection of this.#all()) connection.destroy();
     }, limitMs);
     await promise;
     clearTimeout(timer);

@@ -14,6 +14,8 @@ const silenceLimitMs = 5_000;
 
 interface Unacknowledged {
   readonly batch: AuditBatch;
+  /** When its first event came, in milliseconds since the epoch. */
+  readonly since: number;
   /** How many of each sandbox. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -29,12 +31,18 @@ export class ControlLink implements ControlPort {
   readonly #post: Post;
   readonly #asks = new Map<number, (answer: (ToWorker & { type: 'answer' }) | null) => void>();
   readonly #queue = new AuditQueue();
+  /** When the first event came that waits in the queue. */
+  #queuedSince = 0;
+  /** Batches that are not known to be durable, the oldest first. */
+  readonly #unacknowledged = new Set<Unacknowledged>();
   /** Could not be written, and go again before anything new. */
   #returned: Unacknowledged[] = [];
   #flushTimer: NodeJS.Timeout | null = null;
   readonly #backlog = new Backlog();
   #nextId = 1;
   #lost = false;
+  /** Events that could not be made, and that the main process has not been told of. */
+  #uncounted: { since: number; count: number } | null = null;
   /** The last batch that was answered could not be written. */
   #failing = false;
   /** Batches that have gone unanswered for too long. */
@@ -72,10 +80,30 @@ export class ControlLink implements ControlPort {
   }
 
   record(event: ObservedEvent): void {
+    if (this.#queue.size === 0) this.#queuedSince = Date.now();
     this.#queue.add(event);
     this.#backlog.add(event.sandboxId);
     if (this.#queue.size >= batchSize) this.#flush();
     else this.#flushTimer ??= setTimeout(() => this.#flush(), flushIntervalMs);
+  }
+
+  /** An event of this time, in milliseconds since the epoch, could not be made: nobody knows whose it is. */
+  countLost(at: number): void {
+    if (this.#uncounted === null) this.#uncounted = { since: at, count: 0 };
+    this.#uncounted.since = Math.min(this.#uncounted.since, at);
+    this.#uncounted.count++;
+  }
+
+  /** Tells of the events that were lost since the last call, for a gap in the trail. */
+  tellLost(): void {
+    if (this.#uncounted !== null) this.#post({ type: 'lost', ...this.#uncounted });
+    this.#uncounted = null;
+  }
+
+  /** Every event that came before this time is durable; `now` and the answer are milliseconds since the epoch. */
+  settledAt(now: number): number {
+    const [oldest] = this.#unacknowledged;
+    return Math.min(now, oldest?.since ?? now, this.#queue.size === 0 ? now : this.#queuedSince);
   }
 
   /** Resolves when every event is durable, or the control plane is gone. */
@@ -107,7 +135,9 @@ export class ControlLink implements ControlPort {
     this.#returned = [];
     for (const events of returned) this.#deliver(events);
     if (this.#queue.size === 0) return;
-    this.#deliver({ batch: this.#queue.take(), counts: this.#backlog.take() });
+    const events = { batch: this.#queue.take(), counts: this.#backlog.take(), since: this.#queuedSince };
+    this.#unacknowledged.add(events);
+    this.#deliver(events);
   }
 
   #deliver(events: Unacknowledged): void {
@@ -119,6 +149,7 @@ export class ControlLink implements ControlPort {
       this.#failing = answer?.ok !== true;
       if (answer?.ok === true || this.#lost) {
         this.#backlog.remove(events.counts);
+        this.#unacknowledged.delete(events);
         return;
       }
       this.#returned.push(events);

@@ -10,7 +10,7 @@ import type { SandboxEntry } from './registry.ts';
 import type { RequestSource } from './request-source.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { refuseUnheard, upstreamTargetOf } from './request-judge.ts';
+import { refuseIdentified, refuseUnheard, upstreamTargetOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RelayOutcome, RelayOwner } from './response-relay.ts';
 import type { Scrub } from './scrub/scrub.ts';
@@ -92,8 +92,13 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   #identified(entry: SandboxEntry | Refusal): void {
     if (this.#over) return;
-    if ('code' in entry) this.refuse(entry);
-    else this.#admission.judge(entry);
+    if ('code' in entry) {
+      this.refuse(entry);
+      return;
+    }
+    const refused = refuseIdentified(this.#client, entry);
+    if (refused === null) this.#admission.judge(entry);
+    else this.refuse(refused);
   }
 
   /** Takes content of the request. Returns the index after the last byte that belongs to it. */
@@ -219,8 +224,8 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   onData(chunk: Buffer): void {
     this.#touch();
+    this.#client.share?.takeBytes(chunk.length);
     this.#relay?.receive(chunk);
-    if (this.#upstream !== null) this.#client.share?.pace(this.#upstream, chunk.length);
   }
 
   onEnd(): void {

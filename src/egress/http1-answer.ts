@@ -22,10 +22,10 @@ export class Http1Answer implements AnswerWriter {
 
   head(head: ResponseHead, { content, closes, omits = null }: AnswerHead): void {
     this.#chunked = content === 'open' && this.#minorVersion === 1;
-    const isChunked = head.framing.kind === 'chunked';
-    const lines = this.#chunked && !isChunked ? ['Transfer-Encoding: chunked'] : [];
+    const keepsFraming = content !== 'open' || (this.#chunked && head.framing.kind === 'chunked');
+    const lines = this.#chunked && !keepsFraming ? ['Transfer-Encoding: chunked'] : [];
     if (closes) lines.push('Connection: close');
-    this.#client.write(buildResponseHead(head, { lines, reframed: content === 'open' && !isChunked, omits }));
+    this.#client.write(buildResponseHead(head, { lines, reframed: !keepsFraming, omits }));
   }
 
   content(bytes: Buffer): boolean {

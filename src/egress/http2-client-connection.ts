@@ -9,7 +9,7 @@ import { unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 import type { SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
-import type { Share } from './turns.ts';
+import { RecentFields } from './wire/http2/recent-fields.ts';
 import { requestHead } from './wire/http2/request-head.ts';
 import type { RequestFields } from './wire/http2/request-fields.ts';
 import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
@@ -25,10 +25,9 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;
   readonly shared: SharedRoute;
-  readonly share: Share | null;
+  readonly recent = new RecentFields();
+  place = -1;
   deadline = Date.now() + idleLimitMs;
-  /** What came before it was this sandbox's turn. */
-  #held: Buffer[] = [];
   #closing = false;
 
   /** Serves the connection until it closes. */
@@ -37,16 +36,21 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   }
 
   private constructor(context: EgressContext, socket: Socket, origin: ConnectionOrigin) {
-    super(socket, 'server');
+    const { sandboxId } = origin;
+    super({
+      socket,
+      share: sandboxId === null ? null : context.turns.holdOpen(sandboxId, socket),
+      role: 'server',
+      maxHeaderListBytes: context.turns.limits.headBytes,
+    });
     this.context = context;
     this.origin = origin;
     this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
     this.misdirected = misdirected;
-    this.share = origin.sandboxId === null ? null : context.turns.hold(origin.sandboxId);
     context.connections.add(this);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('data', (chunk: Buffer) => this.reading.read(chunk));
     socket.on('end', () => this.#close());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
@@ -65,7 +69,12 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
     this.deadline = Number.POSITIVE_INFINITY;
     const webSocketKey = request.protocol === null ? '' : randomBytes(16).toString('base64');
     const scheme = this.origin.tls === null ? 'http' : 'https';
-    const head = requestHead(request, { endStream, scheme, webSocketKey });
+    const head = requestHead(request, {
+      endStream,
+      scheme,
+      webSocketKey,
+      maxBytes: this.context.turns.limits.headBytes,
+    });
     if (head instanceof WireError) {
       this.onMalformed(stream, head);
       return unheard;
@@ -90,25 +99,8 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
     if (!head) this.http2.sendData(stream, body, true);
   }
 
-  #receive(chunk: Buffer): void {
-    if (this.#closing) return;
-    if (this.#held.length === 0 && (this.share === null || this.share.enter(this.#onTurn))) {
-      if (this.http2.receive(chunk) === null) this.regulate();
-      return;
-    }
-    this.#held.push(chunk);
-    this.regulate();
-  }
-
-  readonly #onTurn = (): void => {
-    const held = this.#held;
-    this.#held = [];
-    for (const chunk of held) if (!this.#closing) this.http2.receive(chunk);
-    if (!this.#closing) this.regulate();
-  };
-
-  protected override get holdsInput(): boolean {
-    return this.#held.length > 0;
+  protected get isOver(): boolean {
+    return this.#closing;
   }
 
   onReady(): void {}
@@ -138,7 +130,6 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   #closed(): void {
     this.#closing = true;
     this.context.connections.delete(this);
-    if (this.origin.sandboxId !== null) this.context.turns.release(this.origin.sandboxId);
     this.writer.release();
     this.http2.end('the connection is closed');
     this.shared.rows.close();

@@ -26,6 +26,7 @@ const nothing = Buffer.alloc(0);
  */
 export class Http2Request implements RequestSource, StreamHandler, AnswerWriter {
   readonly passesBytes = false;
+  place = -1;
   deadline = Number.POSITIVE_INFINITY;
   readonly #connection: Http2ClientConnection;
   readonly #stream: Http2Stream;
@@ -71,6 +72,11 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
 
   get share(): Share | null {
     return this.#connection.share;
+  }
+
+  /** Its tunnel was opened for a sandbox. */
+  identified(): never {
+    throw new Error('it is known whose tunnel this is');
   }
 
   get shared(): SharedRoute {
@@ -143,12 +149,13 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
   head(head: ResponseHead, { content, omits }: AnswerHead): void {
     const { lines } = head;
     const fields = responseFields(head, {
+      recent: this.#connection.recent,
       drop: (line) =>
         (content === 'open' && lines.kinds[line] === knownHeader.contentLength) ||
         omits?.(lines.name(line).toLowerCase()) === true,
     });
     // An answer that is nothing but its fields ends with them: gRPC takes no other for one that has only a status.
-    this.#ended = content === 'none' || (head.framing.kind === 'length' && head.framing.length === 0);
+    this.#ended = content === 'none';
     this.#connection.http2.respond(this.#stream, fields, this.#ended);
   }
 

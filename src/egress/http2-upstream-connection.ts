@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Http2Endpoint } from './http2-endpoint.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
+import type { Share } from './turns.ts';
 import type { UpstreamPool } from './upstream.ts';
 
 /** A connection in HTTP/2 to one upstream for one sandbox: many requests at once, each on a stream of its own. */
@@ -15,14 +16,17 @@ export class Http2UpstreamConnection extends Http2Endpoint {
   readonly #becomesReady = Promise.withResolvers<void>();
   #closing = false;
 
-  constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
-    super(parts.socket, 'client');
+  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; address: string }) {
+    super({ socket: parts.socket, share: parts.share, role: 'client' });
     this.#pool = parts.pool;
     this.key = parts.key;
     this.address = parts.address;
     this.ready = this.#becomesReady.promise;
     this.socket.on('error', () => this.socket.destroy());
-    this.socket.on('end', () => this.socket.destroy());
+    this.socket.on('end', () => {
+      this.reading.flush();
+      this.socket.destroy();
+    });
     this.socket.on('close', () => this.#closed());
     this.#pool.share(this);
   }
@@ -38,8 +42,12 @@ export class Http2UpstreamConnection extends Http2Endpoint {
 
   /** Called by the socket's `onread`; the bytes are lent. */
   receive(bytes: Buffer): boolean {
-    if (!this.#closing && this.http2.receive(bytes) === null) this.regulate();
+    this.reading.read(bytes);
     return true;
+  }
+
+  protected get isOver(): boolean {
+    return this.#closing;
   }
 
   onRequest(): never {

@@ -32,8 +32,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   #content: BodyReader | null = null;
   /** The stream carries another protocol. */
   #switched = false;
-  /** The answer's content is of unknown length, so it is given in chunks. */
-  #chunked = false;
+  givesChunks = false;
   #more = true;
   readonly #intake: StreamIntake;
 
@@ -101,7 +100,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
       this.#close(new Error(head.reason));
       return;
     }
-    this.#chunked = head.framing.kind === 'chunked';
+    this.givesChunks = head.framing.kind !== 'none' && !endStream;
     this.handler?.onData(head.lines.bytes);
   }
 
@@ -130,7 +129,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   }
 
   #give(bytes: Buffer): void {
-    this.handler?.onData(this.#switched || !this.#chunked ? bytes : chunkOf(bytes));
+    this.handler?.onData(this.#switched || !this.givesChunks ? bytes : chunkOf(bytes));
   }
 
   onTrailers(_stream: Http2Stream, fields: readonly HeaderField[]): void {
@@ -139,7 +138,7 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
 
   #giveEnd(trailers: Buffer | null): void {
     if (this.#switched) this.handler?.onEnd();
-    else if (this.#chunked) this.handler?.onData(lastChunk(trailers));
+    else if (this.givesChunks) this.handler?.onData(lastChunk(trailers));
   }
 
   onWritable(): void {

@@ -13,6 +13,8 @@ export interface CompiledSandbox {
   readonly interception: CompiledInterception;
   /** The binding behind each stand-in's core, revoked ones included. */
   readonly bindings: ReadonlyMap<string, BindingSnapshot>;
+  /** Names to which real values may go without TLS: the operator's word, the same for every sandbox. */
+  readonly cleartextHosts: ReadonlySet<string>;
   /** What may be swapped at a host: live bindings, in the order in which they were bound. */
   openings(host: string): readonly Opening[];
 }
@@ -41,9 +43,10 @@ export interface WrittenLine {
 
 /** Hosts whose openings are kept; an agent talks to few, and who walks through a wildcard's names only costs time. */
 const maxHosts = 256;
+const noHosts: ReadonlySet<string> = new Set();
 
 /** Throws TypeError on a rule or stand-in that the vault should not have let in. */
-export function compileSandbox(snapshot: SandboxSnapshot): CompiledSandbox {
+export function compileSandbox(snapshot: SandboxSnapshot, cleartextHosts = noHosts): CompiledSandbox {
   const bindings = new Map<string, BindingSnapshot>();
   for (const binding of snapshot.bindings) {
     const core = findCores(binding.standIn)[0]?.core;
@@ -56,6 +59,7 @@ export function compileSandbox(snapshot: SandboxSnapshot): CompiledSandbox {
     network: compileNetwork(snapshot.network),
     interception: compileInterception(snapshot),
     bindings,
+    cleartextHosts,
     openings(host) {
       let found = byHost.get(host);
       if (found === undefined) {

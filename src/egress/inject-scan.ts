@@ -6,10 +6,12 @@ const backslashEscape = /\\(?:u00|x)([0-9A-Fa-f]{2})/g;
 const markers = [textMarker, hexMarker];
 const base64Markers = markers.flatMap(base64Forms);
 const base64Marker = new RegExp(base64Markers.join('|'));
+/** RFC 7617 section 2: these are base64 whatever is in them. */
+const basicCredentials = /\bbasic[ \t]+([A-Za-z0-9+/_-]+)/gi;
 /** Both alphabets of RFC 4648; shorter runs cannot hold a core. */
 const base64Runs = new RegExp(`[A-Za-z0-9+/_-]{${Math.floor((textCoreLength * 4) / 3)},}`, 'g');
 const allMarkers = [...markers, ...base64Markers];
-const suspects = new RegExp(`[%\\\\]|${allMarkers.join('|')}`, 'g');
+const suspects = new RegExp(`[%\\\\]|[Bb][Aa][Ss][Ii][Cc][ \t]|${allMarkers.join('|')}`, 'g');
 const none: readonly number[] = [];
 /** Escapes within escapes that are undone. */
 const depth = 2;
@@ -27,7 +29,8 @@ export function suspectOffsets(text: string): readonly number[] {
 
 /**
  * Every stand-in core in `text`: as it is, percent-encoded (also twice), with `\u` or `\x` escapes, in base64 of either
- * alphabet at any alignment, and these within one another. Each once.
+ * alphabet at any alignment, in Basic credentials, and these within one another. Each once. Base64 outside of credentials is
+ * undone only where a marker shows in it: what was encoded before it was made base64 is not found there.
  */
 export function hiddenCores(text: string): string[] {
   const cores = new Set<string>();
@@ -50,6 +53,9 @@ function decodings(text: string): string[] {
     for (let skip = 0; skip < 4; skip++) {
       found.push(runs.map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')).join('\n'));
     }
+  }
+  for (const [, credentials = ''] of text.matchAll(basicCredentials)) {
+    found.push(Buffer.from(credentials, 'base64').toString('latin1'));
   }
   return found.filter((decoded) => decoded !== text);
 }

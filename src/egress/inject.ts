@@ -35,14 +35,14 @@ const none: readonly Opening[] = [];
  */
 export function judgeCredentials(
   sandbox: CompiledSandbox,
-  { head, target, cleartextAllowed }: { head: RequestHead; target: Target; cleartextAllowed: boolean },
+  { head, target }: { head: RequestHead; target: Target },
 ): Judgement {
   const found = findStandIns(sandbox, head, target);
   if (found === null) return pass;
   const { swaps, stray } = found;
   if (stray !== null) return refuseStray(sandbox, { places: stray, carried: swaps.map(bindingOf), host: target.host });
   if (swaps.length === 0) return pass;
-  const unfit = judgeSwaps(swaps, target, cleartextAllowed);
+  const unfit = judgeSwaps(sandbox, swaps, target);
   if (unfit !== null) return { ...refuseSwaps(swaps, unfit), foreign: swaps.map(misplacedSwap) };
   const chosen =
     swaps.length === 1
@@ -95,8 +95,8 @@ function findStandIns(
 }
 
 /** Why stand-ins that stand in their slots are not swapped all the same, or null. */
-function judgeSwaps(swaps: readonly Swap[], target: Target, cleartextAllowed: boolean): Refusal | null {
-  if (target.scheme === 'http' && !cleartextAllowed) {
+function judgeSwaps({ cleartextHosts }: CompiledSandbox, swaps: readonly Swap[], target: Target): Refusal | null {
+  if (target.scheme === 'http' && !cleartextHosts.has(target.host)) {
     const keys = swaps.map(({ binding }) => binding.envKey).join(', ');
     return refusal(
       'credential_host_mismatch',

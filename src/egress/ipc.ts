@@ -1,5 +1,6 @@
 import type { SendHandle } from 'node:child_process';
 import type { AuditBatch } from '../audit-rows.ts';
+import type { GivenNames } from './given-names.ts';
 import type { EgressSettings, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 /**
@@ -15,6 +16,8 @@ export type ToWorker =
   | { type: 'forget'; id: number; sandboxIds: string[] | null }
   /** Comes with a handle. */
   | { type: 'listen'; sandboxId: string; kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp'; port: number }
+  /** Before its listeners: what the sandbox's resolver gave addresses to in another worker. */
+  | { type: 'names'; sandboxId: string; given: GivenNames }
   | { type: 'unlisten'; sandboxId: string }
   | { type: 'drain' };
 
@@ -23,6 +26,12 @@ export type FromWorker =
   | { type: 'failed'; message: string }
   | { type: 'ask'; id: number; ask: Ask }
   | { type: 'forgotten'; id: number }
+  /** The sandbox's resolver gave the addresses from number `first` on to these names. */
+  | { type: 'named'; sandboxId: string; first: number; names: string[] }
+  /** Every second: every event of before that time, in milliseconds since the epoch, is durable. */
+  | { type: 'settled'; at: number }
+  /** So many events from `since` (milliseconds since the epoch) until now could not be made. */
+  | { type: 'lost'; since: number; count: number }
   /** Acknowledged by an `answer` once durable. */
   | { type: 'events'; id: number; batch: AuditBatch };
 

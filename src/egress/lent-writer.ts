@@ -5,6 +5,8 @@ import type { Socket } from 'node:net';
 const pauseAt = 64 * 1024;
 /** After the pause was asked for, a read that had begun may still bring its 64 KB. */
 const capacity = pauseAt + 96 * 1024;
+/** A piece this long is most of a TLS record of full length: its like is probably right behind it. */
+const longPiece = 8 * 1024;
 /** Gathering buffers kept for the next connection that needs one. */
 const maxSpare = 64;
 const spare: Buffer[] = [];
@@ -36,9 +38,12 @@ export class LentWriter {
   /** False: give no more until `idle` is called. */
   write(chunk: Buffer): boolean {
     if (this.#over) return true;
-    if (this.#writes === 0) {
-      if (!this.#send(chunk)) this.awaited = true;
-      return !this.awaited;
+    if (this.#writes === 0 && this.#size === 0) {
+      if (chunk.length < longPiece) {
+        if (!this.#send(chunk)) this.awaited = true;
+        return !this.awaited;
+      }
+      setImmediate(this.#flushGathered);
     }
     if (this.#size + chunk.length > capacity) {
       this.#flush();
@@ -83,6 +88,13 @@ export class LentWriter {
     this.#send(Buffer.from(this.#gathered.subarray(0, this.#size)));
     this.#size = 0;
   }
+
+  readonly #flushGathered = (): void => {
+    if (this.#writes > 0 || this.#over || this.#gathered === null || this.#size === 0) return;
+    const ready = this.#gathered.subarray(0, this.#size);
+    this.#size = 0;
+    if (!this.#send(ready)) this.awaited = true;
+  };
 
   readonly #written = (error?: Error | null): void => {
     this.#writes -= 1;

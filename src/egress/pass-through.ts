@@ -9,6 +9,7 @@ import type { Destination } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
+import { TurnReader } from './turn-reader.ts';
 import { DialError } from './upstream.ts';
 import type { UpstreamTarget } from './upstream.ts';
 
@@ -37,11 +38,13 @@ export interface Passage {
  */
 export class PassThrough implements UpstreamHandler, TrackedConnection {
   readonly sandboxId: string;
+  place = -1;
   deadline = Number.POSITIVE_INFINITY;
   readonly #context: EgressContext;
   readonly #client: Socket;
   readonly #destination: Destination;
   readonly #rule: string;
+  readonly #reading: TurnReader;
   #entry: SandboxEntry;
   #upstream: UpstreamLink | null = null;
   /** What was dialled. */
@@ -68,6 +71,8 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
     this.#destination = destination;
     this.#rule = rule;
     this.sandboxId = entry.snapshot.id;
+    const share = context.turns.holdOpen(this.sandboxId, client);
+    this.#reading = new TurnReader(client, share, (bytes) => this.#send(bytes));
   }
 
   #begin(): void {
@@ -110,9 +115,10 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
     if (upstream instanceof UpstreamConnection) upstream.socket.allowHalfOpen = true;
     this.#addressJudged = this.#target().judgeAddress(upstream.address) === null;
     this.deadline = Date.now() + rulesLimitMs;
-    client.on('data', (chunk: Buffer) => this.#send(chunk));
+    client.on('data', (chunk: Buffer) => this.#reading.read(chunk));
     client.on('end', () => this.#clientEnded());
     client.on('drain', () => this.#upstream?.resume());
+    this.#reading.resume();
     client.resume();
   }
 
@@ -142,7 +148,7 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
     if (upstream === null) return;
     this.#moved = this.#context.connections.now;
     this.#sent += chunk.length;
-    if (!upstream.write(chunk)) this.#client.pause();
+    if (!upstream.write(chunk)) this.#reading.pause();
   }
 
   /** From the upstream, lent for the call. */
@@ -153,10 +159,11 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
   }
 
   onDrain(): void {
-    this.#client.resume();
+    this.#reading.resume();
   }
 
   #clientEnded(): void {
+    this.#reading.flush();
     this.#halfClosed = true;
     this.deadline = Math.min(this.deadline, Date.now() + halfClosedLimitMs);
     if (this.#upstream === null) this.#client.destroy();
@@ -171,13 +178,14 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
 
   onClose(error: Error | null): void {
     this.#upstream = null;
+    this.#reading.drop();
     if (error !== null) {
       this.#client.destroy();
       return;
     }
     this.deadline = Date.now() + halfClosedLimitMs;
     this.#client.end(() => (this.deadline = Date.now() + lingerMs));
-    this.#client.resume();
+    this.#reading.resume();
   }
 
   #clientClosed(): void {

@@ -101,7 +101,10 @@ export interface ControlPlane {
   openSecret(ask: { sandboxId: string; secretId: string; version: number }): Promise<Secret | null>;
   /** Resolves when all of them are durable. */
   record(batches: readonly AuditBatch[]): Promise<void>;
-  /** Events of this time may be missing: a worker ended before it could hand them over. `lost`: how many, where known. */
+  /**
+   * Of requests that were under way between these times events may be missing: a worker ended before it could hand them
+   * over. `lost`: how many, where known.
+   */
   recordGap(gap: { from: Date; to: Date; lost: number | null }): Promise<void>;
 }
 
@@ -113,12 +116,14 @@ export interface EgressSettings {
   /** PEM roots trusted for upstreams beside the system's. */
   extraRoots: string | null;
   allowPrivate: string[];
+  /** Lower-case names to which real values may go without TLS. */
+  cleartextHosts: string[];
   firstByteTimeoutMs: number;
   /** How long a decrypted value may be held. */
   valueTtlMs: number;
   /** Whether answers are searched for the values of bound secrets. */
   scrub: boolean;
-  /** Of each sandbox in each worker; 0: none. */
-  limits: { connections: number; requestsPerSecond: number; bytesPerSecond: number };
+  /** Of each sandbox in each worker; 0: none, but for the length of a request's head. */
+  limits: { connections: number; requestsPerSecond: number; bytesPerSecond: number; headBytes: number };
   logLevel: string;
 }

@@ -1,3 +1,4 @@
+import { HeadTooLarge } from './wire/wire-error.ts';
 import type { WireError } from './wire/wire-error.ts';
 
 /**
@@ -57,8 +58,10 @@ const unreadCodes: Partial<Record<number, RefusalCode>> = {
 };
 
 /** For a request that could not be read. */
-export function unreadRefusal({ status, reason }: WireError): Refusal {
-  return refusal(unreadCodes[status] ?? 'bad_request', reason, { status });
+export function unreadRefusal(error: WireError): Refusal {
+  const { status, reason } = error;
+  const cure = error instanceof HeadTooLarge ? '; the operator can raise that with STANDIN_EGRESS_MAX_HEAD_BYTES' : '';
+  return refusal(unreadCodes[status] ?? 'bad_request', `${reason}${cure}`, { status });
 }
 
 const reasons: Record<number, string> = {

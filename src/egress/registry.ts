@@ -19,6 +19,9 @@ export interface SandboxEntry {
   readonly asked: Map<string, Promise<Secret | null>>;
 }
 
+/** Whose trail it is that a sandbox's events go to. */
+export type SandboxOwner = Pick<SandboxSnapshot, 'id' | 'teamId'>;
+
 /** Something that a value is wanted for. */
 export interface Bound {
   readonly binding: BindingSnapshot;
@@ -28,24 +31,32 @@ export interface Bound {
 const entryLifetimeMs = 30_000;
 /** Hosts of a sandbox whose search is kept; an agent talks to few that a secret names. */
 const maxScrubs = 256;
-/** Searches that are kept compiled, some 35 KB each. */
+/** Searches that are kept compiled, some 55 KB each. */
 const maxCompiled = 1024;
+/** Sandboxes whose owner is kept after their rules, those heard of last. */
+const maxOwners = 65_536;
 
 /** The sandboxes that this worker serves, asked for at first contact and forgotten when told so. */
 export class SandboxRegistry {
   readonly #control: ControlPort;
   readonly #valueTtlMs: number;
   readonly #scrubs: boolean;
+  readonly #cleartextHosts: ReadonlySet<string>;
   readonly #entries = new Map<string, SandboxEntry>();
   /** What was compiled of values, by sandbox, bindings and versions; forgotten when the sandbox is to be. */
   readonly #compiled = new Map<string, Scrub | null>();
+  readonly #owners = new Map<string, SandboxOwner>();
   readonly #loads = new Map<string, { entry: Promise<SandboxEntry | null>; stale: boolean }>();
 
-  /** `scrub`: whether answers are searched for values. */
-  constructor(control: ControlPort, options: { valueTtlMs: number; scrub: boolean }) {
+  /** `scrub`: whether answers are searched for values. `cleartextHosts`: where values may go without TLS. */
+  constructor(
+    control: ControlPort,
+    options: { valueTtlMs: number; scrub: boolean; cleartextHosts?: readonly string[] },
+  ) {
     this.#control = control;
     this.#valueTtlMs = options.valueTtlMs;
     this.#scrubs = options.scrub;
+    this.#cleartextHosts = new Set(options.cleartextHosts);
   }
 
   /** What is held and fresh, without waiting. */
@@ -78,18 +89,38 @@ export class SandboxRegistry {
         if (snapshot === null) return null;
         const entry: SandboxEntry = {
           snapshot,
-          rules: compileSandbox(snapshot),
+          rules: compileSandbox(snapshot, this.#cleartextHosts),
           life: new TimeToLive(entryLifetimeMs),
           values: new Map(),
           scrubs: new Map(),
           asked: new Map(),
         };
         this.#entries.set(id, entry);
+        this.#remember(snapshot);
         return entry;
       }
     } finally {
       this.#loads.delete(id);
     }
+  }
+
+  /**
+   * Whose a sandbox is, as far as was ever heard: it stays so when its rules are forgotten, so that what became of a
+   * connection can be put down without asking.
+   */
+  ownerOf(id: string): SandboxOwner | undefined {
+    return this.#owners.get(id);
+  }
+
+  #remember({ id, teamId }: SandboxSnapshot): void {
+    this.#owners.delete(id);
+    if (this.#owners.size === maxOwners) {
+      for (const oldest of this.#owners.keys()) {
+        this.#owners.delete(oldest);
+        break;
+      }
+    }
+    this.#owners.set(id, { id, teamId });
   }
 
   /** The value of a binding where it is held and within its time to live. */

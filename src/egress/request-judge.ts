@@ -2,6 +2,7 @@ import type { ForeignStandIn } from '../audit-rows.ts';
 import type { Swap } from './inject-slots.ts';
 import { carriedStandIns, judgeCredentials, scanTrailers } from './inject.ts';
 import type { CredentialRefusal } from './inject.ts';
+import type { EgressContext } from './context.ts';
 import type { BindingSnapshot } from './ports.ts';
 import type { SandboxEntry } from './registry.ts';
 import { refusal } from './refusals.ts';
@@ -9,6 +10,7 @@ import type { Refusal } from './refusals.ts';
 import type { RequestSource } from './request-source.ts';
 import { resolveRequest } from './target.ts';
 import type { Destination, Refused, Target } from './target.ts';
+import type { Share } from './turns.ts';
 import type { UpstreamTarget } from './upstream.ts';
 import type { RequestHead } from './wire/head.ts';
 
@@ -50,7 +52,7 @@ export function judgeRequest(
     const refused = hostDenied(resolved.host);
     return { ...refuse(entry, request.head, { target: resolved, refused }), blockedBy: rule };
   }
-  const judged = judgeCredentials(entry.rules, { head: request.head, target: resolved, cleartextAllowed: false });
+  const judged = judgeCredentials(entry.rules, { head: request.head, target: resolved });
   if (judged.kind === 'refuse') return { ...judged, target: resolved };
   const stray = judgeTrailers(entry, request.trailers, resolved.host);
   if (stray !== null) return { ...stray, target: resolved };
@@ -73,11 +75,17 @@ export function judgeTrailers(entry: SandboxEntry, trailers: Buffer | null, host
 }
 
 /** What no request gets past, whatever it asks for: nobody could put it down, or its sandbox asks too much. */
-export function refuseUnheard({
-  context,
-  sandboxId,
-  share,
-}: Pick<RequestSource, 'context' | 'sandboxId' | 'share'>): Refusal | null {
+export function refuseUnheard({ context, sandboxId, share }: RequestSource): Refusal | null {
+  return refuseTooMuch(context, sandboxId, sandboxId === null ? null : share);
+}
+
+/** The same of a request that said itself whose it is, as soon as that is known. */
+export function refuseIdentified(source: RequestSource, { snapshot }: SandboxEntry): Refusal | null {
+  if (source.sandboxId !== null) return null;
+  return refuseTooMuch(source.context, snapshot.id, source.identified(snapshot.id));
+}
+
+function refuseTooMuch(context: EgressContext, sandboxId: string | null, share: Share | null): Refusal | null {
   if (!context.control.accepts(sandboxId)) {
     return refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can');
   }

@@ -26,6 +26,8 @@ export interface RequestSource extends TrackedConnection {
   readonly shared: SharedRoute;
   /** Of what the worker can do; null: not known whose. */
   readonly share: Share | null;
+  /** A request said whose it is: from now on the connection is read in that sandbox's turns. */
+  identified(sandboxId: string): Share;
   /** It speaks HTTP/1.1, so that an answer in it may go through as the bytes that it is. */
   readonly passesBytes: boolean;
   /** Bytes as they are, of an answer in HTTP/1.1 or of another protocol; lent for the call. False: wait for `clientDrained`. */

@@ -96,7 +96,7 @@ export class ResponseRelay implements ContentOwner {
   #receiveHead(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
-      const end = findHeadEnd(bytes, at, bytes.length);
+      const end = findHeadEnd(bytes, at);
       if (end === -1) {
         this.#held = Buffer.from(bytes.subarray(at));
         return;
@@ -137,7 +137,8 @@ export class ResponseRelay implements ContentOwner {
       this.#break('an answer to a WebSocket handshake that is neither a switch nor an error (RFC 6455 section 4.2.2)');
       return;
     }
-    if (head.framing.kind === 'chunked' && this.#request.minorVersion === 0) {
+    const { givesChunks } = this.#upstream;
+    if (head.framing.kind === 'chunked' && this.#request.minorVersion === 0 && !givesChunks) {
       this.#break('a chunked answer to an HTTP/1.0 request (RFC 9112 section 6.1)');
       return;
     }
@@ -154,11 +155,16 @@ export class ResponseRelay implements ContentOwner {
       }
       plan = planned;
     }
-    if (this.#client.passesBytes && (scrub === null || isCleanWhole(scrub, { head, bytes, place, plan }))) {
-      this.#beginBytes(head, bytes, place);
-    } else {
-      this.#beginContent(head, bytes, { end: place.end, plan });
-    }
+    // Behind chunks trailers may follow, whatever the head says.
+    const isClean = scrub === null || (!givesChunks && isCleanWhole(scrub, { head, bytes, place, plan }));
+    if (isClean && this.#client.passesBytes && this.#isFramedAsSaid(head)) this.#beginBytes(head, bytes, place);
+    else this.#beginContent(head, bytes, { end: place.end, plan: isClean ? null : plan });
+  }
+
+  /** Whether its bytes are what its head says, to a client of HTTP/1.1 or 1.0. */
+  #isFramedAsSaid({ framing }: ResponseHead): boolean {
+    if (!this.#upstream.givesChunks) return true;
+    return framing.kind === 'chunked' && this.#request.minorVersion === 1;
   }
 
   /** The answer goes through as the bytes that it is, but for what in its head is not the client's. */
@@ -188,18 +194,19 @@ export class ResponseRelay implements ContentOwner {
     this.#afterBody(body, end < bytes.length);
   }
 
-  /** The answer is framed anew, for a client of another protocol or because values are looked for in it. */
+  /** The answer is framed anew, for a client of another protocol or because values are looked for in it. `plan` null: they are not. */
   #beginContent(head: ResponseHead, bytes: Buffer, { end, plan }: { end: number; plan: BodyPlan | null }): void {
-    const clean = this.#clean(head);
-    if (clean === null) return;
     const { scrub } = this.#owner;
+    const clean = plan === null ? head : this.#clean(head);
+    if (clean === null) return;
+    const { givesChunks } = this.#upstream;
     const content = new ContentAnswer(
       { writer: this.#client.answer(), owner: this },
-      clean,
+      { head: clean, ends: !givesChunks, trailsInChunks: this.#client.passesBytes && this.#request.minorVersion === 1 },
       scrub === null || plan === null ? null : { scrub, plan },
     );
     this.#content = content;
-    const body = new BodyReader(head.framing, 502, (part) => {
+    const body = new BodyReader(givesChunks ? { kind: 'chunked' } : head.framing, 502, (part) => {
       if (!content.push(part)) this.#upstream.pause();
     });
     this.#body = body;

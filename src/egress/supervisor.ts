@@ -5,6 +5,8 @@ import type { AuditBatch } from '../audit-rows.ts';
 import { exposeSecret } from '../crypto/secret.ts';
 import { StartupError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { Gaps } from './gaps.ts';
+import { NameLedger } from './given-names.ts';
 import { GroupCommit } from './group-commit.ts';
 import { isSendable } from './ipc.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
@@ -25,14 +27,16 @@ interface WorkerState {
   ready: boolean;
   sandboxes: Set<string>;
   forgetting: Map<number, () => void>;
-  /** When it last handed over its events, or began; what came later may be lost with it. */
-  heardAt: Date;
+  /** Events of before this time are durable, in milliseconds since the epoch; what came later may be lost with it. */
+  settledAt: number;
 }
 
 const restartDelayMs = 100;
 const drainLimitMs = 30_000;
 /** A worker that takes longer to forget is not trusted to have done it: it is replaced. */
 const forgetLimitMs = 2_000;
+/** How often the control plane is told up to when every event is durable. */
+const tellEveryMs = 5_000;
 
 /**
  * The main process's side of the egress proxy: keeps the workers running, answers what they ask, hands them the
@@ -46,18 +50,27 @@ export class EgressSupervisor {
   readonly #authority: Authority;
   readonly #log: Logger;
   readonly #codeCache: string | null;
+  readonly #settled: (at: Date) => Promise<void>;
+  /** Of workers that ended with events in hand. */
+  readonly #gaps: Gaps;
   readonly #workers = new Set<WorkerState>();
   readonly #namespaces = new Map<string, NamespaceHandle[]>();
+  readonly #names = new NameLedger();
   #stopping = false;
+  #telling: NodeJS.Timeout | null = null;
   #nextForget = 1;
 
-  /** `codeCache`: a folder of the server's own, where workers keep their code compiled. */
+  /**
+   * `codeCache`: a folder of the server's own, where workers keep their code compiled. `settled` is told every few seconds
+   * up to when every event is durable.
+   */
   constructor(parts: {
     settings: EgressSettings;
     plane: ControlPlane;
     authority: Authority;
     log: Logger;
     codeCache?: string;
+    settled?: (at: Date) => Promise<void>;
   }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
@@ -65,6 +78,11 @@ export class EgressSupervisor {
     this.#authority = parts.authority;
     this.#log = parts.log;
     this.#codeCache = parts.codeCache ?? null;
+    this.#settled = parts.settled ?? (() => Promise.resolve());
+    this.#gaps = new Gaps((gap) => parts.plane.recordGap({ ...gap, lost: gap.lost ?? null }), {
+      failed: (err) =>
+        parts.log.error({ err }, 'events of an egress worker may be lost, and that could not be recorded'),
+    });
   }
 
   /** Starts `count` workers; resolves with the proxy's port when all listen. StartupError where one cannot. */
@@ -74,9 +92,10 @@ export class EgressSupervisor {
       exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
       args: [],
       // SIGUSR1 would open a debugger.
-      execArgv: ['--max-semi-space-size=64', '--disable-sigusr1'],
+      execArgv: ['--max-semi-space-size=64', '--initial-old-space-size=64', '--disable-sigusr1'],
       serialization: 'advanced',
     });
+    this.#telling = setTimeout(() => void this.#tell(), tellEveryMs);
     const ports = await Promise.all(Array.from({ length: count }, () => this.#spawn()));
     return ports[0] ?? 0;
   }
@@ -93,7 +112,7 @@ export class EgressSupervisor {
       ready: false,
       sandboxes: new Set(),
       forgetting: new Map(),
-      heardAt: new Date(),
+      settledAt: Date.now(),
     };
     this.#workers.add(state);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -101,7 +120,7 @@ export class EgressSupervisor {
       switch (message.type) {
         case 'listening':
           state.ready = true;
-          state.heardAt = new Date();
+          state.settledAt = Date.now();
           this.#adopt();
           resolve(message.port);
           break;
@@ -113,8 +132,17 @@ export class EgressSupervisor {
         case 'ask':
           void this.#answer(state, message.id, () => this.#look(message.ask));
           break;
+        case 'settled':
+          state.settledAt = message.at;
+          break;
+        case 'named':
+          if (this.#namespaces.has(message.sandboxId))
+            this.#names.note(message.sandboxId, message.first, message.names);
+          break;
+        case 'lost':
+          this.#gaps.add({ from: new Date(message.since), to: new Date(), lost: message.count });
+          break;
         case 'events':
-          state.heardAt = new Date();
           void this.#answer(state, message.id, async () => {
             await this.#journal.write(message.batch);
             return { what: 'recorded' };
@@ -130,7 +158,11 @@ export class EgressSupervisor {
       this.#workers.delete(state);
       for (const done of state.forgetting.values()) done();
       reject(new StartupError(`an egress worker ended at its start (${signal ?? code})`));
-      if (state.ready && code !== 0) this.#noteGap(state);
+      // It had no time to hand over its last events: the trail says that some may be missing.
+      if (state.ready && code !== 0) {
+        const now = Date.now();
+        this.#gaps.add({ from: new Date(Math.min(state.settledAt, now)), to: new Date(now) });
+      }
       if (this.#stopping) return;
       this.#log.error({ pid: worker.process.pid, code, signal }, 'an egress worker ended; starting another');
       setTimeout(
@@ -147,11 +179,14 @@ export class EgressSupervisor {
     return promise;
   }
 
-  /** It had no time to hand over its last events: the trail says that some may be missing. */
-  #noteGap({ heardAt }: WorkerState): void {
-    this.#plane.recordGap({ from: heardAt, to: new Date(), lost: null }).catch((error: unknown) => {
-      this.#log.error({ err: error }, 'events of an egress worker may be lost, and that could not be recorded');
+  async #tell(): Promise<void> {
+    await this.#gaps.flush();
+    const times = [...this.#workers].map(({ settledAt }) => settledAt);
+    const at = Math.min(Date.now(), this.#gaps.earliest ?? Infinity, ...times);
+    await this.#settled(new Date(at)).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'up to when every event is durable could not be written down');
     });
+    if (!this.#stopping) this.#telling = setTimeout(() => void this.#tell(), tellEveryMs);
   }
 
   async #look(ask: Ask): Promise<Answer> {
@@ -214,6 +249,7 @@ export class EgressSupervisor {
   /** Ends the listeners and connections of a sandbox. */
   async close(sandboxId: string): Promise<void> {
     this.#namespaces.delete(sandboxId);
+    this.#names.forget(sandboxId);
     for (const state of this.#workers) {
       if (state.sandboxes.delete(sandboxId)) this.#send(state, { type: 'unlisten', sandboxId });
     }
@@ -228,6 +264,8 @@ export class EgressSupervisor {
       const state = ready.toSorted((a, b) => a.sandboxes.size - b.sandboxes.size)[0];
       if (state === undefined) return;
       state.sandboxes.add(sandboxId);
+      const given = this.#names.of(sandboxId);
+      if (given !== null) this.#send(state, { type: 'names', sandboxId, given });
       for (const { kind, port, handle } of listeners) {
         const message: ToWorker = { type: 'listen', sandboxId, kind, port };
         if (!isSendable(handle)) throw new TypeError(`the ${kind} listener of ${sandboxId} is no handle`);
@@ -241,9 +279,13 @@ export class EgressSupervisor {
     return [...this.#workers].flatMap((each) => each.worker.process.pid ?? []);
   }
 
-  /** Lets each worker finish what is in flight and hand over its last events, then ends it. */
-  async stop(): Promise<void> {
+  /**
+   * Lets each worker finish what is in flight and hand over its last events, then ends it. True where every event, or
+   * the gap in its place, is in the trail.
+   */
+  async stop(): Promise<boolean> {
     this.#stopping = true;
+    if (this.#telling !== null) clearTimeout(this.#telling);
     await Promise.all(
       [...this.#workers].map((state) => {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -257,5 +299,7 @@ export class EgressSupervisor {
         return promise;
       }),
     );
+    await this.#gaps.flush();
+    return this.#gaps.earliest === null;
   }
 }

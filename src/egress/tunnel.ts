@@ -7,7 +7,7 @@ import { holdConnection } from './context.ts';
 import type { EgressContext } from './context.ts';
 import { readFirstBytes } from './first-bytes.ts';
 import { Http2ClientConnection } from './http2-client-connection.ts';
-import { http2Refusal } from './http2-refusal.ts';
+import { http2Refusal, unspokenHttp2 } from './http2-refusal.ts';
 import { endWith } from './last-words.ts';
 import { sniff } from './listeners/sniff.ts';
 import { PassThrough } from './pass-through.ts';
@@ -16,6 +16,7 @@ import { arrivalOf, resolveDestination } from './target.ts';
 import type { Origin } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { terminateTls } from './tls/terminate.ts';
+import { handshakeWeight } from './turns.ts';
 import { maxClientHello, readClientHello } from './wire/client-hello.ts';
 
 /** What is known of a byte stream that wants to reach one host. */
@@ -27,8 +28,6 @@ export interface TunnelOrigin extends Origin {
 const originProtocols = ['http/1.1', 'h2'];
 /** Of the proxy itself. */
 const proxyProtocols = ['http/1.1'];
-/** What a handshake costs, in requests. */
-const handshakeWeight = 8;
 /** Rules that a connection waits for: the control plane answers, or does not, before. */
 const rulesLimitMs = 15_000;
 
@@ -58,7 +57,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
           verdict: 'blocked',
           matchRule: unspoken[kind === 'http2' ? 'http2' : 'other'],
         });
-        if (kind === 'http2') endWith(context, socket, http2Refusal(`${unspoken.http2} is not spoken here`));
+        if (kind === 'http2') endWith(context, socket, http2Refusal(unspoken.http2));
         else socket.destroy();
       }
     },
@@ -71,7 +70,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
   );
 }
 
-const unspoken = { http2: 'HTTP/2 without TLS', other: 'not HTTP or TLS' } as const;
+const unspoken = { http2: unspokenHttp2.cleartext, other: 'not HTTP or TLS' } as const;
 
 /** Where a tunnel's TLS goes: to us, or through. Waits for the sandbox's rules where they are not held. */
 function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; first: Buffer }): void {

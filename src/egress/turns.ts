@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { maxHeadBytes } from './wire/head-end.ts';
 
-/** What one sandbox may do before others have had their turn: a request or a piece of content counts 1. */
-const budget = 8;
+/** What one sandbox may do before others have had their turn, in pieces of work: a request, or a piece of content. */
+const budget = 2;
+/** About what a piece takes. One that takes longer counts as so many. */
+const pieceMs = 0.05;
+/** What a TLS handshake counts, either side's. */
+export const handshakeWeight = 8;
+/** What a sandbox may owe of later turns: what it did beyond its budget, once a piece of work was begun. */
+const mostOwed = 128;
 /** How long after two sandboxes were at work at once their work is shared out. */
 const contendedMs = 2_000;
 const windowMs = 1_000;
@@ -12,12 +20,21 @@ export interface SandboxLimits {
   requestsPerSecond: number;
   /** Content both ways. */
   bytesPerSecond: number;
+  /** What the head of a request may be long; always a number. */
+  headBytes: number;
 }
 
-/** What can be made to wait. */
-export interface Paced {
-  pause(): void;
-  resume(): void;
+const unlimited: SandboxLimits = {
+  connections: 0,
+  requestsPerSecond: 0,
+  bytesPerSecond: 0,
+  headBytes: maxHeadBytes,
+};
+
+/** A piece of work that waits for its sandbox's turn. */
+interface Waiting {
+  readonly go: () => void;
+  readonly weight: number;
 }
 
 /** One sandbox's part of what a worker can do. */
@@ -26,13 +43,11 @@ export class Share {
   holders = 0;
   /** Tunnels that are open. */
   tunnels = 0;
-  /** Spent in the turn that `turn` says. */
+  /** Spent in the turn that `turn` says, and owed from before. */
   spent = 0;
   turn = -1;
-  readonly waiting: (() => void)[] = [];
+  readonly waiting: Waiting[] = [];
   readonly #turns: Turns;
-  /** Links that wait for their turn. */
-  readonly #paced = new Set<Paced>();
   #windowStart = 0;
   #requests = 0;
   #bytes = 0;
@@ -49,17 +64,19 @@ export class Share {
     return this.#turns.enter(this, go, weight);
   }
 
-  /** Content came over a link: where it is not this sandbox's turn, the link is paused until it is. */
-  pace(link: Paced, count: number): void {
-    this.takeBytes(count);
-    if (this.#paced.has(link)) return;
-    const go = () => {
-      this.#paced.delete(link);
-      link.resume();
-    };
-    if (this.enter(go)) return;
-    this.#paced.add(link);
-    link.pause();
+  /** Work that was not asked for by `enter`: later turns pay for it. */
+  charge(weight: number): void {
+    this.#turns.charge(this, weight);
+  }
+
+  /** A piece of work that `enter` let in begins; what this returns is for {@link end}. */
+  begin(): number {
+    return this.#turns.clock();
+  }
+
+  /** It is done. What it took beyond a piece's time, later turns pay for. */
+  end(begun: number): void {
+    if (begun > 0) this.charge((this.#turns.clock() - begun) / pieceMs - 1);
   }
 
   /** False: one request too many for this second. */
@@ -105,6 +122,8 @@ export class Turns {
   /** Milliseconds; a second's precision is enough. */
   readonly now: () => number;
   readonly limits: Readonly<SandboxLimits>;
+  /** Milliseconds, exact: what work takes. */
+  readonly #clock: () => number;
   readonly #shares = new Map<string, Share>();
   #waiting: Share[] = [];
   /** Those whose bytes are used up. */
@@ -114,9 +133,10 @@ export class Turns {
   #turn = 0;
   #scheduled = false;
 
-  constructor(now: () => number, limits: SandboxLimits = { connections: 0, requestsPerSecond: 0, bytesPerSecond: 0 }) {
+  constructor(now: () => number, limits: SandboxLimits = unlimited, clock: () => number = () => performance.now()) {
     this.now = now;
     this.limits = limits;
+    this.#clock = clock;
   }
 
   /** The share of a sandbox, to be given back with `release`. */
@@ -136,6 +156,12 @@ export class Turns {
     if (this.#last === share) this.#last = null;
   }
 
+  /** Holds the share of a sandbox for as long as a socket is open. */
+  holdOpen(sandboxId: string, socket: Socket): Share {
+    socket.once('close', () => this.release(sandboxId));
+    return this.hold(sandboxId);
+  }
+
   /** Whether a sandbox has all the tunnels that it may have. */
   isFull(sandboxId: string): boolean {
     const { connections } = this.limits;
@@ -144,12 +170,9 @@ export class Turns {
 
   /** Holds the share of a sandbox for as long as a tunnel's socket is open. */
   holdTunnel(sandboxId: string, socket: Socket): Share {
-    const share = this.hold(sandboxId);
+    const share = this.holdOpen(sandboxId, socket);
     share.tunnels += 1;
-    socket.once('close', () => {
-      share.tunnels -= 1;
-      this.release(sandboxId);
-    });
+    socket.once('close', () => (share.tunnels -= 1));
     return share;
   }
 
@@ -165,20 +188,39 @@ export class Turns {
       this.#last = share;
     }
     const isSpent = share.isSpent;
-    const contended = this.#contendedUntil > 0 && this.now() <= this.#contendedUntil;
-    if (!contended && !isSpent && share.waiting.length === 0) return true;
-    if (share.turn !== this.#turn) {
-      share.turn = this.#turn;
-      share.spent = 0;
-    }
+    if (!this.#contended && !isSpent && share.waiting.length === 0) return true;
+    this.#renew(share);
     this.#schedule();
     if (!isSpent && share.spent < budget && share.waiting.length === 0) {
       share.spent += weight;
       return true;
     }
     if (share.waiting.length === 0) this.#waiting.push(share);
-    share.waiting.push(go);
+    share.waiting.push({ go, weight });
     return false;
+  }
+
+  /** @internal used by Share: milliseconds; 0 where one sandbox is alone, and nobody has to know. */
+  clock(): number {
+    return this.#contended ? this.#clock() : 0;
+  }
+
+  /** @internal used by Share */
+  charge(share: Share, weight: number): void {
+    if (!this.#contended || weight <= 0) return;
+    this.#renew(share);
+    share.spent = Math.min(share.spent + weight, mostOwed);
+  }
+
+  get #contended(): boolean {
+    return this.#contendedUntil > 0 && this.now() <= this.#contendedUntil;
+  }
+
+  /** In a new turn there is a budget to spend, less what is owed (deficit round robin, Shreedhar and Varghese 1995). */
+  #renew(share: Share): void {
+    if (share.turn === this.#turn) return;
+    share.spent = Math.max(0, share.spent - budget * (this.#turn - share.turn));
+    share.turn = this.#turn;
   }
 
   /** Called once a second: who has used up a second's bytes goes on in the next. */
@@ -206,9 +248,14 @@ export class Turns {
         this.#spent.push(share);
         continue;
       }
-      share.turn = this.#turn;
-      share.spent = Math.min(budget, share.waiting.length);
-      for (const go of share.waiting.splice(0, budget)) go();
+      this.#renew(share);
+      let done = 0;
+      for (let next = share.waiting[0]; next !== undefined && share.spent < budget; next = share.waiting[done]) {
+        done += 1;
+        share.spent += next.weight;
+        next.go();
+      }
+      share.waiting.splice(0, done);
       if (share.waiting.length > 0) this.#waiting.push(share);
     }
     if (this.#waiting.length > 0) this.#schedule();

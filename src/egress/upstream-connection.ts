@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { ReadGate } from './read-gate.ts';
+import { TurnReader } from './turn-reader.ts';
+import type { Share } from './turns.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import type { UpstreamPool } from './upstream.ts';
 
@@ -12,6 +13,7 @@ export const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** A connection of HTTP/1.1 to one upstream for one sandbox, handed from request to request. */
 export class UpstreamConnection implements UpstreamLink {
   readonly takes = 'bytes';
+  readonly givesChunks = false;
   readonly socket: Socket;
   readonly key: string;
   readonly address: string;
@@ -21,12 +23,12 @@ export class UpstreamConnection implements UpstreamLink {
   idleSince = 0;
   idleUntil = 0;
   readonly #pool: UpstreamPool;
-  readonly #reading: ReadGate;
+  readonly #reading: TurnReader;
 
-  constructor(parts: { pool: UpstreamPool; socket: Socket; key: string; address: string }) {
+  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; address: string }) {
     this.#pool = parts.pool;
     this.socket = parts.socket;
-    this.#reading = new ReadGate(parts.socket);
+    this.#reading = new TurnReader(parts.socket, parts.share, (bytes) => this.#take(bytes));
     this.key = parts.key;
     this.address = parts.address;
     let failure: Error | null = null;
@@ -34,6 +36,7 @@ export class UpstreamConnection implements UpstreamLink {
     this.socket.on('end', () => this.#over());
     this.socket.on('close', () => {
       this.#pool.forget(this);
+      this.#reading.flush();
       const { handler } = this;
       this.handler = null;
       handler?.onClose(failure);
@@ -57,11 +60,18 @@ export class UpstreamConnection implements UpstreamLink {
     this.socket.destroy();
   }
 
-  /** Called by the socket's `onread`. Bytes that nobody asked for end the connection: they would answer the next request. */
+  /** Called by the socket's `onread`. */
   receive(length: number): boolean {
-    if (this.handler === null) this.socket.destroy();
-    else this.handler.onData(readBuffer.subarray(0, length));
+    const bytes = readBuffer.subarray(0, length);
+    if (this.handler === null) this.#take(bytes);
+    else this.#reading.read(bytes);
     return true;
+  }
+
+  /** Bytes that nobody asked for end the connection: they would answer the next request. */
+  #take(bytes: Buffer): void {
+    if (this.handler === null) this.socket.destroy();
+    else this.handler.onData(bytes);
   }
 
   /** Reads no more for now, but for what was read already. */
@@ -74,6 +84,7 @@ export class UpstreamConnection implements UpstreamLink {
   }
 
   #over(): void {
+    this.#reading.flush();
     if (this.handler === null) this.socket.destroy();
     else this.handler.onEnd();
   }
@@ -82,12 +93,14 @@ export class UpstreamConnection implements UpstreamLink {
   release(keepAliveMs: number): void {
     this.handler = null;
     this.mayRepeat = true;
-    this.resume();
+    if (this.#reading.isHolding) this.#reading.flush();
+    else this.resume();
     this.#pool.keep(this, keepAliveMs);
   }
 
   destroy(): void {
     this.handler = null;
+    this.#reading.drop();
     this.socket.destroy();
   }
 }

@@ -18,6 +18,11 @@ export interface UpstreamLink {
   readonly mayRepeat: boolean;
   /** How a request begins: as the bytes of its head, content at hand included, or as fields. */
   readonly takes: 'bytes' | 'fields';
+  /**
+   * The content of the answer that is being given comes in chunks, also where its head announces a length: in HTTP/2 alone
+   * the end is told beside it, and trailers may follow (RFC 9113 section 8.1).
+   */
+  readonly givesChunks: boolean;
   /** Opens the request on a link that takes fields. */
   open(head: RequestHead, fields: readonly HeaderField[]): void;
   /** The request's bytes, or its content, framed as its head says. False: wait for `onDrain`. */

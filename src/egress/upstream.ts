@@ -5,6 +5,8 @@ import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import type { Refusal } from './refusals.ts';
 import { refusal } from './refusals.ts';
+import { handshakeWeight } from './turns.ts';
+import type { Turns } from './turns.ts';
 import { UpstreamConnection, readBuffer } from './upstream-connection.ts';
 import type { UpstreamLink } from './upstream-link.ts';
 
@@ -30,6 +32,8 @@ export interface UpstreamOptions {
   connectTo: { host: string; port: number; address: string; toPort: number }[];
   connectTimeoutMs?: number;
   idleTimeoutMs?: number;
+  /** What is read of a sandbox's upstreams is read in its turns. */
+  turns: Turns;
 }
 
 /** A dial that did not come to a connection, with what the client is told. */
@@ -189,6 +193,8 @@ export class UpstreamPool {
       const socket = target.tls
         ? this.#connectTls(target, { ...to, onread, key })
         : connectTcp({ host: to.address, port: to.port, onread });
+      const share = this.#options.turns.holdOpen(target.sandboxId, socket);
+      if (target.tls) share.charge(handshakeWeight);
       const fail = (refused: Refusal, noProtocol = false) => {
         clearTimeout(timer);
         socket.destroy();
@@ -207,7 +213,7 @@ export class UpstreamPool {
       socket.once(target.tls ? 'secureConnect' : 'connect', () => {
         socket.setNoDelay(true);
         if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') {
-          const shared = new Http2UpstreamConnection({ pool: this, socket, key, address: to.address });
+          const shared = new Http2UpstreamConnection({ pool: this, socket, share, key, address: to.address });
           connection = { receive: (length) => shared.receive(readBuffer.subarray(0, length)) };
           // What it allows is known with its first settings.
           shared.ready.then(
@@ -226,7 +232,7 @@ export class UpstreamPool {
         }
         clearTimeout(timer);
         socket.off('error', onError);
-        const single = new UpstreamConnection({ pool: this, socket, key, address: to.address });
+        const single = new UpstreamConnection({ pool: this, socket, share, key, address: to.address });
         connection = single;
         this.#all.add(single);
         resolve(single);

@@ -33,19 +33,24 @@ class EgressWorker {
   constructor(settings: EgressSettings) {
     this.#control = new ControlLink(post);
     const connections = new ConnectionTable();
+    const turns = new Turns(() => connections.now, settings.limits);
     this.#context = {
       control: this.#control,
-      registry: new SandboxRegistry(this.#control, { valueTtlMs: settings.valueTtlMs, scrub: settings.scrub }),
+      registry: new SandboxRegistry(this.#control, settings),
       contexts: new LeafContexts(this.#control),
-      pool: new UpstreamPool({ secureContext: upstreamContext(settings.extraRoots), connectTo: settings.connectTo }),
+      pool: new UpstreamPool({
+        secureContext: upstreamContext(settings.extraRoots),
+        connectTo: settings.connectTo,
+        turns,
+      }),
       guard: makeAddressGuard(settings.allowPrivate),
       failures: new FailureThrottle(),
       connections,
-      turns: new Turns(() => connections.now, settings.limits),
+      turns,
       firstByteTimeoutMs: settings.firstByteTimeoutMs,
       log: createLogger({ level: logLevels.find((each) => each === settings.logLevel) ?? 'info', name: 'egress' }),
     };
-    this.#namespaces = new NamespaceListeners(this.#context);
+    this.#namespaces = new NamespaceListeners(this.#context, (named) => post({ type: 'named', ...named }));
     this.#proxy = createProxyListener(this.#context);
     this.#sweep = setInterval(() => this.#tick(), sweepIntervalMs);
     this.#proxy.on('error', (error: NodeJS.ErrnoException) => {
@@ -75,6 +80,9 @@ class EgressWorker {
         if (typeof handle !== 'object' || handle === null) break;
         this.#namespaces.listen(message.sandboxId, { kind: message.kind, port: message.port, handle });
         break;
+      case 'names':
+        this.#namespaces.know(message.sandboxId, message.given);
+        break;
       case 'unlisten':
         this.#namespaces.close(message.sandboxId);
         this.#context.connections.closeSandbox(message.sandboxId);
@@ -92,6 +100,8 @@ class EgressWorker {
     this.#context.pool.sweep(now);
     this.#context.registry.sweep();
     this.#context.turns.sweep();
+    this.#control.tellLost();
+    post({ type: 'settled', at: this.#control.settledAt(now) });
   }
 
   /** Finishes what is in flight, hands over every event, ends the process. */
@@ -102,6 +112,7 @@ class EgressWorker {
     this.#namespaces.closeAll();
     await this.#context.connections.drain(drainLimitMs);
     await this.#control.settle();
+    this.#control.tellLost();
     this.#context.registry.forget(null);
     clearInterval(this.#sweep);
     process.exit(0);

@@ -9,6 +9,7 @@ import { migrate } from './migrate.ts';
 import { migrations } from './migrations/list.ts';
 import { openPostgres } from './postgres/open.ts';
 import { postgresStartupError } from './postgres/errors.ts';
+import { runStore } from './runs.ts';
 import { sandboxStore } from './sandboxes.ts';
 import { secretStore } from './secrets.ts';
 import { settingStore } from './settings.ts';
@@ -51,6 +52,7 @@ function createStore(database: Database): Store {
     events: eventStore(database),
     webhooks: webhookStore(database),
     settings: settingStore(database),
+    runs: runStore(database),
     changes,
     async ping() {
       await Promise.all([answers(read), answers(write)]);

@@ -18,6 +18,7 @@ export interface Schema {
   webhooks: WebhookRow;
   webhook_deliveries: DeliveryRow;
   settings: SettingRow;
+  server_runs: RunRow;
   schema_migrations: MigrationRow;
 }
 
@@ -155,6 +156,18 @@ export interface DeliveryRow {
   /** Null while it waits. */
   ended_at: number | null;
   outcome: 'delivered' | 'given_up' | null;
+}
+
+/** A server that runs, or that ended without a word. */
+export interface RunRow {
+  /** Another with each start. */
+  id: string;
+  /** Who it is: see vault/runs.ts. */
+  server: string;
+  /** What ended before this time is kept. */
+  settled_at: number;
+  /** Rises as long as it runs. */
+  beats: number;
 }
 
 export interface SettingRow {

@@ -16,6 +16,7 @@ export interface Store {
   events: EventStore;
   webhooks: WebhookStore;
   settings: SettingStore;
+  runs: RunStore;
   changes: ChangeFeed;
   /** Throws when the database does not answer. */
   ping(): Promise<void>;
@@ -114,7 +115,7 @@ export interface SandboxRecord {
   driver: string;
   envVars: Record<string, string>;
   metadata: Record<string, string>;
-  network: { allow_out?: string[]; deny_out?: string[] };
+  network: NetworkRecord;
   timeoutSeconds: number | null;
   autoDeleteSeconds: number | null;
   vcpuCount: number;
@@ -125,6 +126,15 @@ export interface SandboxRecord {
   accessGeneration: number;
   createdAt: Date;
   deletedAt: Date | null;
+}
+/** The network rules of a sandbox as they are stored and shown: what was not given is left out. */
+export interface NetworkRecord {
+  allow_out?: string[];
+  deny_out?: string[];
+  /** Which TLS is opened; absent: all of it. */
+  intercept?: 'all' | 'bound';
+  /** Hosts whose TLS is never opened. */
+  tunnel_out?: string[];
 }
 export interface SandboxFilter {
   status?: SandboxStatus;
@@ -252,7 +262,7 @@ export interface VerifyOptions {
   /** Called now and then with how many events were walked. */
   onProgress?: (events: number) => void;
 }
-/** Events between two times may be missing. */
+/** Of what was under way between two times events may be missing. */
 export interface GapRecord {
   id: number;
   ts: Date;
@@ -336,6 +346,27 @@ export interface SettingStore {
   get(name: string): Promise<Uint8Array | null>;
   /** Writes only where the name is not there yet; answers what is there afterwards, so that two starts agree. */
   putIfAbsent(name: string, value: Uint8Array): Promise<Uint8Array>;
+}
+
+/** A server that runs, or that ended without a word: see vault/runs.ts. */
+export interface RunRecord {
+  /** Another with each start. */
+  id: string;
+  server: string;
+  /** Everything that ended before is durable. */
+  settledAt: Date;
+  /** Rises with each `beat`, so that others see that it runs. */
+  beats: number;
+}
+export interface RunStore {
+  /** Says that it runs: writes it anew where it is not there any more. */
+  beat(run: Omit<RunRecord, 'beats'>): Promise<void>;
+  /** Every run but this one. */
+  others(id: string): Promise<RunRecord[]>;
+  /** Makes a run this server's own to see to. False where it has beaten since, is gone, or another was first. */
+  takeOver(run: RunRecord, server: string): Promise<boolean>;
+  /** Forgets it. */
+  end(id: string): Promise<void>;
 }
 
 export interface ChangeFeed {

@@ -1,26 +1,17 @@
 import { badField } from '../errors.ts';
 import { parseCidr } from '../net/address.ts';
 import { hostMatches, hostMatchesBelow } from '../net/hostname.ts';
+import type { NetworkRecord } from '../store/store.ts';
 import { parseName } from './hosts.ts';
 import type { NetworkInput } from './types.ts';
 
 const ruleLimit = 256;
 
-/** As they are stored and shown: what was not given is left out. */
-export interface StoredNetwork {
-  allow_out?: string[];
-  deny_out?: string[];
-  /** Which TLS is opened; absent: all of it. */
-  intercept?: 'all' | 'bound';
-  /** Hosts whose TLS is never opened. */
-  tunnel_out?: string[];
-}
-
 /**
  * Judges the network rules of a sandbox: `allow_out` takes CIDRs and domains, `deny_out` CIDRs only, `tunnel_out` domains
  * only. Throws `bad_request` that names the rule.
  */
-export function parseNetwork(network: NetworkInput = {}): StoredNetwork {
+export function parseNetwork(network: NetworkInput = {}): NetworkRecord {
   const { allow_out: allowOut, deny_out: denyOut, intercept, tunnel_out: tunnelOut } = network;
   return {
     ...(allowOut === undefined ? {} : { allow_out: parseEach('network.allow_out', allowOut, cidrOrDomain) }),
@@ -36,7 +27,7 @@ export function parseNetwork(network: NetworkInput = {}): StoredNetwork {
  * one to blame; without it, the rule's own.
  */
 export function refuseTunnelledSecrets(
-  network: StoredNetwork,
+  network: NetworkRecord,
   secrets: readonly { name: string; hosts: readonly string[] }[],
   field?: string,
 ): void {

@@ -1,7 +1,6 @@
-import type { BindingRecord, SecretRecord, Store } from '../store/store.ts';
+import type { BindingRecord, NetworkRecord, SecretRecord, Store } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import type { CompiledRule } from './compile.ts';
-import type { StoredNetwork } from './network-rules.ts';
 import { storedAuth } from './stored-auth.ts';
 import { isUuid } from './text.ts';
 
@@ -53,7 +52,7 @@ export async function takeSnapshot(store: Store, sandboxId: string): Promise<Sna
   };
 }
 
-function snapshotNetwork(network: StoredNetwork): SnapshotNetwork {
+function snapshotNetwork(network: NetworkRecord): SnapshotNetwork {
   const { allow_out: allowOut = [], deny_out: denyOut = [], intercept, tunnel_out: tunnelOut } = network;
   return {
     allowOut,

@@ -1,8 +1,14 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
-import type { SandboxStatus, StatusClass, TrailVerdict, VerifyOptions, WebhookRecord } from '../store/store.ts';
+import type {
+  NetworkRecord,
+  SandboxStatus,
+  StatusClass,
+  TrailVerdict,
+  VerifyOptions,
+  WebhookRecord,
+} from '../store/store.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
-import type { StoredNetwork } from './network-rules.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -134,7 +140,7 @@ export interface AuditEventView {
   /** Null: a request. */
   tripwire: Tripwire | null;
 }
-/** Events between two times that may be missing. `lost`: how many, or null where nobody knows. */
+/** Of what was under way between two times events may be missing. `lost`: how many, or null where nobody knows. */
 export interface AuditGap {
   from: Date;
   to: Date;
@@ -198,7 +204,7 @@ export interface SandboxView {
   createdAt: Date;
   timeoutSeconds: number | null;
   autoDeleteSeconds: number | null;
-  network: StoredNetwork | null;
+  network: NetworkRecord | null;
   metadata: Record<string, string>;
   secrets: { envKey: string; secretName: string; revoked: boolean }[];
 }

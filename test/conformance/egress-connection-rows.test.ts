@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { RowReader } from '../support/connection-rows.ts';
@@ -207,6 +208,32 @@ describe('a connection that came to nothing has a row that says why', () => {
       socket.destroy();
     });
     assert.deepEqual(refused, ['blocked', 'HTTP/2 without TLS']);
+  });
+
+  test('HTTP/2 where TLS agreed on HTTP/1.1: GOAWAY asks for that', async () => {
+    const refused = await said(async (sandbox) => {
+      const socket = await openTunnel(sandbox.access, `${api}:443`);
+      const tls = connectTls({ socket, servername: api, ca: sandbox.ca, ALPNProtocols: ['h2', 'http/1.1'] });
+      await once(tls, 'secureConnect');
+      assert.equal(tls.alpnProtocol, 'http/1.1');
+      const client = connectHttp2(`https://${api}`, { createConnection: () => tls });
+      client.on('error', () => undefined);
+      const [code, , reason]: unknown[] = await once(client, 'goaway');
+      assert.equal(code, 0xd, 'HTTP_1_1_REQUIRED (RFC 9113 section 7)');
+      assert.equal(String(reason), 'HTTP/2 where HTTP/1.1 was agreed is not spoken here');
+      client.destroy();
+    });
+    assert.deepEqual(refused, ['blocked', 'HTTP/2 where HTTP/1.1 was agreed']);
+  });
+
+  test('HTTP/2 after a request of HTTP/1.1 is a request that is none', async () => {
+    const sandbox = await rig.sandbox();
+    const connection = await sandbox.connect(api);
+    connection.send(`GET / HTTP/1.1\r\nHost: ${api}\r\n\r\n`);
+    assert.equal((await connection.response()).status, 200);
+    connection.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    assert.equal((await connection.response()).status, 505);
+    connection.close();
   });
 
   test('a client that says nothing', async () => {

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import type { Server } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { headerValues, readBytes, readHead } from '../support/http-bytes.ts';
-import { listenOnLoopback } from '../support/ports.ts';
+import { startPlainUpstream } from '../support/plain-upstream.ts';
+import type { PlainUpstream } from '../support/plain-upstream.ts';
 import { waitUntil } from '../support/processes.ts';
 import { connectPlain, openTunnel } from '../support/proxy-client.ts';
 import { sized } from '../support/replies.ts';
@@ -17,15 +16,14 @@ const host = 'api.example.com';
 const plainHost = 'plain.example.com';
 let rig: EgressRig;
 let sandbox: RigSandbox;
-let plain: { server: Server; heads: string[] };
+let plain: PlainUpstream;
 const upstreamSockets: TLSSocket[] = [];
 
 before(async () => {
-  plain = startPlainUpstream();
-  const plainPort = await listenOnLoopback(plain.server);
+  plain = await startPlainUpstream();
   rig = await startEgressRig({
     names: [host],
-    also: { [`${plainHost}:80`]: plainPort },
+    also: { [`${plainHost}:80`]: plain.port },
     onConnection: (socket) => void upstreamSockets.push(socket),
   });
   await rig.secret({ name: 'key', auth: { type: 'bearer' }, hosts: [host, plainHost] });
@@ -33,23 +31,8 @@ before(async () => {
 });
 after(async () => {
   await rig?.stop();
-  plain?.server.close();
+  await plain?.stop();
 });
-
-/** A cleartext upstream that answers each head with `plain`. */
-function startPlainUpstream(): { server: Server; heads: string[] } {
-  const heads: string[] = [];
-  const server = createServer((socket) => {
-    const reader = readBytes(socket);
-    void (async () => {
-      for (;;) {
-        heads.push((await readHead(reader)).bytes.toString('latin1'));
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain');
-      }
-    })().catch(() => socket.destroy());
-  });
-  return { server, heads };
-}
 
 function get(path: string, ...lines: string[]): string {
   return [`GET ${path} HTTP/1.1`, `Host: ${host}`, ...lines, '', ''].join('\r\n');

@@ -1,86 +1,58 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { connect as connectHttp2, createSecureServer } from 'node:http2';
-import type {
-  ClientHttp2Session,
-  Http2SecureServer,
-  IncomingHttpHeaders,
-  OutgoingHttpHeaders,
-  ServerHttp2Stream,
-} from 'node:http2';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
-import { listenOnLoopback } from '../support/ports.ts';
+import { startHttp2Upstream } from '../support/http2-upstream.ts';
+import type { Http2Upstream } from '../support/http2-upstream.ts';
+import { waitUntil } from '../support/processes.ts';
 import { openTunnel } from '../support/proxy-client.ts';
 
 /** Upstreams of HTTP/2 (`node:http2`), asked by clients of HTTP/2 and of HTTP/1.1. */
 const host = 'grpc.example.com';
 let rig: EgressRig;
 let sandbox: RigSandbox;
+/** Without secrets, so that nothing is looked for in its answers. */
+let plain: RigSandbox;
 let value: string;
-let upstream: Http2SecureServer;
-const seen: { headers: IncomingHttpHeaders; body: Buffer; trailers: IncomingHttpHeaders; session: unknown }[] = [];
+let upstream: Http2Upstream;
+let seen: Http2Upstream['seen'];
+let cuts: Http2Upstream['cuts'];
 
 before(async () => {
-  // Made first, so that its port is known; its certificate comes with the rig's authority.
-  upstream = createSecureServer({ allowHTTP1: false, settings: { enableConnectProtocol: true } });
-  upstream.on('stream', (stream: ServerHttp2Stream, headers) => void serve(stream, headers));
-  const port = await listenOnLoopback(upstream);
-  rig = await startEgressRig({ names: ['unused.example.com'], also: { [`${host}:443`]: port } });
-  const certificate = rig.authority.issue([host]);
-  upstream.setSecureContext({ cert: certificate.certPem, key: certificate.keyPem });
+  upstream = await startHttp2Upstream();
+  ({ seen, cuts } = upstream);
+  rig = await startEgressRig({ names: ['unused.example.com'], also: { [`${host}:443`]: upstream.port } });
+  upstream.certify(rig.authority.issue([host]));
   value = await rig.secret({ name: 'key', auth: { type: 'bearer' }, hosts: [host] });
   sandbox = await rig.sandbox({ KEY: 'key' });
+  plain = await rig.sandbox({});
 });
 after(async () => {
   await rig?.stop();
   upstream?.close();
 });
 
-/** Gives the content back, with a trailer; or what the path asks for. */
-async function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-  stream.on('error', () => undefined);
-  if (headers[':method'] === 'CONNECT') {
-    stream.respond({ ':status': 200 });
-    stream.write(Buffer.from('\x81\x05hello', 'latin1'));
-    stream.on('data', (part: Buffer) => stream.write(Buffer.concat([Buffer.from([0x82, part.length]), part])));
-    return;
-  }
-  if (headers[':path'] === '/refuse-streams') {
-    stream.close(0x7);
-    return;
-  }
-  const parts: Buffer[] = [];
-  let trailers: IncomingHttpHeaders = {};
-  stream.on('trailers', (fields) => (trailers = fields));
-  for await (const part of stream) parts.push(part);
-  const body = Buffer.concat(parts);
-  seen.push({ headers, body, trailers, session: stream.session });
-  if (headers[':path'] === '/bare') {
-    stream.respond({ ':status': 204 }, { endStream: true });
-    return;
-  }
-  if (headers[':path'] === '/echo') {
-    stream.respond({ ':status': 200, 'x-echo': headers.authorization ?? '' });
-    stream.end(`<${headers.authorization}>`);
-    return;
-  }
-  stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  stream.end(body);
-}
-
-async function session(): Promise<ClientHttp2Session> {
-  const socket = await openTunnel(sandbox.access, `${host}:443`);
+async function session(of = sandbox): Promise<ClientHttp2Session> {
+  const socket = await openTunnel(of.access, `${host}:443`);
   const tls = connectTls({ socket, servername: host, ca: sandbox.ca, ALPNProtocols: ['h2'] });
   await new Promise<void>((resolve, reject) => tls.once('secureConnect', resolve).once('error', reject));
   return connectHttp2(`https://${host}`, { createConnection: () => tls });
 }
 
-async function ask(client: ClientHttp2Session, fields: OutgoingHttpHeaders, body: Buffer | string = '') {
-  const stream = client.request({ ':authority': host, ...fields }, { endStream: body.length === 0 });
+async function ask(
+  client: ClientHttp2Session,
+  fields: OutgoingHttpHeaders,
+  body: Buffer | string = '',
+  ownTrailers: OutgoingHttpHeaders | null = null,
+) {
+  const waitForTrailers = ownTrailers !== null;
+  const stream = client.request({ ':authority': host, ...fields }, { endStream: body.length === 0, waitForTrailers });
+  stream.on('wantTrailers', () => stream.sendTrailers(ownTrailers ?? {}));
   if (body.length > 0) stream.end(body);
   const parts: Buffer[] = [];
   let headers: IncomingHttpHeaders = {};
@@ -118,6 +90,77 @@ describe('a client of HTTP/2 at an upstream of HTTP/2', () => {
     client.close();
   });
 
+  it('gets the trailers of an answer whose length was announced, also of none, and the length', async () => {
+    const client = await session(plain);
+    for (const body of ['hello', '']) {
+      for (const announced of [{}, { trailer: 'grpc-status' }]) {
+        const own = { 'content-length': body.length, ...announced };
+        const post = { ':method': 'POST', ':path': '/length', 'x-answer-with': JSON.stringify(own) };
+        const answer = await ask(client, post, body);
+        assert.deepEqual(
+          [answer.headers['content-length'], answer.body.toString(), answer.trailers['grpc-status']],
+          [String(body.length), body, '0'],
+        );
+      }
+    }
+    client.close();
+  });
+
+  it('sends trailers after content whose length it announced, where its head announces them', async () => {
+    const client = await session();
+    const head = { ':method': 'POST', ':path': '/sends-trailers', 'content-length': 5, trailer: 'x-own' };
+    const answer = await ask(client, { ...head, ...bearer() }, 'hello', { 'x-own': '1' });
+    assert.equal(answer.body.toString(), 'hello');
+    assert.deepEqual([seen.at(-1)?.body.toString(), seen.at(-1)?.trailers['x-own']], ['hello', '1']);
+    client.close();
+  });
+
+  it('waits for 100 before it sends, and hears it', async () => {
+    const client = await session();
+    const head = { ':method': 'POST', ':path': '/expects', ':authority': host, expect: '100-continue' };
+    for (const length of [{}, { 'content-length': 5 }]) {
+      const stream = client.request({ ...head, ...length });
+      await once(stream, 'continue');
+      stream.end('hello');
+      const parts: Buffer[] = [];
+      for await (const part of stream) parts.push(part);
+      assert.equal(Buffer.concat(parts).toString(), 'hello');
+    }
+    client.close();
+  });
+
+  it('hears an answer that is whole before its upload is, and that the rest is not wanted', async () => {
+    const client = await session();
+    for (const expect of [{}, { expect: '100-continue' }]) {
+      const post = { ':method': 'POST', ':path': '/too-large', ':authority': host, 'content-length': 1_000_000 };
+      const stream = client.request({ ...post, ...expect });
+      if (!('expect' in expect)) stream.write(Buffer.alloc(20_000));
+      const closed = once(stream, 'close');
+      const [headers]: IncomingHttpHeaders[] = await once(stream, 'response');
+      assert.equal(headers?.[':status'], 413);
+      const parts: Buffer[] = [];
+      for await (const part of stream) parts.push(part);
+      assert.equal(Buffer.concat(parts).toString(), 'no!');
+      await closed;
+      assert.equal(stream.rstCode, 0);
+    }
+    assert.equal((await ask(client, { ':path': '/bare' })).headers[':status'], 204);
+    client.close();
+  });
+
+  it('that breaks its upload off breaks it off for the upstream', async () => {
+    const client = await session();
+    const stream = client.request({ ':method': 'POST', ':path': '/cut', ':authority': host, 'content-length': 10 });
+    stream.on('error', () => undefined);
+    const [ended, earlier] = [cuts.length, upstream.uploads];
+    stream.write('half');
+    await waitUntil(() => upstream.uploads > earlier, { what: 'the upload' });
+    stream.close(0x8);
+    await waitUntil(() => cuts.length > ended, { what: 'the end of the upload' });
+    assert.equal(cuts.at(-1), 0x8);
+    client.close();
+  });
+
   it('has many calls at once on one connection to the upstream', async () => {
     const client = await session();
     await ask(client, { ':path': '/first' });
@@ -136,6 +179,23 @@ describe('a client of HTTP/2 at an upstream of HTTP/2', () => {
     const { headers, body } = await ask(client, { ':path': '/echo', ...bearer() });
     assert.equal(headers['x-echo'], `Bearer ${sandbox.standIn('KEY')}`);
     assert.equal(body.toString(), `<Bearer ${sandbox.standIn('KEY')}>`);
+    client.close();
+  });
+
+  it('gets the stand-in where the value comes back in a trailer, whatever was said of the length', async () => {
+    const client = await session();
+    for (const body of ['hello', '']) {
+      for (const own of [{}, { 'content-length': body.length }]) {
+        const fields = {
+          ':method': 'POST',
+          ':path': '/t',
+          'x-echo-in-trailer': '1',
+          'x-answer-with': JSON.stringify(own),
+        };
+        const { trailers } = await ask(client, { ...fields, ...bearer() }, body);
+        assert.equal(trailers['x-echo'], `Bearer ${sandbox.standIn('KEY')}`);
+      }
+    }
     client.close();
   });
 
@@ -193,6 +253,82 @@ describe('a client of HTTP/1.1 at an upstream of HTTP/2 alone', () => {
     assert.equal((await connection.response()).body.content.toString(), 'abcde');
     assert.equal(seen.at(-1)?.trailers['x-own'], '1');
     connection.close();
+  });
+
+  it('gets trailers after content of a known length in chunks where they are announced, else the length', async () => {
+    const connection = await plain.connect(host);
+    const post = (own: object) =>
+      `POST /length HTTP/1.1\r\nHost: ${host}\r\nX-Answer-With: ${JSON.stringify(own)}\r\nContent-Length: 5\r\n\r\nhello`;
+    connection.send(post({ 'content-length': 5, trailer: 'grpc-status' }));
+    const announced = await connection.response();
+    assert.equal(announced.body.content.toString(), 'hello');
+    assert.deepEqual(
+      [announced.header('content-length'), announced.header('transfer-encoding')],
+      [undefined, 'chunked'],
+    );
+    assert.deepEqual(announced.body.trailers, [['grpc-status', '0']]);
+    connection.send(post({ 'content-length': 5 }));
+    const known = await connection.response();
+    assert.equal(known.body.content.toString(), 'hello');
+    assert.deepEqual([known.header('content-length'), known.header('transfer-encoding')], ['5', undefined]);
+    connection.close();
+  });
+
+  it('of HTTP/1.0 gets content of unknown length up to the end of the connection', async () => {
+    const connection = await plain.connect(host);
+    connection.send(`POST /one HTTP/1.0\r\nHost: ${host}\r\nContent-Length: 5\r\n\r\nhello`);
+    const response = await connection.response();
+    assert.deepEqual([response.status, response.body.content.toString()], [200, 'hello']);
+    assert.deepEqual([response.header('transfer-encoding'), response.header('connection')], [undefined, 'close']);
+    const announced = await plain.connect(host);
+    const own = JSON.stringify({ 'content-length': 5, trailer: 'grpc-status' });
+    announced.send(`POST /one HTTP/1.0\r\nHost: ${host}\r\nX-Answer-With: ${own}\r\nContent-Length: 5\r\n\r\nhello`);
+    const known = await announced.response();
+    assert.deepEqual([known.header('content-length'), known.body.content.toString()], ['5', 'hello']);
+  });
+
+  it('waits for 100 before it sends, and hears it', async () => {
+    const connection = await sandbox.connect(host);
+    for (const [framing, body] of [
+      ['Content-Length: 5', 'hello'],
+      ['Transfer-Encoding: chunked', '5\r\nhello\r\n0\r\n\r\n'],
+    ]) {
+      connection.send(`POST /expects HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\n${framing}\r\n\r\n`);
+      assert.equal((await connection.response()).status, 100);
+      connection.send(body ?? '');
+      assert.equal((await connection.response()).body.content.toString(), 'hello');
+    }
+    connection.close();
+  });
+
+  it('hears an answer that is whole before its upload is, and that the connection ends', async () => {
+    for (const expect of ['', 'Expect: 100-continue\r\n']) {
+      const connection = await sandbox.connect(host);
+      connection.send(`POST /too-large HTTP/1.1\r\nHost: ${host}\r\n${expect}Content-Length: 1000000\r\n\r\n`);
+      if (expect === '') connection.send(Buffer.alloc(20_000));
+      const response = await connection.response();
+      assert.deepEqual([response.status, response.body.content.toString()], [413, 'no!']);
+      assert.equal(response.header('connection'), 'close');
+      connection.close();
+    }
+  });
+
+  it('that breaks its upload off breaks it off for the upstream', async () => {
+    const connection = await sandbox.connect(host);
+    const ended = cuts.length;
+    const earlier = upstream.uploads;
+    connection.send(`POST /cut HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nhalf`);
+    await waitUntil(() => upstream.uploads > earlier, { what: 'the upload' });
+    connection.close();
+    await waitUntil(() => cuts.length > ended, { what: 'the end of the upload' });
+    assert.equal(cuts.at(-1), 0x8);
+  });
+
+  it('that has ended its half of the connection is answered all the same', async () => {
+    const connection = await sandbox.connect(host);
+    connection.send(`POST /one HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 5\r\n\r\nhello`);
+    connection.socket.end();
+    assert.equal((await connection.response()).body.content.toString(), 'hello');
   });
 
   it('opens a WebSocket as ever', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
@@ -140,6 +141,54 @@ describe('a client of HTTP/2', () => {
     assert.equal((await ask(client, { ':authority': host, ':path': '/none' })).headers[':status'], 204);
     const head = await ask(client, { ':authority': host, ':path': '/one', ':method': 'HEAD' });
     assert.deepEqual([head.headers[':status'], head.headers['content-length'], head.body.length], [200, '3', 0]);
+    client.close();
+  });
+
+  it('sends trailers that it announced in chunks, though it gave the length', async () => {
+    const client = await session();
+    rig.answer('/sends-trailers', echo);
+    const head = { ':authority': host, ':path': '/sends-trailers', ':method': 'POST', 'content-length': 5 };
+    const stream = client.request({ ...head, trailer: 'x-own' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-own': '1' }));
+    stream.end('hello');
+    await answerTo(stream);
+    const [request] = rig.requestsFor('/sends-trailers');
+    assert.deepEqual(headerValues(request?.head ?? { headers: [] }, 'content-length'), []);
+    const body = await request?.body;
+    assert.deepEqual([body?.content.toString(), body?.trailers], ['hello', [['x-own', '1']]]);
+    const judged = client.request({ ...head, trailer: 'x-own' }, { waitForTrailers: true });
+    judged.on('wantTrailers', () => judged.sendTrailers({ 'x-own': sandbox.standIn('KEY') }));
+    judged.end('hello');
+    assert.equal((await answerTo(judged)).headers['x-standin-error'], 'credential_host_mismatch');
+    client.close();
+  });
+
+  it('waits for 100 before it sends, and hears it', async () => {
+    const client = await session();
+    rig.answer('/expects', (request) => interim(100, echo(request)));
+    const head = { ':authority': host, ':path': '/expects', ':method': 'POST', expect: '100-continue' };
+    for (const length of [{}, { 'content-length': 5 }]) {
+      const stream = client.request({ ...head, ...length });
+      await once(stream, 'continue');
+      stream.end('hello');
+      const { headers, body } = await answerTo(stream);
+      assert.equal(headers[':status'] ?? 200, 200);
+      assert.match(body.toString(), /hello/);
+    }
+    client.close();
+  });
+
+  it('hears an answer that is whole before its upload is, and that the rest is not wanted', async () => {
+    const client = await session();
+    rig.answer('/too-large', () => sized(413, 'no!'));
+    for (const expect of [{}, { expect: '100-continue' }]) {
+      const head = { ':authority': host, ':path': '/too-large', ':method': 'POST', 'content-length': 1_000_000 };
+      const stream = client.request({ ...head, ...expect });
+      if (!('expect' in expect)) stream.write(Buffer.alloc(20_000));
+      const { headers, body } = await answerTo(stream);
+      assert.deepEqual([headers[':status'], body.toString(), stream.rstCode], [413, 'no!', 0]);
+    }
+    assert.equal((await ask(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
     client.close();
   });
 

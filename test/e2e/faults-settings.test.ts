@@ -47,6 +47,10 @@ const wrong: Record<string, { values: string[]; form: RegExp }> = {
     values: ['10.0.0.0/33', 'localhost', '10.0.0.0/8,x'],
     form: /is not a CIDR such as 10\.0\.0\.0\/8/,
   },
+  STANDIN_EGRESS_CLEARTEXT_HOSTS: {
+    values: ['*.example.com', 'api.example.com:80', '10.0.0.1', 'api.example.com,http://x.com'],
+    form: /must be a host name/,
+  },
   STANDIN_EGRESS_FIRST_BYTE_TIMEOUT: { values: ['0', '1m', '86401'], form: /must be a whole number from 1 to 86400/ },
   STANDIN_EGRESS_SCRUB: { values: ['yes', 'ON', '1'], form: /must be one of on, off/ },
   STANDIN_EGRESS_MAX_CONNECTIONS: {
@@ -54,6 +58,10 @@ const wrong: Record<string, { values: string[]; form: RegExp }> = {
     form: /must be a whole number from 0 to 10000000/,
   },
   STANDIN_EGRESS_MAX_REQUESTS: { values: ['-1', '1.5'], form: /must be a whole number from 0 to 10000000/ },
+  STANDIN_EGRESS_MAX_HEAD_BYTES: {
+    values: ['4095', '1048577', '64K'],
+    form: /must be a whole number from 4096 to 1048576/,
+  },
   STANDIN_EGRESS_MAX_BYTES: { values: ['1M', '-1'], form: /must be a whole number from 0 to/ },
   STANDIN_SANDBOX_DRIVER: { values: ['docker', 'AUTO'], form: /must be one of auto, bubblewrap, external/ },
   STANDIN_LOG_LEVEL: { values: ['loud', 'INFO'], form: /must be one of fatal, error, warn/ },

@@ -90,7 +90,7 @@ class Connection {
   }
 
   #readHead(bytes: Buffer, at: number, base: number): number {
-    const end = findHeadEnd(bytes, at, bytes.length);
+    const end = findHeadEnd(bytes, at);
     if (end instanceof WireError) return this.#refuse(end, bytes.length);
     if (end === -1) return -1;
     const method = this.#methods[this.#answered] ?? 'GET';

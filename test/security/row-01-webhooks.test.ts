@@ -1,36 +1,28 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig } from '../support/egress-rig.ts';
-import { listenOnLoopback } from '../support/ports.ts';
 import { waitUntil } from '../support/processes.ts';
+import { startWebhookEndpoint, verifiedBody } from '../support/webhook-endpoint.ts';
+import type { WebhookEndpoint } from '../support/webhook-endpoint.ts';
 
 /** Row 1: a stand-in out of place is told of to whoever the team named, signed, and without it. */
 const host = 'api.example.com';
 let rig: EgressRig;
-const received: { headers: Record<string, unknown>; body: string }[] = [];
-const endpoint = createServer((request, response) => {
-  let body = '';
-  request.setEncoding('utf8').on('data', (text: string) => void (body += text));
-  request.on('end', () => {
-    received.push({ headers: request.headers, body });
-    response.end();
-  });
-});
+let endpoint: WebhookEndpoint;
 
 before(async () => {
+  endpoint = await startWebhookEndpoint((response) => response.end());
   rig = await startEgressRig({ names: [host] });
 });
 after(async () => {
   await rig?.stop();
-  endpoint.close();
+  endpoint?.stop();
 });
 
 test('a tripwire event arrives at the webhook of the team, signed, with the slot and without the stand-in', async () => {
-  const port = await listenOnLoopback(endpoint);
   const { client } = rig.server;
+  const { port, received } = endpoint;
   const { secret, id } = await client.webhooks.create({ url: `http://127.0.0.1:${port}/` });
   assert.ok(!JSON.stringify(await client.webhooks.list()).includes(secret));
   await rig.secret({ name: 'key', auth: { type: 'bearer' }, hosts: [host] });
@@ -40,13 +32,9 @@ test('a tripwire event arrives at the webhook of the team, signed, with the slot
   assert.equal((await connection.response()).status, 403);
   connection.close();
   await waitUntil(() => received.length > 0, { what: 'the delivery' });
-  const { headers, body } = received[0] ?? { headers: {}, body: '' };
-  const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
-  const mac = createHmac('sha256', Buffer.from(secret.slice(6), 'base64'))
-    .update(signed)
-    .digest('base64');
-  assert.equal(headers['webhook-signature'], `v1,${mac}`);
-  const { type, data } = JSON.parse(body);
+  const [delivery] = received;
+  assert.ok(delivery !== undefined);
+  const { type, data } = verifiedBody(delivery, secret);
   assert.equal(type, 'tripwire');
   assert.deepEqual(data, {
     sandbox_id: sandbox.id,
@@ -57,7 +45,7 @@ test('a tripwire event arrives at the webhook of the team, signed, with the slot
     action: 'alert',
     error_code: 'credential_host_mismatch',
   });
-  assert.ok(!body.includes(sandbox.standIn('KEY')));
+  assert.ok(!delivery.body.includes(sandbox.standIn('KEY')));
   await client.webhooks.remove(id);
   assert.deepEqual(await client.webhooks.list(), []);
 });

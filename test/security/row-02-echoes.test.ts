@@ -60,6 +60,27 @@ function assertClean(response: RawResponse, text = response.body.content.toStrin
   }
 }
 
+type Spell = (text: string) => string;
+const each = (write: (code: number) => string, between = ''): Spell => {
+  return (text) => Array.from(Buffer.from(text), write).join(between);
+};
+const spellings: Record<string, Spell> = {
+  'in base64': (text) => Buffer.from(`user:${text}`).toString('base64'),
+  'in hexadecimal': each((code) => code.toString(16)),
+  'in a hexadecimal dump': each((code) => code.toString(16), ' '),
+  'in an array of C': each((code) => `0x${code.toString(16)}`, ', '),
+  'in a Buffer of Node in JSON': (text) => JSON.stringify(Buffer.from(text)),
+  'in percent escapes': each((code) => `%${code.toString(16)}`),
+  'in quoted-printable': each((code) => `=${code.toString(16)}`),
+  'in JSON escapes': each((code) => `\\u00${code.toString(16)}`),
+  'in hexadecimal escapes': each((code) => `\\x${code.toString(16)}`),
+  'in code point escapes': each((code) => `\\u{${code.toString(16)}}`),
+  'in octal escapes': each((code) => `\\${code.toString(8).padStart(3, '0')}`),
+  'in references without semicolons': each((code) => `&#${code}`),
+  'in UTF-16, low byte first': each((code) => `${String.fromCharCode(code)}\0`),
+  'in UTF-16, high byte first': each((code) => `\0${String.fromCharCode(code)}`),
+};
+
 for (const [key, value] of Object.entries(values)) {
   describe(`a value ${key === 'SAME' ? 'as long as its stand-in' : 'of another length'}`, () => {
     it('in the reason, in a header and in the body of an answer is the stand-in', async () => {
@@ -101,25 +122,42 @@ for (const [key, value] of Object.entries(values)) {
       });
     }
 
-    it('in base64, in percent escapes, in JSON escapes and in hexadecimal is the stand-in in the same', async () => {
-      const standIn = sandbox.standIn(key);
-      const spellings: ((text: string) => string)[] = [
-        (text) => Buffer.from(`user:${text}`).toString('base64'),
-        (text) => Buffer.from(text).toString('hex'),
-        (text) =>
-          text
-            .split('')
-            .map((each) => `%${each.charCodeAt(0).toString(16)}`)
-            .join(''),
-        (text) =>
-          text
-            .split('')
-            .map((each) => `\\u00${each.charCodeAt(0).toString(16)}`)
-            .join(''),
-      ];
-      for (const spell of spellings) {
-        const response = await get(chunked([`before ${spell(value)} after`]));
-        assert.equal(response.body.content.toString().toLowerCase(), `before ${spell(standIn)} after`.toLowerCase());
+    for (const [name, spell] of Object.entries(spellings)) {
+      it(`${name} is the stand-in in the same, whole and with every byte by itself`, async () => {
+        const text = `before ${spell(value)} after`;
+        const wanted = `before ${spell(sandbox.standIn(key))} after`.toLowerCase();
+        for (const parts of [[text], text.split('')]) {
+          const response = await get(chunked(parts));
+          assert.equal(response.body.content.toString('latin1').toLowerCase(), wanted);
+        }
+        const announced = await get(sized(200, text));
+        assert.equal(announced.body.content.toString('latin1').toLowerCase(), wanted);
+      });
+    }
+
+    it('in lines of quoted-printable is the stand-in', async () => {
+      const lines = value.replaceAll('=', '=3D').replaceAll(/(?:=3D|[^=]){11}/g, '$&=\r\n');
+      for (const parts of [[lines], lines.split('')]) {
+        const response = await get(chunked(parts));
+        const joined = response.body.content.toString().replaceAll('=\r\n', '');
+        const text = joined.replaceAll(/=(..)/g, (_, digits: string) =>
+          String.fromCharCode(Number.parseInt(digits, 16)),
+        );
+        assert.equal(text, sandbox.standIn(key));
+      }
+    });
+
+    it('in base64 of base64 does not come through, whole and with every byte by itself', async () => {
+      const inner = (text: string) => `{"auth":"${Buffer.from(`user:${text}`).toString('base64')}"}`;
+      const text = Buffer.from(inner(value)).toString('base64');
+      for (const parts of [[text], text.split('')]) {
+        const response = await get(chunked(parts));
+        const once = Buffer.from(response.body.content.toString(), 'base64').toString();
+        const auth = /"auth":"([^"]*)"/.exec(once)?.[1] ?? '';
+        const twice = Buffer.from(auth, 'base64').toString('latin1');
+        assert.ok(twice.startsWith('user:'), once);
+        assert.ok(twice.includes(sandbox.standIn(key).slice(1, -1)), twice);
+        assert.ok(!twice.includes(value.slice(1, -1)), twice);
       }
     });
 

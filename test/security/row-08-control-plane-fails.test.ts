@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
+import { connect as connectTcp, createServer } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Secret } from '../../src/crypto/secret.ts';
 import type { AuditRow } from '../../src/audit-rows.ts';
@@ -9,6 +10,7 @@ import { Authority } from '../../src/egress/tls/authority.ts';
 import { createLogger } from '../../src/log.ts';
 import { makeCore } from '../../src/stand-in.ts';
 import { makeAuthority } from '../support/certificates.ts';
+import { listenOnLoopback } from '../support/ports.ts';
 import { waitUntil } from '../support/processes.ts';
 import { connectThroughProxy, openTunnel, proxyAuthorization } from '../support/proxy-client.ts';
 import { TunnelRefused } from '../support/proxy-client.ts';
@@ -34,6 +36,7 @@ type Part = 'snapshot' | 'value' | 'record' | 'leaf';
 const failing = new Set<Part>();
 /** Path and upstream's status of what was recorded. */
 const recorded: { path: string | null; upstreamStatus: number | null }[] = [];
+const gaps: { from: Date; to: Date; lost: number | null }[] = [];
 let value = realValue;
 
 function working<Answer>(part: Part, answer: Answer): Promise<Answer> {
@@ -79,7 +82,10 @@ const plane: ControlPlane = {
           },
     ),
   openSecret: () => working('value', new Secret(value)),
-  recordGap: () => Promise.resolve(),
+  recordGap: (gap) => {
+    gaps.push(gap);
+    return Promise.resolve();
+  },
   record: async (batches) => {
     await working('record', null);
     for (const { rows } of batches.flatMap(({ segments }) => segments)) {
@@ -115,10 +121,11 @@ before(async () => {
       })),
       extraRoots: roots.certPem,
       allowPrivate: [],
+      cleartextHosts: [],
       firstByteTimeoutMs: 10_000,
       valueTtlMs,
       scrub: true,
-      limits: { connections: 0, requestsPerSecond: 0, bytesPerSecond: 0 },
+      limits: { connections: 0, requestsPerSecond: 0, bytesPerSecond: 0, headBytes: 65_536 },
       logLevel: 'silent',
     },
     plane,
@@ -166,6 +173,29 @@ async function withNothingSent(work: () => Promise<void>): Promise<void> {
 }
 
 describe('row 8: when the control plane fails', () => {
+  it('a connection of a sandbox that it could not be asked about is counted in the trail as lost', async (t) => {
+    const listener = createServer();
+    t.after(() => listener.close());
+    const port = await listenOnLoopback(listener);
+    const gone = randomUUID();
+    t.after(() => egress.close(gone));
+    await egress.open(gone, [{ kind: 'https', port: 443, handle: Reflect.get(listener, '_handle') }]);
+    const begun = Date.now();
+    // The worker and this process both listen, until one that the worker took has been told of.
+    await waitUntil(
+      async () => {
+        const socket = connectTcp({ host: '127.0.0.1', port });
+        await new Promise((resolve) => socket.once('error', resolve).once('connect', resolve));
+        socket.destroy();
+        return gaps.length > 0;
+      },
+      { what: 'a gap' },
+    );
+    const [gap] = gaps;
+    assert.ok(gap !== undefined && (gap.lost ?? 0) > 0);
+    assert.ok(gap.from.getTime() >= begun && gap.to >= gap.from);
+  });
+
   it('a request whose value cannot be opened is refused, and served once it can', async () => {
     const connection = await connect();
     failing.add('value');

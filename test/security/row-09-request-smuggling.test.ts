@@ -298,7 +298,7 @@ test('a pipelined request is read by itself, from the byte after the one before'
   let at = 0;
   const seen: string[] = [];
   while (at < bytes.length) {
-    const end = findHeadEnd(bytes, at, bytes.length);
+    const end = findHeadEnd(bytes, at);
     assert.ok(typeof end === 'number' && end > 0);
     const parsed = parseRequestHead(bytes, at, end);
     assert.ok(!(parsed instanceof WireError));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig } from '../support/egress-rig.ts';
-import { TunnelRefused } from '../support/proxy-client.ts';
+import { TunnelRefused, connectPlain } from '../support/proxy-client.ts';
 import { sized } from '../support/replies.ts';
 
 /** Row 23: the limits of one sandbox are refusals that name them, and no limits of another. One worker. */
@@ -64,6 +64,20 @@ test('requests too many in a second are answered 429 with the time to wait, and 
   assert.ok(statuses.filter((each) => each === 429).length > 0);
   assert.equal(rig.requestsFor('/many').length, statuses.filter((each) => each === 200).length);
   connection.close();
+});
+
+test('requests that name their host and sandbox themselves are counted all the same, over all connections', async () => {
+  const { access } = await rig.sandbox();
+  const ask = `GET https://${host}/absolute HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${access.authorization}\r\n\r\n`;
+  const statuses: number[] = [];
+  for (let count = 0; count < 6; count++) {
+    const connection = await connectPlain(access);
+    connection.send(ask.repeat(10));
+    for (let request = 0; request < 10; request++) statuses.push((await connection.response()).status);
+    connection.close();
+  }
+  assert.ok(statuses.includes(429), statuses.join(' '));
+  assert.equal(rig.requestsFor('/absolute').length, statuses.filter((each) => each === 200).length);
 });
 
 test('bytes too many in a second wait, and come whole', async () => {

@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../src/store/open.ts';
 import type { Store, StoredEvent } from '../../src/store/store.ts';
-import type { EgressRig } from './egress-rig.ts';
 import { waitUntil } from './processes.ts';
+import type { StandinServer } from './standin-server.ts';
 
 /** A connection's row as a test compares it. */
 export type ConnectionRow = Pick<
@@ -11,7 +11,7 @@ export type ConnectionRow = Pick<
   'host' | 'dstIp' | 'dstPort' | 'verdict' | 'matchRule' | 'bytesSent' | 'bytesRecv'
 >;
 
-/** Reads the rows of a rig's connections out of its database. */
+/** Reads the rows of connections out of a server's database. */
 export class RowReader {
   readonly #store: Store;
 
@@ -19,8 +19,7 @@ export class RowReader {
     this.#store = store;
   }
 
-  static async open(rig: EgressRig): Promise<RowReader> {
-    const { dataDir } = rig.server;
+  static async open({ server: { dataDir } }: { server: StandinServer }): Promise<RowReader> {
     const file = readdirSync(dataDir).find((name) => /\.(db|sqlite)$/.test(name));
     if (file === undefined) throw new Error(`${dataDir} holds no database`);
     return new RowReader(await openStore(`sqlite:${join(dataDir, file)}`));

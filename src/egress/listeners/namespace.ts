@@ -3,6 +3,7 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { EgressContext } from '../context.ts';
+import type { GivenNames } from '../given-names.ts';
 import { openTunnel } from '../tunnel.ts';
 import { serveProxyPort } from './proxy.ts';
 import { serveDnsOverTcp, serveDnsOverUdp } from './dns.ts';
@@ -10,22 +11,68 @@ import { SyntheticDns } from './synthetic-dns.ts';
 
 type Kind = 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp';
 
+interface Namespace {
+  readonly dns: SyntheticDns;
+  readonly servers: Server[];
+  readonly udp: UdpSocket[];
+}
+
+/** The sandbox's resolver gave the addresses from number `first` on to these names. */
+export interface Named {
+  readonly sandboxId: string;
+  readonly first: number;
+  readonly names: string[];
+}
+
 /**
  * Accepts on the listening sockets of sandboxes' network namespaces. The listener says which sandbox is calling, the
  * socket's local address says which address was dialled, and the sandbox's own resolver says under which name.
  */
 export class NamespaceListeners {
   readonly #context: EgressContext;
-  readonly #sandboxes = new Map<string, { dns: SyntheticDns; servers: Server[]; udp: UdpSocket[] }>();
+  readonly #onNames: (named: Named) => void;
+  readonly #sandboxes = new Map<string, Namespace>();
+  /** Names that were given addresses in this turn of the loop. */
+  readonly #fresh = new Map<string, Named>();
 
-  constructor(context: EgressContext) {
+  /** `onNames` is told which names the resolvers give addresses to, before long. */
+  constructor(context: EgressContext, onNames: (named: Named) => void) {
     this.#context = context;
+    this.#onNames = onNames;
+  }
+
+  /** What the resolver of a sandbox gave out in another worker; before its listeners come. */
+  know(sandboxId: string, given: GivenNames): void {
+    this.#namespace(sandboxId).dns.goOn(given);
+  }
+
+  #namespace(sandboxId: string): Namespace {
+    let sandbox = this.#sandboxes.get(sandboxId);
+    if (sandbox === undefined) {
+      const dns = new SyntheticDns((number, name) => this.#noteName(sandboxId, number, name));
+      this.#sandboxes.set(sandboxId, (sandbox = { dns, servers: [], udp: [] }));
+    }
+    return sandbox;
+  }
+
+  #noteName(sandboxId: string, number: number, name: string): void {
+    const fresh = this.#fresh.get(sandboxId);
+    if (fresh !== undefined) {
+      fresh.names.push(name);
+      return;
+    }
+    if (this.#fresh.size === 0) setImmediate(() => this.#tellNames());
+    this.#fresh.set(sandboxId, { sandboxId, first: number, names: [name] });
+  }
+
+  #tellNames(): void {
+    for (const named of this.#fresh.values()) this.#onNames(named);
+    this.#fresh.clear();
   }
 
   /** `handle` is native: bound, and not yet listening or receiving. */
   listen(sandboxId: string, listener: { kind: Kind; port: number; handle: object }): void {
-    const sandbox = this.#sandboxes.get(sandboxId) ?? { dns: new SyntheticDns(), servers: [], udp: [] };
-    this.#sandboxes.set(sandboxId, sandbox);
+    const sandbox = this.#namespace(sandboxId);
     if (listener.kind === 'dns-udp') {
       const socket = createSocket('udp6');
       sandbox.udp.push(socket);

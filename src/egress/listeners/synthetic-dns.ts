@@ -1,4 +1,5 @@
 import { parseHostname } from '../../net/hostname.ts';
+import type { GivenNames } from '../given-names.ts';
 
 /**
  * The resolver of one sandbox, without sockets: every name gets an address of its own out of 198.18.0.0/15 (RFC 2544,
@@ -14,10 +15,28 @@ const typeA = 1;
 const typePtr = 12;
 const classIn = 1;
 
+/** Told of each name that is given an address for the first time, with its number. */
+export type NameListener = (number: number, name: string) => void;
+
+/** A resolver that was killed may have given out so many addresses that nobody was told of: they are not given again. */
+const untold = 256;
+
 export class SyntheticDns {
   readonly #addresses = new Map<string, number>();
   readonly #names = new Map<number, string>();
+  readonly #onName: NameListener;
   #next = 0;
+
+  constructor(onName: NameListener = () => undefined) {
+    this.#onName = onName;
+  }
+
+  /** Goes on where another resolver of this sandbox ended. */
+  goOn({ count, newest }: GivenNames): void {
+    this.#next = count - newest.length;
+    for (const name of newest) this.#give(name);
+    this.#next = count + untold;
+  }
 
   /** The name that was given this address, or null. `::ffff:a.b.c.d` is the same address. */
   nameOf(address: string): string | null {
@@ -29,13 +48,18 @@ export class SyntheticDns {
   addressOf(name: string): string {
     const known = this.#addresses.get(name);
     if (known !== undefined) return formatV4(known);
+    this.#onName(this.#next, name);
+    return formatV4(this.#give(name));
+  }
+
+  #give(name: string): number {
     const address = (firstAddress + (this.#next % poolSize)) >>> 0;
     this.#next += 1;
     const previous = this.#names.get(address);
     if (previous !== undefined) this.#addresses.delete(previous);
     this.#addresses.set(name, address);
     this.#names.set(address, name);
-    return formatV4(address);
+    return address;
   }
 
   /** The answer to one query (RFC 1035 4), or null where it is not a query that can be answered at all. */

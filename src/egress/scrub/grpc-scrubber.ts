@@ -20,8 +20,8 @@ export function isGrpc(type: string): boolean {
 /**
  * The messages of a gRPC answer on their way to the sandbox: each is a byte of flags, a length of four bytes and so many
  * bytes ("Length-Prefixed-Message" of PROTOCOL-HTTP2.md). A caller may wait for all of a message before it says more, so
- * what looks like the beginning of a value at its end does not wait for the next: no value holds the zero that the next
- * begins with. Messages keep their lengths, as other lengths within them tell of them; a stand-in that does not fit is
+ * what looks like the beginning of a value at its end does not wait for the next: in no spelling does the header of the
+ * next stand within a value. Messages keep their lengths, as other lengths within them tell of them; a stand-in that does not fit is
  * cut, or filled with `x`.
  *
  * A compressed message is not asked for. One that comes nevertheless is undone and searched by itself; one that cannot

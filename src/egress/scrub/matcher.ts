@@ -1,8 +1,9 @@
+import { windowLength } from './pattern-symbol.ts';
 import { symbolAt } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
 import { States } from './states.ts';
 import type { Suspended } from './states.ts';
-import { WindowFilter, windowBit, windowLength } from './window-filter.ts';
+import { WindowFilter, windowBit } from './window-filter.ts';
 
 /** What {@link Matcher.find} found: the first place at which a pattern stands, or begins and may go on. */
 export interface Finding {
@@ -144,7 +145,7 @@ export class Matcher {
     let longest = nothing;
     let waiting = 0;
     for (const pattern of patterns) {
-      if (pattern.skipped > 0 && !shortened) continue;
+      if (pattern.shortened && !shortened) continue;
       const matchEnd = this.#states.run(pattern, bytes, { start, end });
       if (this.#states.open && !last) {
         waiting++;

@@ -1,18 +1,11 @@
+import { base64Forms, sextetAt, utf16Forms } from './forms.ts';
+import type { ScrubEntry } from './forms.ts';
+import type { PatternSymbol } from './pattern-symbol.ts';
 import { codesOf } from './spellings.ts';
-import { base64Symbol, characterSymbol, hexSymbols } from './symbols.ts';
-import type { PatternSymbol } from './symbols.ts';
-
-/** The real value of a binding and what stands in for it. */
-export interface ScrubEntry {
-  /** The binding. */
-  readonly id: string;
-  readonly standIn: string;
-  /** Its bytes are not kept: what is compiled of them is wiped with the {@link Scrub}. */
-  readonly value: Buffer;
-}
+import { base64Symbol, byteSymbol, characterSymbol, hexSymbol, numberSymbol } from './symbols.ts';
 
 /** How a pattern's symbols come from the value's bytes. */
-export type PatternKind = 'characters' | 'hex' | 'base64';
+export type PatternKind = 'characters' | 'bytes' | 'hex' | 'numbers' | 'base64';
 
 /** One encoding of one value, as a sequence of symbols, each of which has many spellings. */
 export interface Pattern {
@@ -23,8 +16,12 @@ export interface Pattern {
   readonly valueLength: number;
   /** base64: bytes of its group of three that stand before the value. */
   readonly before: number;
+  /** base64: line breaks may stand in it. */
+  readonly inLines: boolean;
   /** base64: characters left out at the start, see {@link unbroken}. */
   readonly skipped: number;
+  /** It is looked for only where the data or a line begins. */
+  readonly shortened: boolean;
   /** The symbols' numbers, of which {@link symbolAt} makes symbols. Zeroed when the secret is forgotten. */
   readonly symbols: Uint32Array;
 }
@@ -37,35 +34,70 @@ const allBits = 0x3f;
  */
 const unbroken = 4;
 
-/** The patterns of one value: its characters, their hexadecimal, and base64 at each of the three alignments. */
-export function patternsOf({ id, standIn, value }: ScrubEntry): Pattern[] {
-  const unaligned = { id, standIn, valueLength: value.length, before: 0, skipped: 0 };
-  const patterns: Pattern[] = [
-    { ...unaligned, kind: 'characters', symbols: codesOf(value) },
-    { ...unaligned, kind: 'hex', symbols: hexDigits(value) },
+/** The patterns of one value. What is made of it on the way is overwritten. */
+export function patternsOf(entry: ScrubEntry): Pattern[] {
+  const { value } = entry;
+  const utf16 = utf16Forms(entry);
+  const base64 = base64Forms(entry);
+  const patterns = [
+    unaligned(entry, 'characters', codesOf(value)),
+    unaligned(entry, 'hex', hexDigits(value)),
+    unaligned(entry, 'numbers', Uint32Array.from(value)),
+    ...utf16.map((form) => unaligned(form, 'bytes', Uint32Array.from(form.value))),
+    ...base64Patterns(entry),
+    ...base64.flatMap(base64AgainPatterns),
   ];
+  for (const form of [...utf16, ...base64]) form.value.fill(0);
+  return patterns;
+}
+
+function unaligned({ id, standIn, value }: ScrubEntry, kind: PatternKind, symbols: Uint32Array): Pattern {
+  const place = { before: 0, skipped: 0, inLines: false, shortened: false };
+  return { kind, id, standIn, valueLength: value.length, ...place, symbols };
+}
+
+function base64Patterns(entry: ScrubEntry): Pattern[] {
+  const patterns: Pattern[] = [];
   for (let before = 0; before < 3; before++) {
-    const symbols = sextetsWithMask(value, before);
+    const symbols = sextetsWithMask(entry.value, before);
     for (let skipped = 0; skipped < unbroken; skipped++) {
-      patterns.push({
-        kind: 'base64',
-        id,
-        standIn,
-        valueLength: value.length,
-        before,
-        skipped,
-        symbols: symbols.subarray(skipped),
-      });
+      patterns.push(aligned(entry, symbols, { before, skipped, inLines: true, shortened: skipped > 0 }));
     }
   }
   return patterns;
 }
 
-export function symbolAt({ kind, symbols, skipped }: Pattern, index: number): PatternSymbol {
-  const symbol = symbols[index] ?? 0;
-  if (kind === 'characters') return characterSymbol(symbol);
-  if (kind === 'hex') return hexSymbols[symbol & 15] ?? characterSymbol(symbol);
-  return base64Symbol(symbol >> 6, symbol & allBits, index + skipped >= unbroken);
+/**
+ * Of what is base64 already, in one line, and without a first character that holds but a part of one. There are many of
+ * them: so that their first characters need not wait, what follows one that has gone on is looked for too.
+ */
+function base64AgainPatterns(form: ScrubEntry): Pattern[] {
+  return [0, 1, 2].flatMap((before) => {
+    const symbols = sextetsWithMask(form.value, before);
+    return [false, true].map((shortened) => {
+      const skipped = Math.min(before, 1) + Number(shortened);
+      return aligned(form, symbols, { before, skipped, inLines: false, shortened });
+    });
+  });
+}
+
+type Place = Pick<Pattern, 'before' | 'skipped' | 'inLines' | 'shortened'>;
+
+function aligned({ id, standIn, value }: ScrubEntry, symbols: Uint32Array, place: Place): Pattern {
+  return { kind: 'base64', id, standIn, valueLength: value.length, ...place, symbols: symbols.subarray(place.skipped) };
+}
+
+const makers: Record<PatternKind, (symbol: number, index: number, pattern: Pattern) => PatternSymbol> = {
+  characters: (symbol, index) => characterSymbol(symbol, index > 0),
+  bytes: byteSymbol,
+  hex: (symbol, index) => hexSymbol(symbol & 15, index > 0 && index % 2 === 0),
+  numbers: (symbol, index) => numberSymbol(symbol & 255, index === 0),
+  base64: (symbol, index, { inLines, skipped }) =>
+    base64Symbol(symbol >> 6, symbol & allBits, inLines && index + skipped >= unbroken),
+};
+
+export function symbolAt(pattern: Pattern, index: number): PatternSymbol {
+  return makers[pattern.kind](pattern.symbols[index] ?? 0, index, pattern);
 }
 
 /**
@@ -73,8 +105,9 @@ export function symbolAt({ kind, symbols, skipped }: Pattern, index: number): Pa
  * may hold as few as two bits of the value: sixteen of them fit, so every fourth chunk of text would lose its last
  * character to the next. It goes on, and where a value does follow, that is found from its second character on.
  */
-export function leastHeld({ kind, before, skipped }: Pattern): number {
-  return kind === 'base64' && before > 0 && skipped === 0 ? 2 : 0;
+export function leastHeld({ kind, before, skipped, inLines, shortened }: Pattern): number {
+  const isPart = before > 0 && skipped === 0;
+  return kind === 'base64' && !shortened && (isPart || !inLines) ? 2 : 0;
 }
 
 /** The bits of a base64 pattern's last character that belong to what follows the value; 0: none. */
@@ -106,11 +139,4 @@ function sextetsWithMask(value: Buffer, before: number): Uint32Array {
     out[i] = ((sextetAt(value, bit - startBit) & mask) << 6) | mask;
   }
   return out;
-}
-
-/** Six bits from `bit`, which may begin before the bytes or end after them; what is not there is zero. */
-export function sextetAt(bytes: Uint8Array, bit: number): number {
-  const at = Math.floor(bit / 8);
-  const pair = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  return (pair >> (10 - (bit - at * 8))) & allBits;
 }

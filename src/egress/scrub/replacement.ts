@@ -1,4 +1,5 @@
-import { bitsAfter, sextetAt } from './patterns.ts';
+import { sextetAt } from './forms.ts';
+import { bitsAfter } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
 import type { RunEnd } from './run-end.ts';
 import { codesOf, isSafe, styles } from './spellings.ts';
@@ -30,11 +31,11 @@ const filler = 'x';
 /** The stand-in, written as the value was. */
 export function replace(occurrence: Occurrence, runEnd: RunEnd): Replacement {
   const { pattern, bytes } = occurrence;
-  if (pattern.kind === 'hex') return { units: hexUnits(occurrence), shared: null };
-  const spelled = traceSpellings(pattern, bytes, occurrence);
-  return pattern.kind === 'characters'
-    ? { units: characterUnits(pattern, spelled), shared: null }
-    : base64Units(occurrence, spelled, runEnd);
+  if (pattern.kind === 'bytes') return { units: pattern.standIn.split(''), shared: null };
+  const written: Written = { ...occurrence, spelled: traceSpellings(pattern, bytes, occurrence) };
+  if (pattern.kind === 'base64') return base64Units(written, runEnd);
+  const units = { characters: characterUnits, hex: hexUnits, numbers: numberUnits }[pattern.kind](written);
+  return { units, shared: null };
 }
 
 /** Whether the stand-in's base64 is a run of another length modulo three, so that it matters what follows. */
@@ -53,28 +54,40 @@ export function fitTo(units: readonly string[], length: number): string {
 }
 
 /** Each character in the style of the value's character in its place, so that what was escaped stays so. */
-function characterUnits({ standIn }: Pattern, spelled: readonly Spelled[]): string[] {
+function characterUnits(written: Written): string[] {
+  const { pattern, spelled } = written;
   const escaping = spelled.find(({ style }) => style !== 0)?.style ?? 0;
   const last = spelled.at(-1)?.style ?? 0;
   const units: string[] = [];
-  for (const code of codesOf(Buffer.from(standIn, 'utf8'))) {
-    const style = spelled[units.length]?.style ?? last;
-    units.push(spell(code, style === 0 && !isSafe(code) ? escaping : style));
+  for (const code of codesOf(Buffer.from(pattern.standIn, 'utf8'))) {
+    const index = units.length;
+    const style = spelled[index]?.style ?? last;
+    units.push(breakAt(written, index) + spell(code, style === 0 && !isSafe(code) ? escaping : style));
   }
   return units;
 }
 
-function hexUnits({ pattern, bytes, start, end }: Occurrence): string[] {
-  const hex = Buffer.from(pattern.standIn, 'utf8').toString('hex');
+/** Two digits with what parts them from those before. */
+function hexUnits(written: Written): string[] {
+  const { bytes, start, end, pattern, spelled } = written;
   const upper = bytes.subarray(start, end).some((byte) => byte >= 0x41 && byte <= 0x46);
-  return (upper ? hex.toUpperCase() : hex).split('');
+  return Array.from(Buffer.from(pattern.standIn, 'utf8'), (byte, index) => {
+    const digits = byte.toString(16).padStart(2, '0');
+    const place = index === 0 ? 0 : Math.min(2 * index, spelled.length - 2);
+    const { length = 1 } = spelled[place] ?? {};
+    return breakAt(written, place) + (length > 1 ? '0x' : '') + (upper ? digits.toUpperCase() : digits);
+  });
 }
 
-function base64Units(
-  { pattern, bytes, start }: Occurrence,
-  spelled: readonly Spelled[],
-  { goesOn, padding }: RunEnd,
-): Replacement {
+function numberUnits(written: Written): string[] {
+  const { pattern, spelled } = written;
+  return Array.from(Buffer.from(pattern.standIn, 'utf8'), (byte, index) => {
+    return breakAt(written, Math.min(index, spelled.length - 1)) + byte.toString();
+  });
+}
+
+function base64Units(written: Written, { goesOn, padding }: RunEnd): Replacement {
+  const { pattern, spelled } = written;
   const { before, skipped, valueLength, standIn } = pattern;
   const missing = (((valueLength - Buffer.byteLength(standIn)) % 3) + 3) % 3;
   const content = Buffer.from(standIn + (goesOn ? filler.repeat(missing) : ''), 'utf8');
@@ -92,7 +105,7 @@ function base64Units(
     if (i === 0) sextet |= first & (0x3f << (6 - (before * 8 - bit)));
     if (i === count - 1 && goesOn) sextet |= last & ((1 << bitsAfter(pattern)) - 1);
     const shared = goesOn && i === count - 1 && bitsAfter(pattern) !== 0;
-    units.push(base64Unit(base64Character(sextet, url), { bytes, start, spelled, index: i - skipped, shared }));
+    units.push(base64Unit(base64Character(sextet, url), written, { index: i - skipped, shared }));
   }
   if (goesOn) return { units, shared: bitsAfter(pattern) === 0 ? null : (units.pop() ?? null) };
   // RFC 4648 3.2: padding, unless what was replaced went without where it would have needed some.
@@ -105,21 +118,21 @@ function base64Units(
  * A character in the style of the one whose place it takes, behind the line break that stood there. The `shared` one is
  * plain, as the letters and digits of base64 are looked for.
  */
-function base64Unit(
-  code: number,
-  { bytes, start, spelled, index, shared }: Run & { index: number; shared: boolean },
-): string {
-  const old = spelled[index];
+function base64Unit(code: number, written: Written, { index, shared }: { index: number; shared: boolean }): string {
+  const old = written.spelled[index];
   if (old === undefined) return String.fromCharCode(code);
-  const begin = spelled[index - 1]?.end ?? start;
-  const lineBreak = Buffer.from(bytes.subarray(begin, old.end - old.length)).toString('latin1');
-  const written = shared ? String.fromCharCode(code) : spell(code, old.style);
-  return lineBreak + written;
+  return breakAt(written, index) + (shared ? String.fromCharCode(code) : spell(code, old.style));
 }
 
-interface Run {
-  readonly bytes: Uint8Array;
-  readonly start: number;
+/** The break before a symbol as it stood there. */
+function breakAt({ bytes, start, spelled }: Written, index: number): string {
+  const symbol = spelled[index];
+  if (symbol === undefined) return '';
+  const begin = spelled[index - 1]?.end ?? start;
+  return Buffer.from(bytes.subarray(begin, symbol.end - symbol.length)).toString('latin1');
+}
+
+interface Written extends Occurrence {
   readonly spelled: readonly Spelled[];
 }
 

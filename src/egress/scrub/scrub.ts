@@ -1,6 +1,6 @@
+import type { ScrubEntry } from './forms.ts';
 import { Matcher } from './matcher.ts';
 import { patternsOf } from './patterns.ts';
-import type { ScrubEntry } from './patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
 import type { ScrubStreamOptions } from './scrub-stream.ts';
 

@@ -1,3 +1,5 @@
+import { softBreaks } from './breaks.ts';
+
 /**
  * The ways in which one character may be written in a response: as it is, or escaped for URLs, JavaScript and JSON, or
  * HTML, and the two of these on top of each other that real programs produce. A table and no decoder: what is not in it
@@ -115,6 +117,17 @@ function percent(before: string): Style['spell'] {
   };
 }
 
+/** RFC 2045 section 6.7: `=HH` of each byte, between which a line may break softly. */
+const quotedPrintableBytes: Style['spell'] = (code) =>
+  percent('=')(code).flatMap((text) => {
+    let broken = [''];
+    for (const [escape] of text.matchAll(/=../g)) {
+      const between = broken[0] === '' ? [''] : ['', ...softBreaks];
+      broken = broken.flatMap((before) => between.map((lineBreak) => before + lineBreak + escape));
+    }
+    return broken;
+  });
+
 /** RFC 3986 2.1 applied to its own result, the digits chosen by `digits` (bit 0 the first) written as escapes too. */
 function percentTwice(digits: number): Style['spell'] {
   return (code) =>
@@ -135,6 +148,24 @@ function unicodeEscape(backslash: string): Style['spell'] {
     const pair = (digits: (text: string) => string) =>
       `${backslash}u${digits(hex(high, 4))}${backslash}u${digits(hex(low, 4))}`;
     return [pair((text) => text), pair((text) => text.toUpperCase())];
+  };
+}
+
+/** `\u{…}` of ECMAScript, Rust, Ruby and others. */
+function codePointEscape(backslash: string): Style['spell'] {
+  return (code) => {
+    if (code >= looseByte) return [];
+    const widths = code < 0x1000 ? [0, 4] : [0];
+    return widths.flatMap((width) => bothCases(`${backslash}u{`, hex(code, width), '}').toReversed());
+  };
+}
+
+/** `\ooo` of each byte, as C, git and shells print it. */
+function octalEscape(backslash: string): Style['spell'] {
+  return (code) => {
+    let out = '';
+    for (const byte of bytesOf(code)) out += backslash + byte.toString(8).padStart(3, '0');
+    return [out];
   };
 }
 
@@ -206,9 +237,13 @@ const inHtml = (letter: string) => {
     : [];
 };
 
+/** The index of quoted-printable's style (RFC 2045 section 6.7). */
+export const quotedPrintable = 1;
+
 /** Index 0 is the character as it is. */
 export const styles: readonly Style[] = [
   { spell: (code) => [bytesOf(code).toString('latin1')] },
+  { spell: quotedPrintableBytes },
   { spell: percent('%') },
   { spell: percentTwice(0) },
   { spell: percentTwice(1), ascii: true },
@@ -219,10 +254,14 @@ export const styles: readonly Style[] = [
   { spell: unicodeEscape('\\') },
   { spell: hexEscape('\\') },
   { spell: characterEscape('\\', once) },
+  { spell: codePointEscape('\\') },
+  { spell: octalEscape('\\') },
   // A JSON text in a string of another.
   { spell: unicodeEscape('\\\\') },
   { spell: hexEscape('\\\\') },
   { spell: characterEscape('\\\\', inJson) },
+  { spell: codePointEscape('\\\\') },
+  { spell: octalEscape('\\\\') },
   // A JSON text in a URL.
   { spell: (code) => ['%5C', '%5c'].flatMap((backslash) => unicodeEscape(backslash)(code)) },
   { spell: (code) => ['%5C', '%5c'].flatMap((backslash) => hexEscape(backslash)(code)), ascii: true },
@@ -230,6 +269,9 @@ export const styles: readonly Style[] = [
   // A JSON text in an attribute of HTML.
   { spell: characterEscape('\\', inHtml) },
   ...references({ ampersand: '&', hash: '#', semicolon: ';' }),
+  // HTML 13.2.5.80: a numeric reference without its semicolon is an error, and read all the same.
+  { spell: decimalReference({ ampersand: '&', hash: '#', semicolon: '' }, 0) },
+  { spell: hexReference({ ampersand: '&', hash: '#', semicolon: '' }, 0) },
   // HTML escaped once more, in JSON as Go writes it, and in a URL.
   ...references({ ampersand: '&amp;', hash: '#', semicolon: ';' }),
   ...references({ ampersand: '\\u0026', hash: '#', semicolon: ';' }),

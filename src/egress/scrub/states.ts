@@ -1,7 +1,7 @@
+import { childOf } from './pattern-symbol.ts';
+import type { SpellingNode } from './pattern-symbol.ts';
 import { leastHeld, symbolAt } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
-import { childOf } from './symbols.ts';
-import type { SpellingNode } from './symbols.ts';
 
 const nowhere: SpellingNode = { byte: 0, child: null, sibling: null, end: null };
 

@@ -1,7 +1,7 @@
+import { childOf } from './pattern-symbol.ts';
+import type { SpellingNode } from './pattern-symbol.ts';
 import { symbolAt } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
-import { childOf } from './symbols.ts';
-import type { SpellingNode } from './symbols.ts';
 
 /** How one symbol of an occurrence was written. */
 export interface Spelled {
@@ -9,7 +9,7 @@ export interface Spelled {
   readonly end: number;
   readonly style: number;
   readonly code: number;
-  /** Without a line break that stands before it. */
+  /** Without a break that stands before it. */
   readonly length: number;
 }
 

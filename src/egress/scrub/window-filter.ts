@@ -1,9 +1,8 @@
+import { join, windowLength } from './pattern-symbol.ts';
+import type { PatternSymbol } from './pattern-symbol.ts';
 import { symbolAt } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
-import type { PatternSymbol } from './symbols.ts';
 
-/** Bytes of a window. */
-export const windowLength = 4;
 /** Further symbols of a pattern say nothing that its first ones don't. */
 const mostSymbols = 32;
 /** Bits of the table for each window in it: one in so many windows of other data is taken for one of ours. */
@@ -30,7 +29,7 @@ export class WindowFilter {
     // The shortened patterns' windows are among those of the whole one.
     const most = Math.max(0, ...patterns.map(({ skipped }) => skipped));
     for (const pattern of patterns) {
-      if (pattern.skipped === 0) addWindows(windows, pattern, Math.min(symbols + most, pattern.symbols.length));
+      if (!pattern.shortened) addWindows(windows, pattern, Math.min(symbols + most, pattern.symbols.length));
     }
     const bits = Math.ceil(Math.log2(windows.size * bitsPerWindow));
     this.shift = 32 - Math.max(leastBits, Math.min(mostBits, bits));
@@ -109,8 +108,4 @@ function startsFrom(symbol: PatternSymbol, following: readonly number[][]): numb
     out.push([...starts]);
   }
   return out;
-}
-
-function join(first: number, length: number, then: number): number {
-  return (first | (then << (8 * length))) >>> 0;
 }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { characterClass, fieldBit } from './characters.ts';
 import type { ResponseFraming } from './head.ts';
 import { readTrailers } from './trailers.ts';
@@ -8,6 +9,8 @@ const lineFeed = 0x0a;
 const semicolon = 0x3b;
 const maxSizeDigits = 14;
 const maxExtensionBytes = 256;
+/** From here on a part costs no more by itself than joined to others. */
+const largePart = 1024;
 
 /** What the next byte of a chunked body (RFC 9112 section 7.1) is. */
 const step = {
@@ -43,6 +46,8 @@ export class BodyReader {
   #digits = 0;
   #extensionBytes = 0;
   #withheld: Buffer | null = null;
+  /** Small chunks of one push, handed on together: each by itself would make a write. */
+  readonly #small: Buffer[] = [];
 
   /**
    * `failure`: the status of the WireErrors, 400 for requests, 502 for responses. `content`: is given the content without
@@ -66,7 +71,11 @@ export class BodyReader {
       this.#content?.(buffer.subarray(start, end));
       return (this.forwardEnd = end);
     }
-    if (this.#kind === 'chunked') return this.#pushChunked(buffer, start, end);
+    if (this.#kind === 'chunked') {
+      const after = this.#pushChunked(buffer, start, end);
+      this.#giveSmall();
+      return after;
+    }
     const taken = Math.min(this.#left, end - start);
     this.#left -= taken;
     this.done = this.#left === 0;
@@ -80,7 +89,7 @@ export class BodyReader {
       if (this.#step === step.data) {
         const taken = Math.min(this.#left, end - at);
         this.#left -= taken;
-        this.#content?.(buffer.subarray(at, at + taken));
+        if (this.#content !== null) this.#giveChunk(this.#content, buffer.subarray(at, at + taken));
         at += taken;
         if (this.#left === 0) this.#step = step.dataReturn;
         continue;
@@ -95,6 +104,21 @@ export class BodyReader {
       at++;
     }
     return (this.forwardEnd = at);
+  }
+
+  #giveChunk(content: (part: Buffer) => void, part: Buffer): void {
+    if (part.length < largePart) {
+      this.#small.push(part);
+      return;
+    }
+    this.#giveSmall();
+    content(part);
+  }
+
+  #giveSmall(): void {
+    if (this.#small.length === 0) return;
+    const parts = this.#small.splice(0);
+    this.#content?.(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts));
   }
 
   /** One byte of what stands around the data. Returns what is wrong with it, or null. */

@@ -19,10 +19,10 @@ export class HeaderLines {
   readonly endOfLines: number;
 
   /** The head in `bytes[base, end)`, which is read again when the head is written anew: it must stay as it is until then. */
-  constructor(bytes: Buffer, base: number, end: number) {
+  constructor(bytes: Buffer, base: number, end: number, text = bytes.toString('latin1', base, end)) {
     this.bytes = bytes;
     this.base = base;
-    this.text = bytes.toString('latin1', base, end);
+    this.text = text;
     this.endOfLines = end - base - 2;
   }
 

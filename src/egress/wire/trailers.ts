@@ -28,7 +28,7 @@ const headerOnly = new Set([
  * that is still to come, or what is wrong with it.
  */
 export function readTrailers(bytes: Buffer): number | WireError {
-  const end = findHeadEnd(bytes, 0, bytes.length);
+  const end = findHeadEnd(bytes, 0);
   if (end instanceof WireError) return end;
   if ((end === -1 ? bytes.length : end) > maxTrailerBytes) {
     return new WireError(400, 'trailers over 8 KiB (RFC 9110 section 6.5)');

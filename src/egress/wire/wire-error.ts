@@ -12,3 +12,10 @@ export class WireError {
     this.reason = reason;
   }
 }
+
+/** A head longer than its limit, which is not a rule of HTTP but a setting. */
+export class HeadTooLarge extends WireError {
+  constructor(limit: number) {
+    super(431, `head over ${limit} bytes (RFC 6585 section 5)`);
+  }
+}

@@ -138,3 +138,19 @@ test('errors carry the status of the side that was read', () => {
     assert.ok(pushed instanceof WireError && pushed.status === status);
   }
 });
+
+test('small chunks of one push are handed on in one piece, large ones as they are, and none is late', () => {
+  const parts: string[] = [];
+  const large = 'L'.repeat(2000);
+  const reader = new BodyReader({ kind: 'chunked' }, 502, (part) => parts.push(part.toString('latin1')));
+  const push = (text: string) => reader.push(Buffer.from(text, 'latin1'), 0, text.length);
+  push('1\r\na\r\n1\r\nb\r\n2\r\nc');
+  assert.deepEqual(parts, ['abc']);
+  push(`d\r\n1\r\ne\r\n7d0\r\n${large}\r\n1\r\nf\r\n0\r\nX: y\r\n\r\n`);
+  assert.deepEqual(parts.slice(1), ['de', large, 'f']);
+  assert.equal(reader.trailers?.toString(), 'X: y\r\n\r\n');
+  const broken = new BodyReader({ kind: 'chunked' }, 502, (part) => parts.push(part.toString('latin1')));
+  const text = Buffer.from('1\r\ng\r\n1\r\nh\r\n1\r\nno end');
+  assert.ok(broken.push(text, 0, text.length) instanceof WireError);
+  assert.deepEqual(parts.slice(4), ['ghn'], 'what came before a fault');
+});

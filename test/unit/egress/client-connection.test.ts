@@ -27,15 +27,16 @@ afterEach(() => {
 /** A worker's parts without a control plane: nothing here asks it. */
 function makeContext(): EgressContext {
   const control = new ControlLink(() => undefined);
+  const turns = new Turns(() => 0);
   return {
     control,
     registry: new SandboxRegistry(control, { scrub: true, valueTtlMs: 1000 }),
     contexts: new LeafContexts(control),
-    pool: new UpstreamPool({ secureContext: createSecureContext(), connectTo: [] }),
+    pool: new UpstreamPool({ secureContext: createSecureContext(), connectTo: [], turns }),
     guard: makeAddressGuard([]),
     failures: new FailureThrottle(),
     connections: new ConnectionTable(),
-    turns: new Turns(() => 0),
+    turns,
     firstByteTimeoutMs: 1000,
     log: createLogger({ level: 'silent' }),
   };

@@ -8,24 +8,31 @@ const headLength = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.length;
 
 test('a head is whole with its last byte, not before', () => {
   for (let end = 0; end <= bytes.length; end++) {
-    assert.equal(findHeadEnd(bytes, 0, end), end < headLength ? -1 : headLength, `${end} bytes`);
+    assert.equal(findHeadEnd(bytes.subarray(0, end), 0), end < headLength ? -1 : headLength, `${end} bytes`);
   }
 });
 
-test('what the buffer still holds from before, past the end of what was read, is not seen', () => {
-  const reused = Buffer.concat([Buffer.from('GET / HT'), Buffer.from('\r\n\r\n\n\n')]);
-  assert.equal(findHeadEnd(reused, 0, 8), -1);
+test('what was searched before is not searched again, and hides nothing that lies across', () => {
+  for (let searched = 0; searched < headLength; searched++) {
+    for (let end = searched; end <= bytes.length; end++) {
+      const found = findHeadEnd(bytes.subarray(0, end), 0, { searched });
+      assert.equal(found, end < headLength ? -1 : headLength, `${searched} of ${end} bytes`);
+    }
+  }
+  const bare = Buffer.from('GET / HTTP/1.1\r\nA: b\nB: c\r\n');
+  const found = findHeadEnd(bare, 0, { searched: bare.indexOf('\nB') });
+  assert.ok(found instanceof WireError && found.status === 400);
 });
 
 test('a head that begins inside the buffer is measured from there', () => {
   const padded = Buffer.concat([Buffer.from('x\n\r\n\r\n'), bytes]);
-  assert.equal(findHeadEnd(padded, 6, padded.length), 6 + headLength);
+  assert.equal(findHeadEnd(padded, 6), 6 + headLength);
 });
 
 test('a bare LF is refused before the head is whole', () => {
   for (const text of ['GET / HTTP/1.1\n', 'GET / HTTP/1.1\r\nHost: a\n\n', '\n', 'GET / HTTP/1.1\r\nHost: a\r\n\n']) {
     const part = Buffer.from(text, 'latin1');
-    const found = findHeadEnd(part, 0, part.length);
+    const found = findHeadEnd(part, 0);
     assert.ok(found instanceof WireError && found.status === 400, JSON.stringify(text));
   }
 });
@@ -33,11 +40,18 @@ test('a bare LF is refused before the head is whole', () => {
 test('a head may have 64 KiB, with its last byte or without, and not one more', () => {
   const start = 'GET / HTTP/1.1\r\nA: ';
   const fits = Buffer.from(`${start.padEnd(maxHeadBytes - 4, 'a')}\r\n\r\n`);
-  assert.equal(findHeadEnd(fits, 0, fits.length), maxHeadBytes);
+  assert.equal(findHeadEnd(fits, 0), maxHeadBytes);
   const over = Buffer.from(`${start.padEnd(maxHeadBytes - 3, 'a')}\r\n\r\n`);
   for (const end of [over.length, maxHeadBytes + 1]) {
-    const found = findHeadEnd(over, 0, end);
+    const found = findHeadEnd(over.subarray(0, end), 0);
     assert.ok(found instanceof WireError && found.status === 431);
   }
-  assert.equal(findHeadEnd(over, 0, maxHeadBytes), -1);
+  assert.equal(findHeadEnd(over.subarray(0, maxHeadBytes), 0), -1);
+});
+
+test('a limit that was set is the limit', () => {
+  const head = Buffer.from('GET / HTTP/1.1\r\nA: b\r\n\r\n');
+  assert.equal(findHeadEnd(head, 0, { limit: head.length }), head.length);
+  const found = findHeadEnd(head, 0, { limit: head.length - 1 });
+  assert.ok(found instanceof WireError && found.reason === `head over ${head.length - 1} bytes (RFC 6585 section 5)`);
 });

@@ -20,7 +20,7 @@ function sent(
   const head = goodHead(text);
   const path = options.path ?? head.target;
   const target = { host, port: 443, scheme: 'https', isAddress: false, path } as const;
-  const judgement = judgeCredentials(sandboxOf(...bindings), { head, target, cleartextAllowed: false });
+  const judgement = judgeCredentials(sandboxOf(...bindings), { head, target });
   assert.notEqual(judgement.kind, 'refuse', JSON.stringify(judgement));
   const swaps = judgement.kind === 'inject' ? judgement.swaps : [];
   const values = swaps.map(() => options.real ?? bytes);
@@ -230,7 +230,7 @@ test('a value with a control character is never written', () => {
   const sandbox = sandboxOf(own);
   const head = goodHead(lines('GET / HTTP/1.1', 'Host: api.example.com', `Authorization: Bearer ${own.standIn}`));
   const target = { host, port: 443, scheme: 'https', isAddress: false, path: '/' } as const;
-  const judgement = judgeCredentials(sandbox, { head, target, cleartextAllowed: false });
+  const judgement = judgeCredentials(sandbox, { head, target });
   assert.ok(judgement.kind === 'inject');
   for (const bad of ['a\r\nX: b', 'a\n', '\r', 'a\0b', '\x1b', '\x7f']) {
     const built = buildRequestHead(head, {

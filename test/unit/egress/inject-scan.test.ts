@@ -6,9 +6,22 @@ import { makeCore } from '../../../src/stand-in.ts';
 
 test('ordinary text is not suspect, so it costs one pass', () => {
   assert.deepEqual(
-    suspectOffsets('GET /a?b=c HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Basic dXNlcjpwYXNz\r\n\r\n'),
+    suspectOffsets('GET /a?b=c HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer dXNlcjpwYXNz\r\n\r\n'),
     [],
   );
+});
+
+test('Basic credentials are always opened, whatever the case of their scheme, and are no stand-in by themselves', () => {
+  for (const scheme of ['Basic ', 'basic  ', 'BASIC\t']) {
+    const line = `Authorization: ${scheme}dXNlcjpwYXNz`;
+    assert.ok(suspectOffsets(line).length > 0);
+    assert.deepEqual(hiddenCores(line), []);
+    const core = makeCore('text');
+    const escaped = core.replaceAll(/./g, (each) => `%${each.charCodeAt(0).toString(16)}`);
+    for (const inside of [escaped, Buffer.from(core).toString('base64')]) {
+      assert.deepEqual(hiddenCores(`X: ${scheme}${Buffer.from(`user:${inside}`).toString('base64')}`), [core]);
+    }
+  }
 });
 
 test('words that hold the marker are suspect but no stand-in', () => {

@@ -155,10 +155,7 @@ test('a stand-in in a header name, the path, the query or the method is refused'
   }
   const head = goodHead(`${core} / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   const target = { host, port: 443, scheme: 'https', isAddress: false, path: '/' } as const;
-  assert.equal(
-    refused(judgeCredentials(sandbox, { head, target, cleartextAllowed: false })),
-    'credential_host_mismatch',
-  );
+  assert.equal(refused(judgeCredentials(sandbox, { head, target })), 'credential_host_mismatch');
 });
 
 test('a stand-in of another sandbox is refused and named by its fingerprint, wherever it stands', () => {
@@ -211,7 +208,10 @@ test('nothing is swapped over cleartext unless the operator allows the host', ()
   const judgement = judge(sandbox, { scheme: 'http', lines });
   assert.equal(refused(judgement), 'credential_host_mismatch');
   assert.ok(judgement.kind === 'refuse' && /cleartext/.test(judgement.refused.message));
-  assert.deepEqual(swapped(judge(sandbox, { scheme: 'http', lines, cleartextAllowed: true })), ['KEY header']);
+  const allowing = compileSandbox(sandbox.snapshot, new Set([host]));
+  assert.deepEqual(swapped(judge(allowing, { scheme: 'http', lines })), ['KEY header']);
+  const other = compileSandbox(sandbox.snapshot, new Set([`x.${host}`, host.slice(host.indexOf('.') + 1)]));
+  assert.equal(refused(judge(other, { scheme: 'http', lines })), 'credential_host_mismatch');
 });
 
 test('two secrets in different slots are both swapped', () => {

@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { TLSSocket, connect, createSecureContext } from 'node:tls';
 import { LentWriter } from '../../../src/egress/lent-writer.ts';
 import { makeAuthority } from '../../support/certificates.ts';
@@ -76,6 +76,34 @@ test('a client that reads nothing makes the writer ask for a pause, and gets eve
   near.end();
   await once(far, 'end');
   assert.equal(received, written);
+});
+
+test('long pieces that come in one turn of the loop leave in one write', async () => {
+  const { near, far } = await pair();
+  const write = mock.method(near, 'write');
+  const writer = new LentWriter(near, () => {});
+  const piece = Buffer.alloc(16 * 1024, 'x');
+  for (let index = 0; index < 3; index++) writer.write(piece);
+  writer.write(Buffer.from('the end'));
+  assert.equal(write.mock.callCount(), 0, 'its like may be right behind it');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    write.mock.calls.map((call) => call.arguments[0].length),
+    [3 * piece.length + 7],
+  );
+  near.end();
+  far.resume();
+  await once(far, 'end');
+});
+
+test('a short piece, such as an event of a stream, leaves at once', async () => {
+  const { near, far } = await pair();
+  const write = mock.method(near, 'write');
+  new LentWriter(near, () => {}).write(Buffer.from('data: hello\n\n'));
+  assert.equal(write.mock.callCount(), 1);
+  near.end();
+  far.resume();
+  await once(far, 'end');
 });
 
 async function pair(): Promise<{ near: TLSSocket; far: TLSSocket }> {

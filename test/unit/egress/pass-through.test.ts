@@ -322,3 +322,31 @@ test('with Encrypted Client Hello, true or greased (RFC 9849), the outer name is
   const fronted = await fromNamespace({ hello: clientHello({ serverName: 'public.example.net', encrypted: true }) });
   assert.equal(fronted.verdict, 'blocked');
 });
+
+test('what is not opened is read in the turns of its sandbox, from both sides', async () => {
+  const { context, client, upstream, accepted } = await open();
+  const share = context.turns.hold(id);
+  const other = context.turns.hold('another');
+  for (const [from, to] of [
+    [client, upstream],
+    [upstream, client],
+  ] as const) {
+    other.enter(() => undefined);
+    // It has had its turn, and those that follow.
+    share.enter(() => undefined);
+    share.charge(100);
+    let waited = false;
+    const enter = share.enter.bind(share);
+    share.enter = (go, weight) => {
+      const entered = enter(go, weight);
+      waited ||= !entered;
+      return entered;
+    };
+    from.write('bytes');
+    const [bytes]: unknown[] = await once(to, 'data');
+    assert.equal(String(bytes), 'bytes');
+    assert.ok(waited);
+    share.enter = enter;
+  }
+  accepted.destroy();
+});

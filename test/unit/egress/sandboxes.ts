@@ -56,16 +56,15 @@ interface Asked {
   scheme?: 'http' | 'https';
   path?: string;
   lines?: string[];
-  cleartextAllowed?: boolean;
 }
 
 /** The judgement on a GET of `path` at {@link host} with these header lines. */
 export function judge(sandbox: CompiledSandbox, asked: Asked): Judgement {
-  const { path = '/', lines = [], scheme = 'https', cleartextAllowed = false } = asked;
+  const { path = '/', lines = [], scheme = 'https' } = asked;
   const name = asked.host ?? host;
   const head = goodHead([`GET ${path} HTTP/1.1`, `Host: ${name}`, ...lines, '', ''].join('\r\n'));
   const target = { host: name, port: scheme === 'https' ? 443 : 80, scheme, isAddress: false, path };
-  return judgeCredentials(sandbox, { head, target, cleartextAllowed });
+  return judgeCredentials(sandbox, { head, target });
 }
 
 /** What is to be swapped, as `<env key> <place>`. */

@@ -6,7 +6,7 @@ import { WireError } from '../../../src/egress/wire/wire-error.ts';
 /** What the wire makes of `text` (latin1) as a request head: the head, or why it is refused. */
 export function head(text: string): RequestHead | WireError {
   const bytes = Buffer.from(text, 'latin1');
-  const end = findHeadEnd(bytes, 0, bytes.length);
+  const end = findHeadEnd(bytes, 0);
   if (end instanceof WireError) return end;
   if (end === -1) throw new Error('the head has no empty line');
   return parseRequestHead(bytes, 0, end);

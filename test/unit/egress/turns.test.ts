@@ -51,6 +51,73 @@ test('a heavy piece uses up a turn', () => {
   assert.ok(!a.enter(() => undefined, 8));
 });
 
+test('heavy pieces that wait are heavy when their turn comes: one a turn', async () => {
+  const turns = new Turns(() => 1);
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  let done = 0;
+  for (let piece = 0; piece < 6; piece++) a.enter(() => (done += 1), 8);
+  for (let before = 0; before < 5; before = done) {
+    await nextTurn();
+    assert.ok(done - before <= 1, `${done - before} in one turn`);
+  }
+});
+
+test('a piece that took longer than pieces do is paid for by the turns that follow', async () => {
+  let clock = 1;
+  const turns = new Turns(
+    () => 1,
+    undefined,
+    () => clock,
+  );
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  assert.ok(a.enter(unexpected));
+  const begun = a.begin();
+  clock += 2;
+  a.end(begun);
+  let waited = 0;
+  const done: true[] = [];
+  assert.ok(!a.enter(() => done.push(true)));
+  for (; done.length === 0; waited++) {
+    assert.ok(b.enter(unexpected), 'the other one does not wait');
+    await nextTurn();
+  }
+  // 2 ms are 40 pieces, 2 a turn.
+  assert.equal(waited, 20);
+});
+
+test('what is owed is owed for a few milliseconds of turns, however long a piece took', async () => {
+  let clock = 1;
+  const turns = new Turns(
+    () => 1,
+    undefined,
+    () => clock,
+  );
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  a.enter(unexpected);
+  const begun = a.begin();
+  clock += 10_000;
+  a.end(begun);
+  const done: true[] = [];
+  a.enter(() => done.push(true));
+  let waited = 0;
+  for (; done.length === 0; waited++) await nextTurn();
+  assert.ok(waited < 100, `${waited} turns`);
+});
+
+test('a sandbox that is alone owes nothing', () => {
+  const share = new Turns(() => 1).hold('a');
+  for (let piece = 0; piece < 1000; piece++) {
+    const begun = share.begin();
+    share.end(begun);
+    share.charge(1000);
+    assert.ok(share.enter(unexpected));
+  }
+  assert.equal(share.spent, 0);
+});
+
 test('when the other has gone quiet, the one that is left is alone again', async () => {
   let now = 1;
   const turns = new Turns(() => now);
@@ -74,7 +141,7 @@ test('a share that nobody holds is forgotten', () => {
   assert.notEqual(turns.hold('a'), first);
 });
 
-const limits = { connections: 2, requestsPerSecond: 3, bytesPerSecond: 1000 };
+const limits = { connections: 2, requestsPerSecond: 3, bytesPerSecond: 1000, headBytes: 65_536 };
 
 test('requests beyond the limit of a second are too many, and the next second is another', () => {
   let now = 1000;

@@ -50,20 +50,21 @@ export class PlayedControl extends ControlLink {
 }
 
 /** A worker's parts around a played control plane. */
-export function workerParts(options: Pick<UpstreamOptions, 'connectTo'> = { connectTo: [] }): {
+export function workerParts(options: Partial<UpstreamOptions> = {}): {
   context: EgressContext;
   control: PlayedControl;
 } {
   const control = new PlayedControl();
+  const turns = new Turns(() => 0);
   const context: EgressContext = {
     control,
     registry: new SandboxRegistry(control, { valueTtlMs: 1000, scrub: true }),
     contexts: new LeafContexts(control),
-    pool: new UpstreamPool({ secureContext: createSecureContext(), ...options }),
+    pool: new UpstreamPool({ secureContext: createSecureContext(), connectTo: [], turns, ...options }),
     guard: makeAddressGuard([]),
     failures: new FailureThrottle(),
     connections: new ConnectionTable(),
-    turns: new Turns(() => 0),
+    turns,
     firstByteTimeoutMs: 1000,
     log: createLogger({ level: 'silent' }),
   };

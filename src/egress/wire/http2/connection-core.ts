@@ -2,11 +2,13 @@ import { ClosedStreams, closing } from './closed-streams.ts';
 import type { ConnectionHandler } from './connection-handler.ts';
 import { ConnectionFault } from './fault.ts';
 import type { StreamFault } from './fault.ts';
+import { GatheredData } from './gathered-data.ts';
 import { FloodBudget, floodCost, floodEarning } from './flood-budget.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { errorCode, frameType } from './protocol.ts';
 import { Sender } from './sender.ts';
 import { Http2Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 import type { StreamReset } from './stream.ts';
 
 export interface CoreOptions {
@@ -15,6 +17,7 @@ export interface CoreOptions {
   /** What the peer may send that nobody has taken yet, in bytes, on one stream and on all together. */
   receiveWindow: { stream: number; connection: number };
   maxConcurrentStreams: number;
+  maxHeaderListBytes: number;
   now: () => number;
 }
 
@@ -26,8 +29,9 @@ export class ConnectionCore {
   readonly budget: FloodBudget;
   readonly sender: Sender;
   readonly peer = new PeerSettings();
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable();
   readonly closed = new ClosedStreams();
+  readonly gathered = new GatheredData();
   /** The highest stream that the peer opened, and the next one that we open. */
   lastPeerStreamId = 0;
   nextStreamId = 1;
@@ -82,7 +86,7 @@ export class ConnectionCore {
       receiveWindow: this.options.receiveWindow.stream,
       headOnly,
     });
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -102,6 +106,7 @@ export class ConnectionCore {
     if (stream.gone) return;
     stream.gone = true;
     stream.queue.clear();
+    stream.parts.length = 0;
     this.sender.unready(stream);
     stream.trailers = null;
     this.giveBack(stream.unconsumed);
@@ -111,7 +116,7 @@ export class ConnectionCore {
   }
 
   #forget(stream: Http2Stream, how: number): void {
-    this.streams.delete(stream.id);
+    this.streams.delete(stream);
     this.closed.add(stream.id, how);
     if (this.streams.size === 0 && this.fault === null) this.handler.onIdle();
   }
@@ -128,6 +133,7 @@ export class ConnectionCore {
 
   /** RST_STREAM, because of what the peer did. A fault: it does so too often (CVE-2025-8671). */
   resetFor(stream: Http2Stream, { code, reason }: StreamFault): ConnectionFault | null {
+    this.gathered.deliver(stream);
     if (stream.gone) return null;
     this.sender.number(frameType.resetStream, stream.id, code);
     this.drop(stream, closing.resetByUs, { code, reason, byPeer: false, unprocessed: false });
@@ -176,7 +182,7 @@ export class ConnectionCore {
 
   /** No stream goes on: the connection is over, or will never be written to again. */
   endStreams(code: number, reason: string): void {
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       this.drop(stream, closing.resetByUs, { code, reason, byPeer: false, unprocessed: false });
     }
   }

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { maxHeadBytes } from '../head-end.ts';
 import { ConnectionCore } from './connection-core.ts';
 import type { ConnectionHandler } from './connection-handler.ts';
 import { ConnectionFault, protocolError } from './fault.ts';
@@ -9,7 +10,6 @@ import { clientPreface, defaultWindow, errorCode, frameType, maxWindow, setting 
 import { Receiver } from './receiver.ts';
 import { highWater } from './sender.ts';
 import type { Http2Stream, StreamHandler } from './stream.ts';
-import { maxHeaderListBytes } from './hpack-decoder.ts';
 
 export interface Http2Options {
   role: 'server' | 'client';
@@ -18,6 +18,8 @@ export interface Http2Options {
   receiveWindow?: { stream: number; connection: number };
   /** Server: how many streams a client may have open. */
   maxConcurrentStreams?: number;
+  /** What the fields of a head may count together, as RFC 9113 section 6.5.2 counts: with 32 bytes for each beside its own. */
+  maxHeaderListBytes?: number;
   /** Milliseconds, never going back. */
   now?: () => number;
 }
@@ -62,7 +64,15 @@ export class Http2Connection {
     }
     const maxConcurrentStreams = rest.maxConcurrentStreams ?? defaultStreams;
     const now = rest.now ?? (() => performance.now());
-    const core = new ConnectionCore({ role, handler, receiveWindow, maxConcurrentStreams, now });
+    const maxHeaderListBytes = rest.maxHeaderListBytes ?? maxHeadBytes;
+    const core = new ConnectionCore({
+      role,
+      handler,
+      receiveWindow,
+      maxConcurrentStreams,
+      maxHeaderListBytes,
+      now,
+    });
     this.#core = core;
     this.#reader = new FrameReader(new Receiver(core, (mark) => this.#pong(mark)));
     if (role === 'client') {
@@ -118,6 +128,7 @@ export class Http2Connection {
         return this.#fail(protocolError('no client preface (RFC 9113 section 3.4)'));
     }
     const fault = at === chunk.length ? null : this.#reader.push(chunk, at);
+    core.gathered.deliverAll();
     if (fault !== null) return this.#fail(fault);
     if (core.sender.output.size > maxOutput) {
       return this.#fail(

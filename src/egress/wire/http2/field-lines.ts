@@ -12,8 +12,9 @@ export class FieldLines extends HeaderLines {
 
   /** The head is `startLine`, which has its CRLF, the lines of `fields` in their order, and an empty line. */
   constructor(startLine: string, fields: readonly HeaderField[]) {
-    const bytes = writeHead(startLine, fields);
-    super(bytes, 0, bytes.length);
+    const text = headText(startLine, fields);
+    const bytes = Buffer.from(text, 'latin1');
+    super(bytes, 0, bytes.length, text);
     this.fields = fields;
     this.count = fields.length;
     const { marks, kinds } = this;
@@ -43,11 +44,11 @@ export class FieldLines extends HeaderLines {
 
 /** Trailers as a trailer section of HTTP/1.1 (RFC 9112 section 7.1.2), with its empty line: what the judge of trailers reads. */
 export function trailerSection(fields: readonly HeaderField[]): Buffer {
-  return writeHead('', fields);
+  return Buffer.from(headText('', fields), 'latin1');
 }
 
-function writeHead(startLine: string, fields: readonly HeaderField[]): Buffer {
+function headText(startLine: string, fields: readonly HeaderField[]): string {
   let text = startLine;
   for (const field of fields) text += field.line;
-  return Buffer.from(`${text}\r\n`, 'latin1');
+  return `${text}\r\n`;
 }

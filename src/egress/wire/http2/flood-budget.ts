@@ -13,6 +13,8 @@ export const floodCost = {
   priority: 1,
   unknown: 1,
   emptyData: 1,
+  /** 128,000 at once and 4,000 a second: some programs do write that way. */
+  tinyData: 1 / 128,
   windowUpdate: 1,
   continuation: 1,
   /** A stream that ends before anything of its answer was sent. */

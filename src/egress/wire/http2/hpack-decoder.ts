@@ -1,3 +1,5 @@
+import { maxHeadBytes } from '../head-end.ts';
+import { HeadTooLarge, WireError } from '../wire-error.ts';
 import { DynamicTable } from './dynamic-table.ts';
 import { ConnectionFault } from './fault.ts';
 import { classifyName, fieldFlaw, HeaderField, isFieldValue, malformedName } from './header-field.ts';
@@ -6,10 +8,10 @@ import { huffmanBound, huffmanDecode } from './huffman.ts';
 import { defaultHeaderTableBytes, errorCode } from './protocol.ts';
 import { staticEntries, staticFields } from './static-table.ts';
 
-/** What the fields of one list may count together (RFC 9113 section 10.5.1): the limit of an HTTP/1.1 head. */
-export const maxHeaderListBytes = 64 * 1024;
-/** And how many they may be; each may be as small as one octet on the wire. */
+/** How many fields a list may have; each may be as small as one octet on the wire. */
 export const maxFields = 256;
+
+const tooMany = new WireError(431, `over ${maxFields} header fields (RFC 6585 section 5)`);
 
 /** Where strings of every connection are decoded, one after the other. */
 let scratch = Buffer.allocUnsafeSlow(4096);
@@ -22,8 +24,9 @@ const huffmanBit = 0x80;
 
 /** Decodes the header blocks of one connection in their order (RFC 7541). After a fault it is of no more use. */
 export class HpackDecoder {
-  /** After a decode: the list was over {@link maxHeaderListBytes} or {@link maxFields}, and its fields were not kept. */
-  tooLarge = false;
+  /** After a decode: why the fields of the list were not kept, which was over its limit or {@link maxFields}; null: they were. */
+  tooLarge: WireError | null = null;
+  readonly #limit: number;
   readonly #table = new DynamicTable();
   readonly #integer = new IntegerReader();
   #bytes: Buffer = scratch;
@@ -32,6 +35,11 @@ export class HpackDecoder {
   #source: Buffer = scratch;
   #from = 0;
   #to = 0;
+
+  /** `limit`: what the fields of one list may count together (RFC 9113 sections 6.5.2 and 10.5.1). */
+  constructor(limit: number = maxHeadBytes) {
+    this.#limit = limit;
+  }
 
   get tableBytes(): number {
     return this.#table.bytes;
@@ -53,7 +61,7 @@ export class HpackDecoder {
     let listBytes = 0;
     let updates = 0;
     let at = start;
-    this.tooLarge = false;
+    this.tooLarge = null;
     this.#bytes = bytes;
     this.#end = end;
     while (at < end) {
@@ -69,7 +77,13 @@ export class HpackDecoder {
         at = this.#integer.next;
         // RFC 7541 4.2: "This dynamic table size update MUST occur at the beginning of the first header block following the
         // change"; two at most have a meaning. 6.3: "MUST be lower than or equal to the limit".
-        if (at === -1 || limit > defaultHeaderTableBytes || fields.length > 0 || this.tooLarge || ++updates > 2) {
+        if (
+          at === -1 ||
+          limit > defaultHeaderTableBytes ||
+          fields.length > 0 ||
+          this.tooLarge !== null ||
+          ++updates > 2
+        ) {
           return broken('table size update out of place or over its limit (RFC 7541 section 6.3)');
         }
         this.#table.resize(limit);
@@ -81,10 +95,10 @@ export class HpackDecoder {
         at = this.#integer.next;
       }
       listBytes += field.size;
-      if (listBytes <= maxHeaderListBytes && fields.length < maxFields) {
-        if (!this.tooLarge) fields.push(field);
-      } else if (!this.tooLarge) {
-        this.tooLarge = true;
+      if (listBytes <= this.#limit && fields.length < maxFields) {
+        if (this.tooLarge === null) fields.push(field);
+      } else if (this.tooLarge === null) {
+        this.tooLarge = listBytes > this.#limit ? new HeadTooLarge(this.#limit) : tooMany;
         fields.length = 0;
       }
     }

@@ -3,6 +3,7 @@ import { isHopByHop, knownHeader } from '../known-headers.ts';
 import { FieldLines } from './field-lines.ts';
 import { outgoingField } from './header-field.ts';
 import type { HeaderField } from './header-field.ts';
+import type { RecentFields } from './recent-fields.ts';
 import { emptyLine } from './response-head.ts';
 
 /** What is to differ from the head that came. */
@@ -11,6 +12,8 @@ export interface FieldEdit {
   drop?: (line: number) => boolean;
   /** Fields to write where lines begin; credentials as `secretField`. */
   insert?: readonly FieldInsertion[];
+  /** What the connection remembers of the heads before. */
+  recent?: RecentFields;
 }
 
 export interface FieldInsertion {
@@ -73,7 +76,11 @@ export function trailerFields(lines: HeaderLines): HeaderField[] {
   return fields;
 }
 
-function copyLines(lines: HeaderLines, fields: HeaderField[], { drop, insert = noInsertions }: FieldEdit): void {
+function copyLines(
+  lines: HeaderLines,
+  fields: HeaderField[],
+  { drop, insert = noInsertions, recent }: FieldEdit,
+): void {
   const came = lines instanceof FieldLines ? lines.fields : null;
   for (let line = 0; line <= lines.count; line++) {
     for (const each of insert) if (each.line === line) fields.push(...each.fields);
@@ -84,7 +91,9 @@ function copyLines(lines: HeaderLines, fields: HeaderField[], { drop, insert = n
     if (isHopByHop(kind) || kind === knownHeader.transferEncoding || drop?.(line) === true) continue;
     const field = came?.[line];
     if (field === emptyLine) continue;
-    fields.push(field ?? outgoingField(lines.name(line).toLowerCase(), lines.value(line)));
+    if (field !== undefined) fields.push(field);
+    else if (recent !== undefined) fields.push(recent.of(lines, line));
+    else fields.push(outgoingField(lines.name(line).toLowerCase(), lines.value(line)));
   }
 }
 

@@ -6,6 +6,12 @@ import type { FrameReader } from './frame-reader.ts';
 import { errorCode, frameFlag, frameType } from './protocol.ts';
 import type { Http2Stream } from './stream.ts';
 
+/**
+ * Content under this is less than any message of gRPC, whose prefix alone has five bytes, and than any event of an event stream:
+ * frames of so little are paid for. They are honest where a program writes byte by byte.
+ */
+const tinyContent = 5;
+
 /** A DATA frame begins (RFC 9113 sections 5.2 and 6.1). Null: its content is for nobody, but counts in the connection's window. */
 export function receiveDataBegin(core: ConnectionCore, frame: FrameReader): Http2Stream | null | ConnectionFault {
   const { streamId, length, content, flags } = frame;
@@ -29,9 +35,9 @@ export function receiveDataBegin(core: ConnectionCore, frame: FrameReader): Http
   core.giveBackToStream(stream, length - content);
   stream.received += content;
   stream.unconsumed += content;
+  if (content >= tinyContent || (flags & frameFlag.endStream) !== 0) return stream;
   // CVE-2019-9518: frames without content that end nothing.
-  if (content > 0 || (flags & frameFlag.endStream) !== 0) return stream;
-  return core.spend(floodCost.emptyData) ?? stream;
+  return core.spend(content === 0 ? floodCost.emptyData : floodCost.tinyData) ?? stream;
 }
 
 function judgeData(stream: Http2Stream, content: number): StreamFault | null {
@@ -83,7 +89,7 @@ export function receiveData(
   } else if (frame.start === frame.end) {
     return null;
   }
-  stream.handler?.onData(stream, frame.bytes.subarray(frame.start, frame.end), endStream);
+  core.gathered.add(stream, frame.bytes.subarray(frame.start, frame.end), endStream);
   if (endStream) core.settle(stream);
   return null;
 }

@@ -1,4 +1,3 @@
-import { WireError } from '../wire-error.ts';
 import { BlockBuffer } from './block-buffer.ts';
 import { closing } from './closed-streams.ts';
 import type { ConnectionCore } from './connection-core.ts';
@@ -14,8 +13,8 @@ import type { Http2Stream } from './stream.ts';
 /** What the frames of the peer do to a connection (RFC 9113 sections 5.1 and 6). */
 export class Receiver implements FrameSink {
   readonly #core: ConnectionCore;
-  readonly #decoder = new HpackDecoder();
-  readonly #block = new BlockBuffer();
+  readonly #decoder: HpackDecoder;
+  readonly #block: BlockBuffer;
   /** A PING of ours was answered, with this as its last byte. */
   readonly #pong: (mark: number) => void;
   #ready = false;
@@ -24,6 +23,8 @@ export class Receiver implements FrameSink {
 
   constructor(core: ConnectionCore, pong: (mark: number) => void) {
     this.#core = core;
+    this.#decoder = new HpackDecoder(core.options.maxHeaderListBytes);
+    this.#block = new BlockBuffer(core.options.maxHeaderListBytes);
     this.#pong = pong;
   }
 
@@ -31,6 +32,8 @@ export class Receiver implements FrameSink {
     const { type, streamId } = frame;
     const wrong = this.#judgeOrder(type, streamId);
     if (wrong !== null) return wrong;
+    this.#core.gathered.deliverAll();
+    if (this.#core.fault !== null) return this.#core.fault;
     switch (type) {
       case frameType.headers:
         return this.#headers(frame);
@@ -116,7 +119,7 @@ export class Receiver implements FrameSink {
   ): ConnectionFault | null {
     const fields = this.#decoder.decode(bytes, start, end);
     if (fields instanceof ConnectionFault) return fields;
-    const error = this.#decoder.tooLarge ? new WireError(431, 'header list over 64 KiB (RFC 6585 section 5)') : null;
+    const error = this.#decoder.tooLarge;
     const endStream = (flags & frameFlag.endStream) !== 0;
     return receiveHeaders(this.#core, { streamId, fields, endStream, error }) ?? this.#core.fault;
   }
@@ -187,7 +190,7 @@ export class Receiver implements FrameSink {
     // difference between the new value and the old value."
     const change = core.peer.initialWindow - before;
     if (change !== 0) {
-      for (const stream of core.streams.values()) {
+      for (const stream of core.streams.all()) {
         stream.sendWindow += change;
         if (stream.sendWindow > maxWindow) return overflow();
         if (change > 0) resume(core, stream);
@@ -220,7 +223,7 @@ export class Receiver implements FrameSink {
     const code = bytes.readUInt32BE(start + 4);
     core.goneAway = true;
     if (!core.isServer) {
-      for (const stream of core.streams.values()) {
+      for (const stream of core.streams.all()) {
         if (stream.id <= last) continue;
         core.drop(stream, closing.resetByPeer, { code, reason: 'GOAWAY', byPeer: true, unprocessed: true });
       }

@@ -1,8 +1,7 @@
-import type { RequestHead } from '../head.ts';
-import { maxHeadBytes } from '../head-end.ts';
+import type { Framing, RequestHead } from '../head.ts';
 import { maxHeaderLines } from '../header-lines.ts';
 import { knownHeader } from '../known-headers.ts';
-import { WireError } from '../wire-error.ts';
+import { HeadTooLarge, WireError } from '../wire-error.ts';
 import { FieldLines } from './field-lines.ts';
 import { HeaderField, http2Header } from './header-field.ts';
 import type { RequestFields } from './request-fields.ts';
@@ -16,13 +15,13 @@ const upgradeTokens: readonly string[] = ['upgrade'];
 /**
  * The request as if it had come over HTTP/1.1: what the parser of HTTP/1.1 would make of `lines.text` is what is returned, so
  * judge and writer of HTTP/1.1 serve it as it is. `:authority` is its Host line; pieces of Cookie are one line (RFC 9113 section
- * 8.2.3); content of unknown length is chunked; and a websocket by extended CONNECT (RFC 8441 section 5.1) is a handshake, with
+ * 8.2.3); content of unknown length is chunked, as is content that trailers are announced for; and a websocket by extended CONNECT (RFC 8441 section 5.1) is a handshake, with
  * `webSocketKey` (16 random bytes in base64) as the key that only HTTP/1.1 has. `about.scheme` is the connection's, which the
- * request must name. A WireError says with which status to answer.
+ * request must name; `maxBytes` the limit of a head. A WireError says with which status to answer.
  */
 export function requestHead(
   { regular, method, scheme, authority, path, protocol }: RequestFields,
-  about: { endStream: boolean; scheme: 'http' | 'https'; webSocketKey: string },
+  about: { endStream: boolean; scheme: 'http' | 'https'; webSocketKey: string; maxBytes: number },
 ): RequestHead | WireError {
   if (isTrace(method)) return new WireError(405, 'TRACE (RFC 9110 section 9.3.8)');
   if (protocol !== null && protocol !== 'websocket') {
@@ -37,6 +36,9 @@ export function requestHead(
     return new WireError(400, 'CONNECT not in upper case (RFC 9110 section 9.1)');
   }
   const hasContent = !about.endStream && method !== 'CONNECT';
+  const { contentLength } = regular;
+  // RFC 9112 6.2: in HTTP/1.1 trailers stand behind chunks, and no Content-Length may stand beside those.
+  const chunked = hasContent && (contentLength === -1 || announcesTrailers(regular));
   const lines: HeaderField[] = [];
   if (regular.host === null) lines.push(line('host', authority, knownHeader.host));
   let expect: string | null = null;
@@ -54,6 +56,7 @@ export function requestHead(
     // RFC 9110 7.6.2: only TRACE and OPTIONS have it, to make a hop on the way answer instead of the server.
     if (kind === knownHeader.maxForwards) return new WireError(400, 'Max-Forwards (RFC 9110 section 7.6.2)');
     if (kind === knownHeader.expect) expect = expect === null ? value : `${expect}, ${value}`;
+    if (kind === knownHeader.contentLength && chunked) continue;
     // RFC 6455 4.1: only the handshake of HTTP/1.1 has a key; what a client sent as such is not ours.
     if (protocol !== null && field.name === 'sec-websocket-key') continue;
     lines.push(field);
@@ -61,13 +64,12 @@ export function requestHead(
   if (protocol !== null) {
     lines.push(connectionLine, upgradeLine, line('sec-websocket-key', about.webSocketKey, knownHeader.other));
   }
-  const { contentLength } = regular;
-  if (hasContent && contentLength === -1) lines.push(chunkedLine);
+  if (chunked) lines.push(chunkedLine);
   if (lines.length > maxHeaderLines) return new WireError(431, 'over 200 header lines (RFC 6585 section 5)');
   const writtenMethod = protocol === null ? method : 'GET';
   const target = path ?? authority;
   const head = new FieldLines(`${writtenMethod} ${target} HTTP/1.1\r\n`, lines);
-  if (head.text.length > maxHeadBytes) return new WireError(431, 'head over 64 KiB (RFC 6585 section 5)');
+  if (head.text.length > about.maxBytes) return new HeadTooLarge(about.maxBytes);
   return {
     lines: head,
     method: writtenMethod,
@@ -75,13 +77,20 @@ export function requestHead(
     targetForm: path === null ? 'authority' : path === '*' ? 'asterisk' : 'origin',
     minorVersion: 1,
     host: regular.host ?? authority,
-    framing:
-      contentLength !== -1 ? { kind: 'length', length: contentLength } : { kind: hasContent ? 'chunked' : 'none' },
+    framing: chunked ? { kind: 'chunked' } : framingOf(contentLength),
     keepAlive: true,
     expectContinue: expect !== null && expect.toLowerCase() === '100-continue',
     upgrade: protocol === null ? null : 'websocket',
     connectionTokens: protocol === null ? noTokens : upgradeTokens,
   };
+}
+
+function framingOf(contentLength: number): Framing {
+  return contentLength === -1 ? { kind: 'none' } : { kind: 'length', length: contentLength };
+}
+
+function announcesTrailers({ fields, first }: RequestFields['regular']): boolean {
+  return fields.some(({ name }, at) => at >= first && name === 'trailer');
 }
 
 /** RFC 9113 8.2.3: "these MUST be concatenated into a single octet string using the two-octet delimiter of 0x3b, 0x20". */

@@ -58,6 +58,8 @@ export class Http2Stream {
   /** What Content-Length said, or -1. */
   expected = -1;
   received = 0;
+  /** Small parts of content out of the bytes being read, which wait to be handed on together. */
+  readonly parts: Buffer[] = [];
   interims = 0;
   /** Content that waits for a window or for the socket. */
   readonly queue = new SendQueue();
@@ -68,6 +70,8 @@ export class Http2Stream {
   nextReady: Http2Stream | null = null;
   previousReady: Http2Stream | null = null;
   isReady = false;
+  /** The chain of a slot in the connection's table. */
+  nextInSlot: Http2Stream | null = null;
 
   constructor(id: number, about: { sendWindow: number; receiveWindow: number; headOnly: boolean }) {
     this.id = id;

@@ -116,7 +116,7 @@ test('a flood of CONTINUATION frames ends the connection, in frames and in bytes
     assert.equal(code, 'enhanceYourCalm');
     assert.ok(turns <= most, `after ${turns}`);
     assert.deepEqual(recorder.events, [
-      'fault enhanceYourCalm header block over 64 KiB or 17 frames (RFC 9113 section 10.5.1)',
+      'fault enhanceYourCalm header block over 65536 bytes or 17 frames (RFC 9113 section 10.5.1)',
     ]);
   }
 });
@@ -187,7 +187,7 @@ test('a request whose header list is too large can be answered, and the connecti
   const fields = Array.from({ length: 300 }, (_, i) => ['a', String(i)] as const);
   const sent = recorder.take(headers(1, [...get, ...fields]), headers(3, get));
   assert.deepEqual(recorder.events, [
-    '1 malformed 431 header list over 64 KiB (RFC 6585 section 5)',
+    '1 malformed 431 over 256 header fields (RFC 6585 section 5)',
     'idle',
     '3 GET a.example / end',
   ]);

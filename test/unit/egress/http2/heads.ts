@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RequestHead, ResponseHead } from '../../../../src/egress/wire/head.ts';
+import { maxHeadBytes } from '../../../../src/egress/wire/head-end.ts';
 import type { HeaderField } from '../../../../src/egress/wire/http2/header-field.ts';
 import { HpackDecoder } from '../../../../src/egress/wire/http2/hpack-decoder.ts';
 import { readRequestFields } from '../../../../src/egress/wire/http2/request-fields.ts';
@@ -22,7 +23,8 @@ export function decode(pairs: Pairs): HeaderField[] {
 
 export function read(pairs: Pairs, endStream = true): RequestHead | WireError {
   const fields = readRequestFields(decode(pairs));
-  return fields instanceof WireError ? fields : requestHead(fields, { endStream, scheme: 'https', webSocketKey });
+  const about = { endStream, scheme: 'https', webSocketKey, maxBytes: maxHeadBytes } as const;
+  return fields instanceof WireError ? fields : requestHead(fields, about);
 }
 
 export function good(pairs: Pairs, endStream = true): RequestHead {

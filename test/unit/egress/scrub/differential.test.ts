@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { compileScrub } from '../../../../src/egress/scrub/scrub.ts';
 import type { Scrub } from '../../../../src/egress/scrub/scrub.ts';
 import { encodings, run } from './encodings.ts';
+import type { Encoding } from './encodings.ts';
 import { holds, mightHold } from './reference.ts';
 
 const standIn = 'sk-standin0123456789ABCDEFGHIJKLMNOPQR';
@@ -15,11 +16,15 @@ function scrubOf(value: string): Scrub {
   return scrub;
 }
 
+const base64Twice: Pick<Encoding, 'encode'> = {
+  encode: (text) => Buffer.from(Buffer.from(Buffer.from(text).toString('base64')).toString('base64')),
+};
+
 /** Pieces of the value's encodings, whole and cut, between what surrounds such things. */
 function pieces(value: string): fc.Arbitrary<Buffer> {
   const piece = fc
     .record({
-      encoding: fc.constantFrom(...encodings),
+      encoding: fc.constantFrom(...encodings, base64Twice),
       before: fc.constantFrom('', 'a', 'ab', 'user:', value),
       after: fc.constantFrom('', '.', '..', '...', value),
       whole: fc.boolean(),
@@ -46,6 +51,9 @@ function pieces(value: string): fc.Arbitrary<Buffer> {
     '\n',
     '\r\n',
     '=',
+    '=\n',
+    ', ',
+    '0x',
     ' ',
     'sk-live',
     '\0',

@@ -50,6 +50,70 @@ function byteString(text: string, pick: Pick): string {
   return out;
 }
 
+/** Each character `u{…}`, as ECMAScript and Rust have it. */
+function codePoints(text: string, pick: Pick): string {
+  let out = '';
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    out += code >= 0x80 || character === '\\' || pick() ? `\\u{${code.toString(16)}}` : character;
+  }
+  return out;
+}
+
+function unCodePoints(text: string): string {
+  return text.replaceAll(/\\u\{([0-9a-f]+)\}/g, (_, digits: string) =>
+    String.fromCodePoint(Number.parseInt(digits, 16)),
+  );
+}
+
+/** As git prints a path. */
+function octal(text: string, pick: Pick): string {
+  let out = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const escape = byte >= 0x80 || byte === 0x5c || pick();
+    out += escape ? `\\${byte.toString(8).padStart(3, '0')}` : String.fromCharCode(byte);
+  }
+  return out;
+}
+
+function unOctal(text: string): string {
+  return fromBytes(text.replaceAll(/\\([0-3][0-7]{2})/g, (_, digits: string) => byteOf(digits, 8)));
+}
+
+/** RFC 2045 section 6.7, in lines of up to `width`. */
+function quotedPrintable(text: string, pick: Pick, { lineBreak, width }: { lineBreak: string; width: number }): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const escape = byte >= 0x7f || byte < 0x20 || byte === 0x3d || pick();
+    const piece = escape ? `=${byte.toString(16).padStart(2, '0').toUpperCase()}` : String.fromCharCode(byte);
+    if (line.length + piece.length >= width) {
+      lines.push(`${line}=`);
+      line = '';
+    }
+    line += piece;
+  }
+  return [...lines, line].join(lineBreak);
+}
+
+function unQuotedPrintable(text: string): string {
+  const joined = text.replaceAll(/=\r?\n/g, '');
+  return fromBytes(joined.replaceAll(/=([0-9A-Fa-f]{2})/g, (_, digits: string) => byteOf(digits, 16)));
+}
+
+const byteOf = (digits: string, base: number) => String.fromCharCode(Number.parseInt(digits, base));
+const fromBytes = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
+
+function list(text: string, between: string, write: (byte: number) => string): string {
+  return Array.from(Buffer.from(text, 'utf8'), write).join(between);
+}
+
+const hexDigits = (byte: number) => byte.toString(16).padStart(2, '0');
+
+function unList(text: string): string {
+  return Buffer.from((text.match(/[0-9]+/g) ?? []).map(Number)).toString('utf8');
+}
+
 const names: Record<string, string> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
 const html = (text: string) => text.replaceAll(/[&<>"']/g, (character) => `&${names[character] ?? ''};`);
 
@@ -136,6 +200,38 @@ export const characterEncodings: readonly Encoding[] = [
       'latin1',
     ).toString('utf8'),
   ),
+  ofText('code point escapes', codePoints, unCodePoints),
+  ofText(
+    'code point escapes in JSON',
+    (text, pick) => inString(codePoints(text, pick)),
+    (text) => unCodePoints(fromJson(`"${text}"`)),
+  ),
+  ofText('octal escapes', octal, (text) => unOctal(Buffer.from(text).toString('latin1'))),
+  ofText(
+    'octal escapes in JSON',
+    (text, pick) => inString(octal(text, pick)),
+    (text) => unOctal(Buffer.from(fromJson(`"${text}"`)).toString('latin1')),
+  ),
+  ofText(
+    'quoted-printable',
+    (text, pick) => quotedPrintable(text, pick, { lineBreak: '\r\n', width: 76 }),
+    (text) => unQuotedPrintable(text),
+  ),
+  ofText(
+    'quoted-printable, in short lines',
+    (text, pick) => quotedPrintable(text, pick, { lineBreak: '\n', width: 7 }),
+    (text) => unQuotedPrintable(text),
+  ),
+  ofText(
+    'HTML, decimal without semicolons',
+    (text) => numeric(text, always, 10).replaceAll(';', ''),
+    (text) => unHtml(text.replaceAll(/&#[0-9]+/g, '$&;')),
+  ),
+  ofText(
+    'HTML, hexadecimal without semicolons',
+    (text) => numeric(text, always, 16).replaceAll(';', ''),
+    (text) => unHtml(text.replaceAll(/&#x[0-9a-f]+/gi, '$&;')),
+  ),
   ofText('HTML', html, unHtml),
   ofText('HTML, decimal', (text, pick) => numeric(text, pick, 10), unHtml),
   ofText('HTML, hexadecimal', (text, pick) => numeric(text, pick, 16), unHtml),
@@ -163,6 +259,34 @@ export const wholeEncodings: readonly Encoding[] = [
     name: 'hex, upper case',
     encode: (text) => utf8(utf8(text).toString('hex').toUpperCase()),
     decode: (bytes) => unHex(bytes),
+  },
+  ofText(
+    'a hex dump',
+    (text) => list(text, ' ', hexDigits),
+    (text) => unHex(utf8(text.replaceAll(' ', ''))),
+  ),
+  ofText(
+    'a hex dump with colons, upper case',
+    (text) => list(text, ':', hexDigits).toUpperCase(),
+    (text) => unHex(utf8(text.replaceAll(':', ''))),
+  ),
+  ofText(
+    'an array of C',
+    (text) => `{ ${list(text, ', ', (byte) => `0x${hexDigits(byte)}`)} }`,
+    (text) => unHex(utf8(text.replaceAll(/0x|[^0-9a-f]/g, ''))),
+  ),
+  ofText('a Buffer of Node in JSON', (text) => JSON.stringify(utf8(text)), unList),
+  ofText('a slice of bytes as Go prints it', (text) => `[${list(text, ' ', String)}]`, unList),
+  ofText('an array of Java', (text) => `[${list(text, ', ', String)}]`, unList),
+  {
+    name: 'UTF-16, low byte first',
+    encode: (text) => Buffer.from(text, 'utf16le'),
+    decode: (bytes) => bytes.toString('utf16le'),
+  },
+  {
+    name: 'UTF-16, high byte first',
+    encode: (text) => Buffer.from(text, 'utf16le').swap16(),
+    decode: (bytes) => Buffer.from(bytes).swap16().toString('utf16le'),
   },
   { name: 'base64', encode: (text) => utf8(utf8(text).toString('base64')), decode: unBase64 },
   { name: 'base64url', encode: (text) => utf8(utf8(text).toString('base64url')), decode: unBase64 },

@@ -5,7 +5,7 @@
 export function holds(bytes: Buffer, value: string): boolean {
   const text = bytes.toString('latin1');
   const wanted = Buffer.from(value, 'utf8').toString('latin1');
-  return readings(text).some((reading) => reading.includes(wanted));
+  return readings(text).some((reading) => reading.includes(wanted)) || inParts(text, wanted);
 }
 
 /**
@@ -16,11 +16,27 @@ export function mightHold(bytes: Buffer, value: string): boolean {
   const text = bytes.toString('latin1');
   const wanted = Buffer.from(value, 'utf8').toString('latin1');
   const mixed = [text];
-  for (const undo of [percent, backslash, html, percent, backslash, html]) mixed.push(...undo(mixed.at(-1) ?? ''));
-  return [...readings(text), ...mixed, ...mixed.flatMap(partialBase64)].some((reading) => reading.includes(wanted));
+  const undoing = [percent, backslash, byteEscapes, html, bareReferences, quotedPrintable];
+  for (const undo of [...undoing, ...undoing]) mixed.push(...undo(mixed.at(-1) ?? ''));
+  const found = [...readings(text), ...mixed, ...mixed.flatMap((each) => partialBase64(each))].some((each) =>
+    each.includes(wanted),
+  );
+  // What is base64 twice is found without its last character, which holds bits of what follows.
+  const twice = partialBase64(text, false).flatMap((once) => partialBase64(once, false));
+  return found || inParts(text, wanted) || twice.some((each) => each.includes(wanted.slice(1, -1)));
 }
 
-const single: readonly ((text: string) => string[])[] = [percent, backslash, html, base64, hex];
+const single: readonly ((text: string) => string[])[] = [
+  percent,
+  backslash,
+  byteEscapes,
+  html,
+  bareReferences,
+  quotedPrintable,
+  base64,
+  base64Twice,
+  hex,
+];
 
 function readings(text: string): string[] {
   const out = [text];
@@ -31,6 +47,59 @@ function readings(text: string): string[] {
     }
   }
   return out;
+}
+
+/** Each byte by itself, in a list or a dump, and in UTF-16, for which `wanted` must be ASCII. */
+function inParts(text: string, wanted: string): boolean {
+  const bytes = Array.from(Buffer.from(wanted, 'latin1'));
+  const decimal = bytes.join('(?:,|, | |,\r?\n)');
+  const hexadecimal = bytes
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('(?:[ :-]|(?:,|, | |,\r?\n)?(?:0x)?)');
+  const utf16 = wanted.split('').join('\0');
+  return text.includes(utf16) || new RegExp(decimal).test(text) || new RegExp(hexadecimal, 'i').test(text);
+}
+
+/** `\\u{…}`, and octal. */
+function byteEscapes(text: string): string[] {
+  return [
+    text.replaceAll(/\\u\{(?:00)?([0-9A-Fa-f]{2})\}|\\([01][0-7]{2})/g, (_, point?: string, byte = '') =>
+      String.fromCharCode(point === undefined ? Number.parseInt(byte, 8) : Number.parseInt(point, 16)),
+    ),
+  ];
+}
+
+function quotedPrintable(text: string): string[] {
+  return [
+    text
+      .replaceAll(/=\r?\n/g, '')
+      .replaceAll(/=([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))),
+  ];
+}
+
+/** Numeric references to ASCII that lack the semicolon, or have it. */
+function bareReferences(text: string): string[] {
+  return [
+    text.replaceAll(
+      /&#(?:[xX]([2-7][0-9A-Fa-f])|(1[01][0-9]|12[0-7]|[3-9][0-9]));?/g,
+      (_, hexadecimal?: string, decimal = '') =>
+        String.fromCharCode(hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16)),
+    ),
+  ];
+}
+
+/** In one line, and in one alphabet. */
+function base64Twice(text: string): string[] {
+  const once = [0, 1, 2, 3].flatMap((skip) =>
+    runs(text).map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')),
+  );
+  return once.flatMap((inner) =>
+    [/[A-Za-z0-9+/]{8,}/g, /[A-Za-z0-9_-]{8,}/g].flatMap((alphabet) =>
+      [0, 1, 2, 3].flatMap((skip) =>
+        (inner.match(alphabet) ?? []).map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')),
+      ),
+    ),
+  );
 }
 
 function percent(text: string): string[] {
@@ -90,27 +159,31 @@ function html(text: string): string[] {
 }
 
 function base64(text: string): string[] {
-  const runs = base64Runs(text);
+  const found = base64Runs(text);
   return [0, 1, 2, 3].map((skip) =>
-    runs.map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')).join('\0'),
+    found.map((run) => Buffer.from(run.slice(skip), 'base64').toString('latin1')).join('\0'),
   );
 }
 
-function partialBase64(text: string): string[] {
-  const runs = base64Runs(text);
-  return ['A', 'AA', 'AAA'].map((missing) =>
-    runs.map((run) => Buffer.from(missing + run, 'base64').toString('latin1')).join('\0'),
+function partialBase64(text: string, inLines = true): string[] {
+  const found = inLines ? base64Runs(text) : runs(text);
+  return ['', 'A', 'AA', 'AAA'].map((missing) =>
+    found.map((run) => Buffer.from(missing + run, 'base64').toString('latin1')).join('\0'),
   );
 }
 
 function base64Runs(text: string): string[] {
-  return text.replaceAll(/\r?\n|(?:\\r)?\\n/g, '').match(/[A-Za-z0-9+/_-]{8,}/g) ?? [];
+  return runs(text.replaceAll(/\r?\n|(?:\\r)?\\n/g, ''));
+}
+
+function runs(text: string): string[] {
+  return text.match(/[A-Za-z0-9+/_-]{8,}/g) ?? [];
 }
 
 function hex(text: string): string[] {
-  const runs = text.match(/[0-9A-Fa-f]{16,}/g) ?? [];
+  const found = text.match(/[0-9A-Fa-f]{16,}/g) ?? [];
   return [0, 1].map((skip) =>
-    runs
+    found
       .map((run) => Buffer.from(run.slice(skip, run.length - ((run.length - skip) % 2)), 'hex').toString('latin1'))
       .join('\0'),
   );

@@ -151,6 +151,49 @@ test('a value in base64 is found though a line breaks in it, at any place', () =
   }
 });
 
+test('a value in base64 of base64 is found at each alignment of both, split at any byte', () => {
+  for (const value of [plain, `${plain}12`, `${plain}1`, 'sk?>?>?>~~~~??>>>>']) {
+    const scrub = scrubOf(value);
+    for (const inner of ['base64', 'base64url'] as const) {
+      for (const outer of ['base64', 'base64url'] as const) {
+        for (let at = 0; at < 9; at++) {
+          const once = Buffer.from(`${'abc'.slice(at % 3)}${value} after`).toString(inner);
+          const text = `${'{"'.slice(0, Math.floor(at / 3))}${once}"`;
+          const bytes = Buffer.from(Buffer.from(text).toString(outer));
+          for (let cut = 0; cut <= bytes.length; cut++) {
+            const stream = scrub.stream();
+            // The last time at every byte.
+            const out = run(stream, bytes, cut < bytes.length ? [cut] : [...bytes.keys()]).toString();
+            assert.equal(stream.replaced, 1, `${text} cut at ${cut}`);
+            const decoded = Buffer.from(
+              Buffer.from(out, 'base64').toString().replaceAll(/[{"]/g, ''),
+              'base64',
+            ).toString('latin1');
+            // The first and the last character hold bits of what stands beside them and stay as they are.
+            assert.ok(decoded.includes(standIn.slice(1, -1)), decoded);
+            assert.ok(decoded.endsWith(' after'), decoded);
+            assert.ok(!decoded.includes(value.slice(2, -2)), decoded);
+          }
+        }
+      }
+    }
+  }
+});
+
+test('a list of bytes keeps what parts them, also behind the value, and its numbers stay one for each byte', () => {
+  const value = 'sk-live_9fQ2xyZ7';
+  const stand = 'sk-longer-standin00';
+  const scrub = scrubOf(value, stand);
+  const asArray = (text: string) => JSON.stringify([...Buffer.from(text)]);
+  const dump = (text: string) => Array.from(Buffer.from(text), (byte) => `0x${byte.toString(16)}`).join(',\n');
+  for (const write of [asArray, dump]) {
+    const bytes = Buffer.from(write(`a${value}b`));
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      assert.equal(run(scrub.stream(), bytes, [cut]).toString(), write(`a${stand}b`));
+    }
+  }
+});
+
 test('values right behind each other in one run of base64, sharing a character, are all replaced', () => {
   for (const value of [plain, `${plain}1`, `${plain}12`]) {
     for (const before of ['', 'a', 'ab']) {
@@ -165,6 +208,23 @@ test('values right behind each other in one run of base64, sharing a character, 
             assert.ok(!out.includes(value.slice(4)), out);
           }
         }
+      }
+    }
+  }
+});
+
+test('a value in quoted-printable right behind one in base64 is replaced: its first escape is no padding', () => {
+  for (const value of [plain, `${plain}1`, `${plain}12`]) {
+    const scrub = scrubOf(value);
+    const quoted = Array.from(Buffer.from(value), (byte) => `=${byte.toString(16)}`).join('');
+    const padded = Buffer.from(value).toString('base64');
+    for (const base64 of [padded, padded.replaceAll('=', '')]) {
+      const bytes = Buffer.from(base64 + quoted);
+      for (let cut = 0; cut <= bytes.length; cut++) {
+        const stream = scrub.stream();
+        const out = run(stream, bytes, [cut]).toString();
+        assert.equal(stream.replaced, 2);
+        assert.ok(!out.includes(quoted.slice(4)), out);
       }
     }
   }
@@ -234,8 +294,8 @@ test('of the letters and digits at the end of a chunk only those wait that a val
     stream.push(Buffer.from(`some text ${character}`));
     return stream.heldBytes > 0;
   });
-  // In base64, as it is, and in hexadecimal.
-  assert.deepEqual(waiting, ['c', 's', '7']);
+  // In base64, as it is, in decimal, in hexadecimal, in quoted-printable.
+  assert.deepEqual(waiting, ['c', 's', '1', '7', '=']);
 });
 
 test('what was held goes on as soon as it turns out to be something else', () => {
@@ -246,7 +306,8 @@ test('what was held goes on as soon as it turns out to be something else', () =>
 
 test('a whole value does not wait for what follows it', () => {
   const stand = standIn.padEnd(standIn.length + ((plain.length - standIn.length + 300) % 3), 'y');
-  for (const encoding of encodings) {
+  // Where a semicolon may follow or not, it has to be waited for.
+  for (const encoding of encodings.filter(({ name }) => !name.includes('without semicolons'))) {
     const stream = scrubOf(plain, stand).stream();
     const out = stream.push(encoding.encode(plain, alternate()));
     assert.equal(encoding.decode(out), stand, encoding.name);

@@ -4,6 +4,7 @@ import { durabilitySuite } from './durability.ts';
 import { eventSuite } from './events.ts';
 import type { StoreSetup } from './fixtures.ts';
 import { migrationSuite } from './migrations.ts';
+import { runSuite } from './runs.ts';
 import { webhookSuite } from './webhooks.ts';
 import { sandboxSuite } from './sandboxes.ts';
 import { secretSuite } from './secrets.ts';
@@ -15,6 +16,7 @@ export function storeSuite(setup: StoreSetup): void {
   secretSuite(setup);
   sandboxSuite(setup);
   webhookSuite(setup);
+  runSuite(setup);
   eventSuite(setup);
   segmentSuite(setup);
   changeSuite(setup);
