@@ -116,8 +116,11 @@ export async function startServer(
     const server = `${hostname()}:${config.dataDir}`;
     const runs = createRuns({ store, logger: log.child({ room: 'audit' }), now: () => new Date() }, { server });
     await runs.begin();
+    let settled: () => Promise<void> = () => Promise.resolve();
     undo.push(async () => {
-      if (await egress.stop()) await runs.end();
+      const everything = await egress.stop();
+      await settled();
+      if (everything) await runs.end();
     });
     const proxyPort = await egress.start(config.egressWorkers);
     const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
@@ -172,6 +175,7 @@ export async function startServer(
       logger: log.child({ room: 'vault' }),
       now: () => new Date(),
     });
+    settled = () => vault.egress.settle();
     await vault.recover();
     dispatcher.wake();
 

@@ -1,7 +1,7 @@
 /** More than this in one write would keep its first waiting for its last. */
 const maxGroup = 4096;
 /** What has come is written this long after its first, or at once where it is many: a sync costs the same for both. */
-const gatherMs = 20;
+const gatherMs = 75;
 const enough = 1024;
 
 /**

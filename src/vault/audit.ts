@@ -3,6 +3,7 @@ import type { AuditBatch, AuditSegment, ObservedEvent } from '../audit-rows.ts';
 import { StandinError } from '../errors.ts';
 import type { Store, StoredEvent } from '../store/store.ts';
 import type { VaultDeps } from './deps.ts';
+import type { LastUses } from './last-uses.ts';
 import { createTripwires } from './tripwire.ts';
 import type { Owner, Tripped } from './tripwire.ts';
 import { createNotifier } from './webhooks.ts';
@@ -13,21 +14,16 @@ import type { AuditEventView, AuditGap, AuditService } from './types.ts';
  * a secret where it named none, and one for each tripwire that it tripped. `last_used_at` moves where a value really
  * went out.
  */
-export function createRecorder(deps: VaultDeps): (batches: readonly AuditBatch[]) => Promise<void> {
+export function createRecorder(deps: VaultDeps, lastUses: LastUses): (batches: readonly AuditBatch[]) => Promise<void> {
   const { store } = deps;
   const tripwires = createTripwires(deps);
   const notify = createNotifier(deps);
   return async (batches) => {
-    const lastUse = new Map<string, number>();
-    for (const { uses } of batches) {
-      for (const [id, ts] of uses) lastUse.set(id, Math.max(ts, lastUse.get(id) ?? 0));
-    }
     const strays = batches.flatMap((batch) => batch.strays);
     const owners = await ownersOf(store, strays);
     const tripped = strays.length === 0 ? [] : await tripwires.trip(strays, owners);
     // The touch first: it may be repeated, and rows may not, should the batches come again.
-    const uses = [...lastUse].map(([id, ts]) => ({ id, at: new Date(ts) }));
-    if (uses.length > 0) await store.secrets.touch(uses);
+    await lastUses.note(batches.flatMap(({ uses }) => uses));
     const segments = batches.flatMap((batch) => batch.segments);
     // Before the trail, which may not be written twice: an event may be sent twice, and is never lost.
     if (tripped.length > 0) await notify(tripped);

@@ -45,6 +45,8 @@ export interface EgressService {
   record(batches: readonly AuditBatch[]): Promise<void>;
   /** Puts down that events may be missing, as where a worker died; resolves when that is durable. */
   recordGap(gap: AuditGap): Promise<void>;
+  /** Writes down what may wait a second: to be called once nothing is recorded any more. */
+  settle(): Promise<void>;
 }
 
 /** Who is calling: one API key of one team. */

@@ -1,6 +1,7 @@
 import { bootstrap, createAccess } from './access.ts';
 import { createAudit, createRecorder, recordGap } from './audit.ts';
 import type { VaultDeps } from './deps.ts';
+import { LastUses } from './last-uses.ts';
 import { createFleet } from './fleet.ts';
 import { openSecret } from './open-secret.ts';
 import { providerViews } from './providers/catalogue.ts';
@@ -13,6 +14,7 @@ import { createWebhooks } from './webhooks.ts';
 /** The domain over a store, an envelope and drivers. It reads no environment, opens no socket and starts no timer. */
 export function createVault(deps: VaultDeps): VaultSystem {
   const fleet = createFleet(deps);
+  const lastUses = new LastUses({ secrets: deps.store.secrets, logger: deps.logger });
   return {
     access: createAccess(deps),
     secrets: createSecrets(deps),
@@ -25,7 +27,8 @@ export function createVault(deps: VaultDeps): VaultSystem {
     egress: {
       snapshot: (sandboxId) => takeSnapshot(deps.store, sandboxId),
       openSecret: (ask) => openSecret(deps, ask),
-      record: createRecorder(deps),
+      record: createRecorder(deps, lastUses),
+      settle: () => lastUses.settle(),
       recordGap: (gap) => recordGap(deps, gap),
     },
   };
