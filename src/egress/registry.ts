@@ -5,6 +5,7 @@ import type { CompiledSandbox } from './inject-plan.ts';
 import type { BindingSnapshot, ControlPort, SandboxSnapshot } from './ports.ts';
 import { compileScrub } from './scrub/scrub.ts';
 import type { Scrub } from './scrub/scrub.ts';
+import { SharedFilters } from './scrub/window-filter.ts';
 import { TimeToLive } from './time-to-live.ts';
 
 /** What this worker holds of one sandbox: its compiled rules, and the values that it has used of late. */
@@ -45,6 +46,8 @@ export class SandboxRegistry {
   readonly #entries = new Map<string, SandboxEntry>();
   /** What was compiled of values, by sandbox, bindings and versions; forgotten when the sandbox is to be. */
   readonly #compiled = new Map<string, Scrub | null>();
+  /** What is slow to compile, shared by the sandboxes that have the same secrets. */
+  readonly #filters = new SharedFilters();
   readonly #owners = new Map<string, SandboxOwner>();
   readonly #loads = new Map<string, { entry: Promise<SandboxEntry | null>; stale: boolean }>();
 
@@ -164,13 +167,13 @@ export class SandboxRegistry {
     const key = `${entry.snapshot.id}|${bound.map(({ binding }) => `${binding.id}@${binding.version}`).join()}`;
     let scrub = this.#compiled.get(key);
     if (scrub === undefined) {
-      scrub = compileScrub(
-        bound.map(({ binding: { id, standIn } }, index) => {
-          const secret = values[index];
-          if (secret === undefined) throw new Error(`no value was given for binding ${id}`);
-          return { id, standIn, value: exposeSecret(secret) };
-        }),
-      );
+      const entries = bound.map(({ binding: { id, standIn } }, index) => {
+        const secret = values[index];
+        if (secret === undefined) throw new Error(`no value was given for binding ${id}`);
+        return { id, standIn, value: exposeSecret(secret) };
+      });
+      const sameValues = bound.map(({ binding: { secretId, version } }) => `${secretId}@${version}`).join();
+      scrub = compileScrub(entries, (patterns) => this.#filters.of(sameValues, patterns));
       if (this.#compiled.size === maxCompiled) this.#compiled.clear();
       this.#compiled.set(key, scrub);
     }

@@ -263,8 +263,8 @@ describe('a port that is taken', { concurrency: 2 }, () => {
       await new Promise((resolve) => other.close(resolve));
       // A server that began and ended wrote down both: the database's bytes are others, what is in it is the same.
       const { 'standin.db': left, ...files } = contentOf(dataDir);
-      const { 'standin.db': before, ...filesBefore } = contentOf(template);
-      assert.equal(left?.mode, before?.mode);
+      const { 'standin.db': unharmed, ...filesBefore } = contentOf(template);
+      assert.equal(left?.mode, unharmed?.mode);
       assert.deepEqual(files, filesBefore);
       // To read it is to make files beside it.
       assert.deepEqual(rowsOf(dataDir), rowsOf(copyOf(template)));

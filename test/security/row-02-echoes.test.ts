@@ -25,7 +25,7 @@ let sandbox: RigSandbox;
 let connection: RawConnection;
 
 before(async () => {
-  rig = await startEgressRig({ names: [host, unbound] });
+  rig = await startEgressRig({ names: [host, unbound, 'shared.example.com'] });
   for (const [name, value] of Object.entries(values)) {
     await rig.secret({
       name,
@@ -253,5 +253,27 @@ describe('a host that no secret names', () => {
     other.close();
     assert.ok(response.body.content.equals(content));
     assert.equal(response.header('x-echo'), values.SAME);
+  });
+});
+
+describe('two sandboxes with one secret', () => {
+  it('each get their own stand-in back, before it is rotated and after', async () => {
+    const name = 'shared';
+    const versions = ['a-value-that-two-sandboxes-share', 'the-value-that-came-in-its-place'] as const;
+    const auth = { type: 'bearer' } as const;
+    await rig.secret({ name, value: versions[0], auth, hosts: ['shared.example.com'] });
+    const sandboxes = [await rig.sandbox({ KEY: name }), await rig.sandbox({ KEY: name })];
+    for (const value of versions) {
+      if (value === versions[1]) await rig.server.client.secrets.rotate(name, value);
+      for (const one of sandboxes) {
+        const path = `/${++count}`;
+        rig.answer(path, () => sized(200, `<${value}>`));
+        const to = await one.connect('shared.example.com');
+        to.send(`GET ${path} HTTP/1.1\r\nHost: shared.example.com\r\n\r\n`);
+        const response = await to.response();
+        assert.equal(response.body.content.toString(), `<${one.standIn('KEY')}>`);
+        to.close();
+      }
+    }
   });
 });

@@ -45,10 +45,14 @@ export class Matcher {
   #suspended: Suspended | null = null;
   #wiped = false;
 
-  constructor(patterns: readonly Pattern[]) {
+  /** `filter`: of these patterns, or of others of the same values. */
+  constructor(patterns: readonly Pattern[], filter = new WindowFilter(patterns)) {
     this.#patterns = patterns;
-    this.#filter = new WindowFilter(patterns);
-    unreferenced.register(this, [this.#filter.table, ...patterns.map(({ symbols }) => symbols)]);
+    this.#filter = filter.hold();
+    unreferenced.register(
+      this,
+      patterns.map(({ symbols }) => symbols),
+    );
     for (const pattern of patterns) {
       for (let { child } = symbolAt(pattern, 0).root; child !== null; child = child.sibling) {
         (this.#beginnings[child.byte] ??= []).push(pattern);
@@ -108,8 +112,9 @@ export class Matcher {
 
   /** Forgets the values. A later `find` throws. */
   wipe(): void {
+    if (this.#wiped) return;
     this.#wiped = true;
-    this.#filter.wipe();
+    this.#filter.release();
     for (const { symbols } of this.#patterns) symbols.fill(0);
     this.#beginnings.length = 0;
     this.#states.forget();

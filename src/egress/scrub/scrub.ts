@@ -1,11 +1,15 @@
 import type { ScrubEntry } from './forms.ts';
 import { Matcher } from './matcher.ts';
 import { patternsOf } from './patterns.ts';
+import type { Pattern } from './patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
 import type { ScrubStreamOptions } from './scrub-stream.ts';
+import type { WindowFilter } from './window-filter.ts';
 
 /** Shorter values are not looked for: too much would be taken for one of them. In bytes. */
 export const leastScrubbed = 8;
+
+type FilterOf = (patterns: readonly Pattern[]) => WindowFilter;
 
 /** What is put in place of the values of one sandbox at one host. Compiled once, used for every answer of that host. */
 export class Scrub {
@@ -13,9 +17,10 @@ export class Scrub {
   readonly sameLength: boolean;
   readonly #matcher: Matcher;
 
-  constructor(entries: readonly ScrubEntry[]) {
+  constructor(entries: readonly ScrubEntry[], filterOf?: FilterOf) {
     this.sameLength = entries.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
-    this.#matcher = new Matcher(entries.flatMap(patternsOf));
+    const patterns = entries.flatMap(patternsOf);
+    this.#matcher = new Matcher(patterns, filterOf?.(patterns));
   }
 
   stream(options?: ScrubStreamOptions): ScrubStream {
@@ -49,8 +54,8 @@ export class Scrub {
   }
 }
 
-/** Null: there is nothing to look for, since no value is long enough. */
-export function compileScrub(entries: readonly ScrubEntry[]): Scrub | null {
+/** Null: there is nothing to look for, since no value is long enough. `filterOf`: for a filter that others may have made. */
+export function compileScrub(entries: readonly ScrubEntry[], filterOf?: FilterOf): Scrub | null {
   const long = entries.filter(({ value }) => value.length >= leastScrubbed);
-  return long.length === 0 ? null : new Scrub(long);
+  return long.length === 0 ? null : new Scrub(long, filterOf);
 }

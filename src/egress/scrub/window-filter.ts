@@ -14,12 +14,15 @@ const mostBits = 22;
  * The fast test: says of any four bytes in a row whether they could stand in the beginning of a pattern, in whatever
  * spelling. It errs on one side only. Every such beginning has {@link stride} windows in a row that pass, so of data
  * that holds none only one window in `stride` need be looked at.
+ *
+ * It depends on the values alone, and is most of what compiling them costs: those who look for the same values share one.
  */
 export class WindowFilter {
   readonly stride: number;
   /** `hash >>> shift` is the number of a window's bit in {@link table}. */
   readonly shift: number;
   readonly table: Uint32Array;
+  #users = 0;
 
   constructor(patterns: readonly Pattern[]) {
     let symbols = mostSymbols;
@@ -36,10 +39,43 @@ export class WindowFilter {
     this.table = new Uint32Array(2 ** (32 - this.shift - 5));
     windows.fill(this.table, this.shift);
     windows.wipe();
+    unreferenced.register(this, this.table);
   }
 
-  wipe(): void {
-    this.table.fill(0);
+  /** One more looks through it. */
+  hold(): this {
+    this.#users += 1;
+    return this;
+  }
+
+  /** One who held it has done with it: what was made of the values is overwritten after the last. It finds nothing then. */
+  release(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.table.fill(0);
+  }
+
+  get inUse(): boolean {
+    return this.#users > 0;
+  }
+}
+
+/** What was made of values is overwritten once nothing refers to it any more, if not before. */
+const unreferenced = new FinalizationRegistry<Uint32Array>((table) => table.fill(0));
+const mostFilters = 1024;
+
+/** The filters that are in use, by what is looked for. */
+export class SharedFilters {
+  readonly #known = new Map<string, WeakRef<WindowFilter>>();
+
+  /** The filter of these patterns. `key` is the same for others where their values are. */
+  of(key: string, patterns: readonly Pattern[]): WindowFilter {
+    const known = this.#known.get(key)?.deref();
+    // One that nobody uses any more has been overwritten.
+    if (known?.inUse === true) return known;
+    const filter = new WindowFilter(patterns);
+    if (this.#known.size >= mostFilters) this.#known.clear();
+    this.#known.set(key, new WeakRef(filter));
+    return filter;
   }
 }
 
