@@ -115,9 +115,7 @@ export class ClientConnection implements RequestSource {
 
   #onTurn = (): void => {
     this.#awaitsTurn = false;
-    if (this.#closing) return;
-    this.goOn();
-    if (this.#halfClosed && this.#exchange === null) this.close();
+    if (!this.#closing) this.goOn();
   };
 
   #consume(bytes: Buffer): void {
@@ -142,8 +140,7 @@ export class ClientConnection implements RequestSource {
         at = exchange.takeBody(bytes, at);
         continue;
       }
-      // Who does not read its answers is not given more of them to hold here.
-      if (this.#writer === null ? this.socket.writableNeedDrain : this.#writer.awaited) {
+      if (this.#isBlocked) {
         this.pause();
         break;
       }
@@ -172,6 +169,11 @@ export class ClientConnection implements RequestSource {
     if (at < bytes.length && !this.#closing) this.#hold(at === 0 ? bytes : bytes.subarray(at));
   }
 
+  /** Who does not read its answers is not given more of them to hold here. */
+  get #isBlocked(): boolean {
+    return this.#writer === null ? this.socket.writableNeedDrain : this.#writer.awaited;
+  }
+
   #hold(rest: Buffer): void {
     this.#held = rest;
     if (rest.length > maxHeld && this.#exchange !== null) this.pause();
@@ -189,7 +191,7 @@ export class ClientConnection implements RequestSource {
   finish(exchange: Exchange, options: { keepAlive: boolean }): void {
     if (this.#exchange !== exchange) return;
     this.#exchange = null;
-    if (!options.keepAlive || this.#halfClosed || this.context.connections.draining) {
+    if (!options.keepAlive || this.context.connections.draining) {
       this.close();
       return;
     }
@@ -201,6 +203,7 @@ export class ClientConnection implements RequestSource {
   goOn(): void {
     this.resume();
     if (this.#held !== null && !this.#consuming) this.#consume(this.#held);
+    if (this.#halfClosed) this.#ended();
   }
 
   /** Reads no more for now. */
@@ -308,10 +311,15 @@ export class ClientConnection implements RequestSource {
 
   #onEnd = (): void => {
     this.#halfClosed = true;
-    if (this.#exchange !== null) this.#exchange.clientEnded();
-    // What came before the end, and has not had its turn, is answered all the same.
-    else if (!this.#awaitsTurn) this.close();
+    this.#ended();
   };
+
+  /** The client sends no more. What came before its end, and could not be looked at yet, comes first. */
+  #ended(): void {
+    if (this.#awaitsTurn || this.#consuming || this.#closing) return;
+    if (this.#exchange !== null) this.#exchange.clientEnded();
+    else if (this.#held === null || !this.#isBlocked) this.close();
+  }
 
   #onError = (): void => {
     this.socket.destroy();

@@ -126,6 +126,11 @@ function valueOf({ lines }: ResponseHead, lowerName: string): string {
   return found;
 }
 
+/** Whether values in the content would show in its bytes as they are: nothing in it, and no message of it, is coded. */
+export function showsAsIs(head: ResponseHead, plan: BodyPlan): boolean {
+  return plan.codings.length === 0 && !isGrpc(valueOf(head, 'content-type'));
+}
+
 /** What is done with an answer's content; a text says why it is refused. */
 export function planContent(scrub: Scrub, { status, framing, lines }: ResponseHead): BodyPlan | string {
   let contentEncoding: string | null = null;

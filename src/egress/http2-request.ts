@@ -186,11 +186,12 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     this.resume();
   }
 
-  /** RFC 9113 8.1: an answer may be complete before the request is; then "NO_ERROR" says that the rest is not wanted. */
+  /** An answer may be complete before the request is: what still comes of that is thrown away. */
   finish(): void {
     this.#over();
     if (!this.#ended) this.end(null);
-    if (!this.#stream.remoteEnded) this.#connection.http2.reset(this.#stream, errorCode.noError);
+    this.#connection.http2.leaveRest(this.#stream);
+    this.#intake.resume(this.#stream);
   }
 
   endWriting(): void {

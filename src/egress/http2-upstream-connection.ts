@@ -90,6 +90,8 @@ export class Http2UpstreamConnection extends Http2Endpoint {
   }
 
   #closed(): void {
+    // What came before the end, and waits for its turn, may be whole answers.
+    this.reading.flush();
     this.#closing = true;
     this.#pool.unshare(this);
     this.writer.release();

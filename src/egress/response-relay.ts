@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { ContentAnswer, planContent } from './content-answer.ts';
+import { ContentAnswer, planContent, showsAsIs } from './content-answer.ts';
 import type { ContentOwner } from './content-answer.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -357,7 +357,7 @@ function isCleanWhole(
   const { head, bytes, place, plan } = answer;
   const { framing } = head;
   if (framing.kind === 'none') return scrub.isClean(bytes, place.start, place.end);
-  if (framing.kind !== 'length' || plan === null || plan.codings.length > 0) return false;
+  if (framing.kind !== 'length' || plan === null || !showsAsIs(head, plan)) return false;
   const end = place.end + framing.length;
   return end <= bytes.length && scrub.isClean(bytes, place.start, end);
 }

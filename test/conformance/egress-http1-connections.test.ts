@@ -219,6 +219,16 @@ describe('a client that has said all', () => {
     assert.equal((await connection.response()).body.content.toString(), 'whole');
     assert.equal((await connection.reader.toEnd()).length, 0);
   });
+
+  test('gets the answers to all that it asked before it closed its half', async () => {
+    const connection = await sandbox.connect(host);
+    for (const path of ['/first', '/second', '/third']) rig.answer(path, () => sized(200, path));
+    connection.socket.end([get('/first'), get('/second'), get('/third')].join(''));
+    for (const path of ['/first', '/second', '/third']) {
+      assert.equal((await connection.response()).body.content.toString(), path);
+    }
+    assert.equal((await connection.reader.toEnd()).length, 0);
+  });
 });
 
 describe('the proxy over TLS', () => {

@@ -192,6 +192,18 @@ describe('a client of HTTP/2', () => {
     client.close();
   });
 
+  it('gets all of a large answer that is whole before its upload is', async () => {
+    const client = await session();
+    const large = randomBytes(1_000_000);
+    rig.answer('/large-refusal', () => sized(413, large));
+    const stream = client.request({ ':path': '/large-refusal', ':method': 'POST', 'content-length': 1_000_000 });
+    stream.write(Buffer.alloc(20_000));
+    const { headers, body } = await answerTo(stream);
+    assert.deepEqual([headers[':status'], stream.rstCode], [413, 0]);
+    assert.ok(body.equals(large), `${body.length} bytes`);
+    client.close();
+  });
+
   it('that cancels a stream ends its exchange alone', async () => {
     const client = await session();
     const gate = Promise.withResolvers<void>();

@@ -15,7 +15,13 @@ import { UpstreamPool } from '../../../src/egress/upstream.ts';
 import { createLogger } from '../../../src/log.ts';
 import { makeAddressGuard } from '../../../src/net/address.ts';
 import { piecesOf } from '../../support/http-bytes.ts';
+import { makeAuthority } from '../../support/certificates.ts';
+import { readBytes, readHead } from '../../support/http-bytes.ts';
 import { listenOnLoopback } from '../../support/ports.ts';
+import { waitUntil } from '../../support/processes.ts';
+import { sized } from '../../support/replies.ts';
+import { startTlsUpstream } from '../../support/tls-upstream.ts';
+import { workerParts } from './worker-parts.ts';
 
 /** More than the system's socket buffers take. */
 const much = 32 * 2 ** 20;
@@ -97,4 +103,38 @@ test('a client that says nothing, or stops in the middle of a head, is let go', 
     context.connections.sweep(Date.now() + 31_000);
     assert.equal(accepted.destroyed, true);
   }
+});
+
+test('an upload whose end comes before its turn is passed on whole', async () => {
+  const host = 'api.example.com';
+  const authority = makeAuthority();
+  const upstream = await startTlsUpstream({
+    certificate: authority.issue([host]),
+    respond: async ({ body }) => sized(200, (await body).content),
+  });
+  toClose.push({ destroy: () => void upstream.stop() });
+  const { context, control } = workerParts({
+    secureContext: createSecureContext({ ca: authority.certPem }),
+    connectTo: [{ host, port: 443, address: '127.0.0.1', toPort: upstream.port }],
+  });
+  const network = { allowOut: [], denyOut: [] };
+  control.sandboxes.set('one', { id: 'one', teamId: 'team', proxyTokenHash: '', network, bindings: [] });
+  await context.registry.load('one');
+  const { client, accepted } = await socketPair();
+  ClientConnection.serve(context, accepted, {
+    mode: 'origin',
+    sandboxId: 'one',
+    connect: { host, port: 443, isAddress: false },
+    dialled: null,
+    tls: { serverName: host },
+  });
+  client.write(`POST /upload HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nhello`);
+  await waitUntil(() => upstream.requests.length === 1, { what: 'the head of the upload' });
+  // Another sandbox is at work, and this one owes a good many turns.
+  context.turns.hold('two').enter(() => assert.fail());
+  context.turns.hold('one').charge(100);
+  client.end('again');
+  const reader = readBytes(client.resume());
+  assert.equal((await readHead(reader)).startLine, 'HTTP/1.1 200 OK');
+  assert.equal((await reader.exactly(10)).toString(), 'helloagain');
 });

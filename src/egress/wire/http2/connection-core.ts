@@ -90,9 +90,13 @@ export class ConnectionCore {
     return stream;
   }
 
-  /** Both sides have sent their end: the stream is over. */
+  /** Both sides have sent their end, or ours has left and the rest of theirs is not wanted: the stream is over. */
   settle(stream: Http2Stream): void {
-    if (!stream.localSent || !stream.remoteEnded || stream.gone) return;
+    if (!stream.localSent || stream.gone) return;
+    if (!stream.remoteEnded) {
+      if (stream.restUnwanted) this.reset(stream, errorCode.noError);
+      return;
+    }
     stream.gone = true;
     this.budget.earn(floodEarning.streamDone);
     this.#forget(stream, closing.ended);

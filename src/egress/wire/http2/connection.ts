@@ -221,6 +221,15 @@ export class Http2Connection {
     this.#core.consume(stream, count);
   }
 
+  /**
+   * Server: the answer is complete, whatever of it is still to leave, and the rest of the request is not wanted. RFC 9113
+   * section 8.1: only "after sending a complete response" does RST_STREAM with NO_ERROR say that.
+   */
+  leaveRest(stream: Http2Stream): void {
+    stream.restUnwanted = true;
+    this.#core.settle(stream);
+  }
+
   /** RST_STREAM with one of `errorCode`. Its handler hears nothing more. */
   reset(stream: Http2Stream, code: number): void {
     this.#core.reset(stream, code);

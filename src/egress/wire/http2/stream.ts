@@ -39,6 +39,8 @@ export class Http2Stream {
   /** END_STREAM has left. */
   localSent = false;
   remoteEnded = false;
+  /** Nothing more is wanted of the peer: once our end has left, it is told so. */
+  restUnwanted = false;
   /** Reset by either side: it is in no state any more. */
   gone = false;
   /** The final head has been sent (server) or received (client). */
