@@ -11,7 +11,7 @@ export const invariants = {
   audit_chain: 'the audit trail verifies',
   audit_lost: 'every answered request is in the audit trail, or in a time that a gap names',
   undocumented_answer: 'every answer is the upstream’s, or a documented refusal that fits the request',
-  hung: 'no request outlived its time limit',
+  hung: 'no request stood still',
   slow_recovery: 'service was back in time after every fault',
   unchecked: 'the checks had something to check',
   left_behind: 'file descriptors and sandbox processes came back to the level of the start',

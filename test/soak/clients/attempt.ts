@@ -7,7 +7,7 @@ import type { Findings } from '../violations.ts';
 import type { World } from '../world.ts';
 
 /**
- * A request may take this long: a dial of 10 s, an answer of the vault of 10 s, the slowest upstream, and room for a
+ * A request may stand still this long: a dial of 10 s, an answer of the vault of 10 s, the slowest upstream, and room for a
  * machine that is busy.
  */
 export const timeLimitMs = 45_000;
@@ -15,7 +15,9 @@ export const timeLimitMs = 45_000;
 /** What an attempt may do besides: be told when its time is over. */
 export interface Attempt {
   number: number;
-  /** Called once where the time limit ends it. */
+  /** Something of the answer came: it does not stand still. Sixteen downloads on a busy machine take their time. */
+  readonly moved: () => void;
+  /** Called once where it stood still for too long. */
   readonly onAbandoned: (close: () => void) => void;
   /** `say` will be asked how far it has come, if it is never answered. */
   readonly reached: (say: () => string) => void;
@@ -37,6 +39,7 @@ export async function attempt(
   const timer = setTimeout(() => limit.resolve('hung'), timeLimitMs);
   const done = work({
     number,
+    moved: () => void timer.refresh(),
     onAbandoned: (close) => void closers.push(close),
     reached: (now) => {
       stage = now;

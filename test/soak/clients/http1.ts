@@ -48,11 +48,12 @@ export class Http1Client {
     const binding = secret === null ? null : bindingOf(this.#box, secret);
     const host = secret?.host ?? plainHost;
     const intent = { box: this.#box.plan.index, host, kind, binding, forbidden: false };
-    return await attempt(world, intent, async ({ number, onAbandoned, reached }) => {
+    return await attempt(world, intent, async ({ number, moved, onAbandoned, reached }) => {
       const line = await this.#line(host);
       onAbandoned(() => line.close());
       reached(() => `sent, ${behaviour}`);
       const fields = binding === null || secret === null ? [] : [credentialField(secret.scheme, binding.standIn)];
+      line.socket.on('data', moved);
       try {
         line.socket.write(requestBytes({ host, path: pathOf(intent.box, number, behaviour), fields, upload }));
         const { from, text } = await readAnswer(world, line, number);
@@ -62,6 +63,8 @@ export class Http1Client {
       } catch (error) {
         this.#drop(host);
         throw error;
+      } finally {
+        line.socket.off('data', moved);
       }
     });
   }

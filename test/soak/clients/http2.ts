@@ -49,7 +49,7 @@ export class Http2Client {
     const { host, scheme } = secret;
     const binding = bindingOf(this.#box, secret);
     const intent = { box, host, kind: 'http2', binding, forbidden: false };
-    await attempt(world, intent, async ({ number, onAbandoned, reached }) => {
+    await attempt(world, intent, async ({ number, moved, onAbandoned, reached }) => {
       const session = await this.#session(host);
       const fields = binding === null ? [] : [credentialField(scheme, binding.standIn)];
       const headers = Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]));
@@ -81,6 +81,7 @@ export class Http2Client {
         from = enterHead(world, number, { status: answer[':status'] ?? 0, header });
       });
       stream.on('data', (part: Buffer) => {
+        moved();
         watch(part);
         parts.push(part);
       });
