@@ -35,37 +35,18 @@ export async function measureSandboxes(setting: Setting, options: BenchOptions):
     }
     const of = (pick: (one: Spent, many: Spent) => number) =>
       median(rounds.map(([one = none, others = none]) => pick(one, others)));
+    const micros = (name: string, label: string, pick: Parameters<typeof of>[0]) => ({
+      name: `${name}_us`,
+      label,
+      value: of(pick),
+      unit: 'µs',
+    });
     return [
-      {
-        name: 'one_sandbox_cpu_us',
-        label: 'CPU a request, one sandbox',
-        value: of((one) => one.all),
-        unit: 'µs',
-      },
-      {
-        name: 'many_sandboxes_cpu_us',
-        label: 'CPU a request, 1,000 sandboxes',
-        value: of((_, others) => others.all),
-        unit: 'µs',
-      },
-      {
-        name: 'one_sandbox_main_cpu_us',
-        label: 'main process of it, one sandbox',
-        value: of((one) => one.main),
-        unit: 'µs',
-      },
-      {
-        name: 'many_sandboxes_main_cpu_us',
-        label: 'main process of it, 1,000 sandboxes',
-        value: of((_, others) => others.main),
-        unit: 'µs',
-      },
-      {
-        name: 'ratio_to_one_sandbox',
-        label: 'ratio',
-        value: of((one, others) => others.all / one.all),
-        unit: '',
-      },
+      micros('one_sandbox_cpu', 'CPU a request, one sandbox', (one) => one.all),
+      micros('many_sandboxes_cpu', 'CPU a request, 1,000 sandboxes', (_, others) => others.all),
+      micros('one_sandbox_main_cpu', 'main process of it, one sandbox', (one) => one.main),
+      micros('many_sandboxes_main_cpu', 'main process of it, 1,000 sandboxes', (_, others) => others.main),
+      { name: 'ratio_to_one_sandbox', label: 'ratio', value: of((one, others) => others.all / one.all), unit: '' },
     ];
   } finally {
     for (const server of servers) await server.stop();

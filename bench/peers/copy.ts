@@ -36,13 +36,11 @@ export async function startCopyPeer({ authority, upstreamPort, launcher }: PeerS
     await stop();
     throw error;
   }
-  const target = {
-    port,
-    host: upstreamHost,
-    authority: upstreamHost,
-    ca: authority.certPem,
-    tunnelAs: null,
-    credential: realCredential,
+  return {
+    name: 'node-copy',
+    protocols: ['http/1.1'],
+    targets: everyHost({ port, ca: authority.certPem, credential: realCredential }),
+    pid: program.pid,
+    stop,
   };
-  return { name: 'node-copy', protocols: ['http/1.1'], targets: everyHost(target), pid: program.pid, stop };
 }

@@ -4,7 +4,7 @@ import { freePort } from '../../test/support/ports.ts';
 import { startProgram, waitForPort } from '../../test/support/processes.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
-import { everyHost, placeholder } from './peer.ts';
+import { everyHost } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 /** HAProxy doing the same as the nginx peer, in one thread. */
@@ -48,18 +48,10 @@ backend api
     await stop();
     throw error;
   }
-  const target = {
-    port,
-    host: upstreamHost,
-    authority: upstreamHost,
-    ca: authority.certPem,
-    tunnelAs: null,
-    credential: placeholder,
-  };
   return {
     name: 'haproxy',
     protocols: ['http/1.1', 'h2'],
-    targets: everyHost(target),
+    targets: everyHost({ port, ca: authority.certPem }),
     pid: program.pid,
     stop,
   };

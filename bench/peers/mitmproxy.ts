@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/support/ports.ts';
 import { startProgram, waitForPort } from '../../test/support/processes.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { realCredential, upstreamHost } from '../upstream.ts';
-import { everyHost, placeholder } from './peer.ts';
+import { realCredential } from '../upstream.ts';
+import { everyHost } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 /** Where `scripts/setup --bench` installs it. */
@@ -48,18 +48,10 @@ def server_connect(data):
   };
   try {
     await waitForPort(port, { program, withinMs: 30_000 });
-    const target = {
-      port,
-      host: upstreamHost,
-      authority: upstreamHost,
-      ca: readFileSync(path('mitmproxy-ca-cert.pem'), 'utf8'),
-      tunnelAs: '',
-      credential: placeholder,
-    };
     return {
       name: 'mitmproxy',
       protocols: ['http/1.1', 'h2'],
-      targets: everyHost(target),
+      targets: everyHost({ port, ca: readFileSync(path('mitmproxy-ca-cert.pem'), 'utf8'), tunnelAs: '' }),
       pid: program.pid,
       stop,
     };

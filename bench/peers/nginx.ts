@@ -1,7 +1,7 @@
 import { runNginx } from '../../test/support/nginx.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
-import { everyHost, placeholder } from './peer.ts';
+import { everyHost } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 /** nginx as a reverse proxy: TLS on both legs, a pool to the upstream, its certificate verified, no log. */
@@ -26,18 +26,10 @@ export async function startNginxPeer({ authority, upstreamPort, launcher }: Peer
     }`;
   const files = { 'server.pem': certificate.certPem, 'server.key': certificate.keyPem, 'root.pem': authority.certPem };
   const nginx = await runNginx({ http, files, launcher }, port);
-  const target = {
-    port,
-    host: upstreamHost,
-    authority: upstreamHost,
-    ca: authority.certPem,
-    tunnelAs: null,
-    credential: placeholder,
-  };
   return {
     name: 'nginx',
     protocols: ['http/1.1', 'h2'],
-    targets: everyHost(target),
+    targets: everyHost({ port, ca: authority.certPem }),
     pid: nginx.pid,
     stop: () => nginx.stop(),
   };

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import type { LoadShape } from '../load/protocol.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
 import { makeMintingRoot } from './minting-root.ts';
-import { everyHost, placeholder } from './peer.ts';
+import { everyHost } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 const folder = fileURLToPath(new URL('node/', import.meta.url));
@@ -42,15 +42,18 @@ export async function startNodePeer(name: keyof typeof protocols, setup: PeerSet
   };
   try {
     const [, ca = ''] = await program.waitForOutput(/^ready (.*)$/m);
-    const target = {
-      port,
-      host: upstreamHost,
-      authority: `${upstreamHost}:${setup.upstreamPort}`,
-      ca: Buffer.from(ca, 'base64').toString(),
-      tunnelAs: '',
-      credential: placeholder,
+    return {
+      name,
+      protocols: protocols[name],
+      targets: everyHost({
+        port,
+        ca: Buffer.from(ca, 'base64').toString(),
+        authority: `${upstreamHost}:${setup.upstreamPort}`,
+        tunnelAs: '',
+      }),
+      pid: program.pid,
+      stop,
     };
-    return { name, protocols: protocols[name], targets: everyHost(target), pid: program.pid, stop };
   } catch (error) {
     await stop();
     throw error;

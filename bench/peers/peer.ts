@@ -1,5 +1,6 @@
 import type { Authority } from '../../test/support/certificates.ts';
 import type { LoadShape, LoadTarget } from '../load/protocol.ts';
+import { upstreamHost } from '../upstream.ts';
 import type { HostKind } from '../upstream.ts';
 
 /** A proxy that puts the real credential into requests that carry another. */
@@ -22,10 +23,13 @@ export interface PeerSetup {
   launcher: string[];
 }
 
-/** For peers that do the same for every host. */
-export function everyHost(target: LoadTarget): Peer['targets'] {
-  return { bound: target, free: target };
+/** For peers that do the same for every host, and swap whatever they get, unless said otherwise. */
+export function everyHost(
+  target: Pick<LoadTarget, 'port' | 'ca'> & Partial<Pick<LoadTarget, 'authority' | 'tunnelAs' | 'credential'>>,
+): Peer['targets'] {
+  const whole = { host: upstreamHost, authority: upstreamHost, tunnelAs: null, credential: placeholder, ...target };
+  return { bound: whole, free: whole };
 }
 
 /** Sent to peers that replace whatever comes: as long as a stand-in of ours. */
-export const placeholder = 'placeholder-of-the-length-of-a-standin-key';
+const placeholder = 'placeholder-of-the-length-of-a-standin-key';

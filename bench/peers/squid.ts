@@ -5,7 +5,7 @@ import { runProgram, startProgram, waitForPort } from '../../test/support/proces
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { realCredential, upstreamHost } from '../upstream.ts';
 import { makeMintingRoot } from './minting-root.ts';
-import { everyHost, placeholder } from './peer.ts';
+import { everyHost } from './peer.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 
 const certificateHelper = '/usr/lib/squid/security_file_certgen';
@@ -63,15 +63,13 @@ forwarded_for delete
     const [command, ...args] = [...launcher, 'squid', '-N', '-f', path('squid.conf')];
     program = await startProgram(command, args);
     await waitForPort(port, { program });
-    const target = {
-      port,
-      host: upstreamHost,
-      authority: `${upstreamHost}:${upstreamPort}`,
-      ca: root.certPem,
-      tunnelAs: '',
-      credential: placeholder,
+    return {
+      name: 'squid',
+      protocols: ['http/1.1'],
+      targets: everyHost({ port, ca: root.certPem, authority: `${upstreamHost}:${upstreamPort}`, tunnelAs: '' }),
+      pid: program.pid,
+      stop,
     };
-    return { name: 'squid', protocols: ['http/1.1'], targets: everyHost(target), pid: program.pid, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -6,6 +6,13 @@ export interface GivenNames {
   readonly newest: readonly string[];
 }
 
+/** Names that a sandbox's resolver gave the addresses from number `first` on. */
+export interface FreshNames {
+  readonly sandboxId: string;
+  readonly first: number;
+  readonly names: string[];
+}
+
 /** Kept of each sandbox: more than any program goes back to. */
 const kept = 4096;
 
@@ -16,8 +23,7 @@ const kept = 4096;
 export class NameLedger {
   readonly #given = new Map<string, { count: number; newest: string[] }>();
 
-  /** `names` were given the addresses from number `first` on. */
-  note(sandboxId: string, first: number, names: readonly string[]): void {
+  note({ sandboxId, first, names }: FreshNames): void {
     const before = this.#given.get(sandboxId);
     const newest = before?.count === first ? before.newest : [];
     newest.push(...names);

@@ -1,6 +1,6 @@
 import type { SendHandle } from 'node:child_process';
 import type { AuditBatch } from '../audit-rows.ts';
-import type { GivenNames } from './given-names.ts';
+import type { FreshNames, GivenNames } from './given-names.ts';
 import type { EgressSettings, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 /**
@@ -27,7 +27,7 @@ export type FromWorker =
   | { type: 'ask'; id: number; ask: Ask }
   | { type: 'forgotten'; id: number }
   /** The sandbox's resolver gave the addresses from number `first` on to these names. */
-  | { type: 'named'; sandboxId: string; first: number; names: string[] }
+  | ({ type: 'named' } & FreshNames)
   /** Every second: every event of before that time, in milliseconds since the epoch, is durable. */
   | { type: 'settled'; at: number }
   /** So many events from `since` (milliseconds since the epoch) until now could not be made. */

@@ -89,22 +89,23 @@ export class LentWriter {
     this.#size = 0;
   }
 
-  readonly #flushGathered = (): void => {
-    if (this.#writes > 0 || this.#over || this.#gathered === null || this.#size === 0) return;
+  /** Sends what is gathered as it lies, to be encrypted within the call: nothing may be under way. False: there is nothing. */
+  #sendGathered(): boolean {
+    if (this.#gathered === null || this.#size === 0) return false;
     const ready = this.#gathered.subarray(0, this.#size);
     this.#size = 0;
     if (!this.#send(ready)) this.awaited = true;
+    return true;
+  }
+
+  readonly #flushGathered = (): void => {
+    if (this.#writes === 0 && !this.#over) this.#sendGathered();
   };
 
   readonly #written = (error?: Error | null): void => {
     this.#writes -= 1;
     if (error instanceof Error || this.#over || this.#writes > 0) return;
-    if (this.#gathered !== null && this.#size > 0) {
-      const ready = this.#gathered.subarray(0, this.#size);
-      this.#size = 0;
-      if (!this.#send(ready)) this.awaited = true;
-      return;
-    }
+    if (this.#sendGathered()) return;
     this.#giveBack();
     if (!this.awaited) return;
     this.awaited = false;

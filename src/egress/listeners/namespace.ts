@@ -3,7 +3,7 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { EgressContext } from '../context.ts';
-import type { GivenNames } from '../given-names.ts';
+import type { FreshNames, GivenNames } from '../given-names.ts';
 import { openTunnel } from '../tunnel.ts';
 import { serveProxyPort } from './proxy.ts';
 import { serveDnsOverTcp, serveDnsOverUdp } from './dns.ts';
@@ -17,26 +17,19 @@ interface Namespace {
   readonly udp: UdpSocket[];
 }
 
-/** The sandbox's resolver gave the addresses from number `first` on to these names. */
-export interface Named {
-  readonly sandboxId: string;
-  readonly first: number;
-  readonly names: string[];
-}
-
 /**
  * Accepts on the listening sockets of sandboxes' network namespaces. The listener says which sandbox is calling, the
  * socket's local address says which address was dialled, and the sandbox's own resolver says under which name.
  */
 export class NamespaceListeners {
   readonly #context: EgressContext;
-  readonly #onNames: (named: Named) => void;
+  readonly #onNames: (named: FreshNames) => void;
   readonly #sandboxes = new Map<string, Namespace>();
   /** Names that were given addresses in this turn of the loop. */
-  readonly #fresh = new Map<string, Named>();
+  readonly #fresh = new Map<string, FreshNames>();
 
   /** `onNames` is told which names the resolvers give addresses to, before long. */
-  constructor(context: EgressContext, onNames: (named: Named) => void) {
+  constructor(context: EgressContext, onNames: (named: FreshNames) => void) {
     this.#context = context;
     this.#onNames = onNames;
   }

@@ -5,7 +5,7 @@ import { SyntheticDns } from '../../../src/egress/listeners/synthetic-dns.ts';
 
 /** A resolver whose names the ledger is told. */
 function resolver(ledger: NameLedger, sandboxId: string): SyntheticDns {
-  const dns = new SyntheticDns((number, name) => ledger.note(sandboxId, number, [name]));
+  const dns = new SyntheticDns((number, name) => ledger.note({ sandboxId, first: number, names: [name] }));
   const given = ledger.of(sandboxId);
   if (given !== null) dns.goOn(given);
   return dns;
@@ -36,7 +36,7 @@ test('an address that may have been given without a word is not given to another
   const lost = new Set(Array.from({ length: 100 }, (_, index) => first.addressOf(`lost-${index}.example.com`)));
   // What the worker had not told of when it was killed.
   const told = new NameLedger();
-  told.note('a', 0, ['told.example.com']);
+  told.note({ sandboxId: 'a', first: 0, names: ['told.example.com'] });
   const second = resolver(told, 'a');
   for (let index = 0; index < 100; index++) assert.ok(!lost.has(second.addressOf(`new-${index}.example.com`)));
 });
