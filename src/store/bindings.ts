@@ -31,7 +31,7 @@ export function bindingStore({ read, write }: Database): BindingStore {
     return found;
   }
 
-  /** Secrets are read after their bindings and never vanish, so each binding finds its own. */
+  /** Secrets are read after their bindings and never vanish, so each binding finds its own if it was not detached meanwhile. */
   async function boundSecrets(sandboxIds: string[]): Promise<BoundSecret[]> {
     const bindings = await read
       .selectFrom('bindings')
@@ -48,7 +48,11 @@ export function bindingStore({ read, write }: Database): BindingStore {
       .selectFrom('secrets')
       .selectAll()
       .where('id', 'in', (each) =>
-        each.selectFrom('bindings').select('secret_id').where('sandbox_id', 'in', sandboxIds),
+        each
+          .selectFrom('bindings')
+          .select('secret_id')
+          .where('sandbox_id', 'in', sandboxIds)
+          .where('detached_at', 'is', null),
       )
       .execute();
     return pair(bindings, secrets);

@@ -59,8 +59,9 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
     async update(id, change) {
       const row = await write
         .updateTable('sandboxes')
-        // `id` to itself: a change of nothing is a statement too, and reads what is there.
-        .set({ id, ...changedColumns(change) })
+        // A column to itself: a change of nothing is a statement too, and reads what is there. Not `id`, which others refer to:
+        // SQLite would look through all of them.
+        .set((each) => ({ access_generation: each.ref('access_generation'), ...changedColumns(change) }))
         .where('id', '=', id)
         .where('deleted_at', 'is', null)
         .returningAll()
