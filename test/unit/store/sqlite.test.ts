@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { randomUUID } from 'node:crypto';
 import { SqliteQueryCompiler } from 'kysely';
@@ -12,22 +12,13 @@ import { storeSuite } from './suite/all.ts';
 let directory: string;
 const freshUrl = async () => `sqlite:${join(directory, `${randomUUID()}.db`)}`;
 
-/** Every statement that the suite made. */
-const statements = new Set<string>();
-const compile = SqliteQueryCompiler.prototype.compileQuery;
+/** Sees every statement that the suite makes. */
+const compiled = mock.method(SqliteQueryCompiler.prototype, 'compileQuery');
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'standin-store-'));
-  SqliteQueryCompiler.prototype.compileQuery = function (...args) {
-    const compiled = compile.apply(this, args);
-    statements.add(compiled.sql);
-    return compiled;
-  };
 });
-after(async () => {
-  SqliteQueryCompiler.prototype.compileQuery = compile;
-  await rm(directory, { recursive: true, force: true });
-});
+after(() => rm(directory, { recursive: true, force: true }));
 
 storeSuite({ kind: 'sqlite', freshUrl });
 
@@ -45,6 +36,7 @@ test('no statement reads a whole table to find a few rows', async () => {
   const url = await freshUrl();
   const store = await openStore(url);
   await store.close();
+  const statements = new Set(compiled.mock.calls.map(({ result }) => result?.sql ?? ''));
   const database = new DatabaseSync(url.replace('sqlite:', ''), { readOnly: true });
   try {
     const scans = [...statements]
