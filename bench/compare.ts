@@ -31,16 +31,27 @@ export async function compare(
     }
   }
   const samples: Sample[] = [];
+  /** `peer scenario`: one failed answer is enough, and what came before it does not count. */
+  const failed = new Set<string>();
   for (let round = 0; round < options.rounds; round++) {
     for (const scenario of scenarios) {
       for (const peer of peers.filter(({ protocols }) => protocols.includes(scenario.protocol))) {
-        const sample = await measure({ setting, peer, scenario, seconds: options.seconds });
-        if (sample !== null) samples.push({ round, ...sample });
+        const pair = `${peer.name} ${scenario.name}`;
+        if (failed.has(pair)) continue;
+        try {
+          const sample = await measure({ setting, peer, scenario, seconds: options.seconds });
+          if (sample !== null) samples.push({ round, ...sample });
+        } catch (error) {
+          // Standin must not fail, and without nginx there is no ratio.
+          if (peer === standin || peer.name === 'nginx') throw error;
+          failed.add(pair);
+          setting.note(`left out: ${messageOf(error)}`);
+        }
       }
     }
     setting.note(`round ${round + 1} of ${options.rounds} done`);
   }
-  return samples;
+  return samples.filter(({ peer, scenario }) => !failed.has(`${peer} ${scenario}`));
 }
 
 /** At a rate over what a peer can do, requests only pile up: latencies would be the length of the measurement. */
