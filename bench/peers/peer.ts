@@ -23,6 +23,9 @@ export interface PeerSetup {
   launcher: string[];
 }
 
+/** Sent to peers that replace whatever comes: as long as a stand-in of ours, so that all of them read as many bytes. */
+const placeholder = 'placeholder-of-the-length-of-a-standin-key';
+
 /** For peers that do the same for every host, and swap whatever they get, unless said otherwise. */
 export function everyHost(
   target: Pick<LoadTarget, 'port' | 'ca'> & Partial<Pick<LoadTarget, 'authority' | 'tunnelAs' | 'credential'>>,
@@ -30,6 +33,3 @@ export function everyHost(
   const whole = { host: upstreamHost, authority: upstreamHost, tunnelAs: null, credential: placeholder, ...target };
   return { bound: whole, free: whole };
 }
-
-/** Sent to peers that replace whatever comes: as long as a stand-in of ours. */
-const placeholder = 'placeholder-of-the-length-of-a-standin-key';

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import { askHttp2, openHttp2Session } from '../support/http2-client.ts';
 import { startHttp2Upstream } from '../support/http2-upstream.ts';
 import type { Http2Upstream } from '../support/http2-upstream.ts';
 import { waitUntil } from '../support/processes.ts';
-import { openTunnel } from '../support/proxy-client.ts';
 
 /** Upstreams of HTTP/2 (`node:http2`), asked by clients of HTTP/2 and of HTTP/1.1. */
 const host = 'grpc.example.com';
@@ -37,32 +35,14 @@ after(async () => {
   upstream?.close();
 });
 
-async function session(of = sandbox): Promise<ClientHttp2Session> {
-  const socket = await openTunnel(of.access, `${host}:443`);
-  const tls = connectTls({ socket, servername: host, ca: sandbox.ca, ALPNProtocols: ['h2'] });
-  await new Promise<void>((resolve, reject) => tls.once('secureConnect', resolve).once('error', reject));
-  return connectHttp2(`https://${host}`, { createConnection: () => tls });
-}
+const session = (of = sandbox) => openHttp2Session(of, host);
 
-async function ask(
+const ask = (
   client: ClientHttp2Session,
   fields: OutgoingHttpHeaders,
   body: Buffer | string = '',
-  ownTrailers: OutgoingHttpHeaders | null = null,
-) {
-  const waitForTrailers = ownTrailers !== null;
-  const stream = client.request({ ':authority': host, ...fields }, { endStream: body.length === 0, waitForTrailers });
-  stream.on('wantTrailers', () => stream.sendTrailers(ownTrailers ?? {}));
-  if (body.length > 0) stream.end(body);
-  const parts: Buffer[] = [];
-  let headers: IncomingHttpHeaders = {};
-  let trailers: IncomingHttpHeaders = {};
-  stream.on('response', (response) => (headers = response));
-  stream.on('trailers', (response) => (trailers = response));
-  stream.on('data', (part: Buffer) => parts.push(part));
-  await new Promise<void>((resolve, reject) => stream.once('close', resolve).once('error', reject));
-  return { headers, body: Buffer.concat(parts), trailers };
-}
+  trailers: OutgoingHttpHeaders | null = null,
+) => askHttp2(client, { ':authority': host, ...fields }, { body, trailers });
 
 const bearer = () => ({ authorization: `Bearer ${sandbox.standIn('KEY')}` });
 const get = (path: string, ...lines: string[]) =>

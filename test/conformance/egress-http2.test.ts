@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectHttp2, constants } from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import { constants } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { headerValues } from '../support/http-bytes.ts';
+import { askHttp2, http2Answer, openHttp2Session } from '../support/http2-client.ts';
 import { waitUntil } from '../support/processes.ts';
 import { openTunnel } from '../support/proxy-client.ts';
 import { chunked, echo, interim, sized } from '../support/replies.ts';
@@ -27,48 +27,19 @@ after(async () => {
   await rig?.stop();
 });
 
-async function session(): Promise<ClientHttp2Session> {
-  const socket = await openTunnel(sandbox.access, `${host}:443`);
-  const tls = connectTls({ socket, servername: host, ca: sandbox.ca, ALPNProtocols: ['h2'] });
-  await new Promise<void>((resolve, reject) => tls.once('secureConnect', resolve).once('error', reject));
-  assert.equal(tls.alpnProtocol, 'h2');
-  return connectHttp2(`https://${host}`, { createConnection: () => tls });
-}
-
-interface Answer {
-  headers: IncomingHttpHeaders & { ':status'?: number | undefined };
-  body: Buffer;
-  trailers: IncomingHttpHeaders;
-}
-
-async function answerTo(stream: ClientHttp2Stream): Promise<Answer> {
-  const parts: Buffer[] = [];
-  let headers: Answer['headers'] = {};
-  let trailers: IncomingHttpHeaders = {};
-  stream.on('response', (fields) => (headers = fields));
-  stream.on('trailers', (fields) => (trailers = fields));
-  stream.on('data', (part: Buffer) => parts.push(part));
-  await new Promise<void>((resolve, reject) => stream.once('close', resolve).once('error', reject));
-  return { headers, body: Buffer.concat(parts), trailers };
-}
-
-async function ask(
-  client: ClientHttp2Session,
-  fields: OutgoingHttpHeaders,
-  body: Buffer | string = '',
-): Promise<Answer> {
-  const stream = client.request(fields, { endStream: body.length === 0 });
-  if (body.length > 0) stream.end(body);
-  return await answerTo(stream);
-}
-
+const session = () => openHttp2Session(sandbox, host);
 const bearer = () => ({ authorization: `Bearer ${sandbox.standIn('KEY')}` });
 
 describe('a client of HTTP/2', () => {
   it('has its stand-in swapped, and its fields arrive as header lines', async () => {
     const client = await session();
     rig.answer('/one', () => sized(200, 'one', { 'X-Answer': 'A' }));
-    const { headers, body } = await ask(client, { ':authority': host, ':path': '/one?a=b', ...bearer(), 'x-own': '1' });
+    const { headers, body } = await askHttp2(client, {
+      ':authority': host,
+      ':path': '/one?a=b',
+      ...bearer(),
+      'x-own': '1',
+    });
     assert.deepEqual([headers[':status'], headers['x-answer'], body.toString()], [200, 'A', 'one']);
     const [request] = rig.requestsFor('/one');
     assert.ok(request !== undefined);
@@ -82,10 +53,10 @@ describe('a client of HTTP/2', () => {
   it('gets the stand-in where the upstream gives the value back', async () => {
     const client = await session();
     rig.answer('/echo', echo);
-    const { body } = await ask(
+    const { body } = await askHttp2(
       client,
       { ':authority': host, ':path': '/echo', ':method': 'POST', ...bearer() },
-      'content',
+      { body: 'content' },
     );
     assert.ok(body.toString().includes(`Bearer ${sandbox.standIn('KEY')}`));
     assert.ok(!body.toString().includes(value));
@@ -94,15 +65,15 @@ describe('a client of HTTP/2', () => {
 
   it('is refused a stand-in in the wrong place, and goes on', async () => {
     const client = await session();
-    const refused = await ask(client, { ':authority': host, ':path': '/x', 'x-note': sandbox.standIn('KEY') });
+    const refused = await askHttp2(client, { ':authority': host, ':path': '/x', 'x-note': sandbox.standIn('KEY') });
     assert.deepEqual(
       [refused.headers[':status'], refused.headers['x-standin-error']],
       [403, 'credential_host_mismatch'],
     );
     assert.equal(rig.requestsFor('/x').length, 0);
-    const other = await ask(client, { ':path': '/x', ':authority': 'other.example.com' });
+    const other = await askHttp2(client, { ':path': '/x', ':authority': 'other.example.com' });
     assert.deepEqual([other.headers[':status'], other.headers['x-standin-error']], [421, 'misdirected_request']);
-    const next = await ask(client, { ':authority': host, ':path': '/after' });
+    const next = await askHttp2(client, { ':authority': host, ':path': '/after' });
     assert.equal(next.headers[':status'], 200);
     client.close();
   });
@@ -119,7 +90,7 @@ describe('a client of HTTP/2', () => {
     const contents = Array.from({ length: 20 }, () => randomBytes(300_000));
     const answers = await Promise.all(
       contents.map((content) =>
-        ask(client, { ':authority': host, ':path': '/large', ':method': 'PUT', ...bearer() }, content),
+        askHttp2(client, { ':authority': host, ':path': '/large', ':method': 'PUT', ...bearer() }, { body: content }),
       ),
     );
     for (const [index, { body }] of answers.entries()) assert.ok(body.equals(contents[index] ?? Buffer.alloc(0)));
@@ -129,17 +100,17 @@ describe('a client of HTTP/2', () => {
   it('gets trailers, interim answers and answers without content', async () => {
     const client = await session();
     rig.answer('/trailers', () => chunked(['a', 'b'], { trailers: { 'Grpc-Status': '0' } }));
-    const answered = await ask(client, { ':authority': host, ':path': '/trailers', te: 'trailers' });
+    const answered = await askHttp2(client, { ':authority': host, ':path': '/trailers', te: 'trailers' });
     assert.deepEqual([answered.body.toString(), answered.trailers['grpc-status']], ['ab', '0']);
     rig.answer('/hints', () => interim(103, sized(200, 'x'), { Link: '</a>' }));
     const stream = client.request({ ':authority': host, ':path': '/hints' });
     const hints: unknown[] = [];
     stream.on('headers', (fields) => hints.push(fields['link']));
-    assert.equal((await answerTo(stream)).body.toString(), 'x');
+    assert.equal((await http2Answer(stream)).body.toString(), 'x');
     assert.deepEqual(hints, ['</a>']);
     rig.answer('/none', () => ({ bytes: ['HTTP/1.1 204 No Content\r\n\r\n'] }));
-    assert.equal((await ask(client, { ':authority': host, ':path': '/none' })).headers[':status'], 204);
-    const head = await ask(client, { ':authority': host, ':path': '/one', ':method': 'HEAD' });
+    assert.equal((await askHttp2(client, { ':authority': host, ':path': '/none' })).headers[':status'], 204);
+    const head = await askHttp2(client, { ':authority': host, ':path': '/one', ':method': 'HEAD' });
     assert.deepEqual([head.headers[':status'], head.headers['content-length'], head.body.length], [200, '3', 0]);
     client.close();
   });
@@ -151,7 +122,7 @@ describe('a client of HTTP/2', () => {
     const stream = client.request({ ...head, trailer: 'x-own' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-own': '1' }));
     stream.end('hello');
-    await answerTo(stream);
+    await http2Answer(stream);
     const [request] = rig.requestsFor('/sends-trailers');
     assert.deepEqual(headerValues(request?.head ?? { headers: [] }, 'content-length'), []);
     const body = await request?.body;
@@ -159,7 +130,7 @@ describe('a client of HTTP/2', () => {
     const judged = client.request({ ...head, trailer: 'x-own' }, { waitForTrailers: true });
     judged.on('wantTrailers', () => judged.sendTrailers({ 'x-own': sandbox.standIn('KEY') }));
     judged.end('hello');
-    assert.equal((await answerTo(judged)).headers['x-standin-error'], 'credential_host_mismatch');
+    assert.equal((await http2Answer(judged)).headers['x-standin-error'], 'credential_host_mismatch');
     client.close();
   });
 
@@ -171,7 +142,7 @@ describe('a client of HTTP/2', () => {
       const stream = client.request({ ...head, ...length });
       await once(stream, 'continue');
       stream.end('hello');
-      const { headers, body } = await answerTo(stream);
+      const { headers, body } = await http2Answer(stream);
       assert.equal(headers[':status'] ?? 200, 200);
       assert.match(body.toString(), /hello/);
     }
@@ -185,10 +156,10 @@ describe('a client of HTTP/2', () => {
       const head = { ':authority': host, ':path': '/too-large', ':method': 'POST', 'content-length': 1_000_000 };
       const stream = client.request({ ...head, ...expect });
       if (!('expect' in expect)) stream.write(Buffer.alloc(20_000));
-      const { headers, body } = await answerTo(stream);
+      const { headers, body } = await http2Answer(stream);
       assert.deepEqual([headers[':status'], body.toString(), stream.rstCode], [413, 'no!', 0]);
     }
-    assert.equal((await ask(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
+    assert.equal((await askHttp2(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
     client.close();
   });
 
@@ -198,7 +169,7 @@ describe('a client of HTTP/2', () => {
     rig.answer('/large-refusal', () => sized(413, large));
     const stream = client.request({ ':path': '/large-refusal', ':method': 'POST', 'content-length': 1_000_000 });
     stream.write(Buffer.alloc(20_000));
-    const { headers, body } = await answerTo(stream);
+    const { headers, body } = await http2Answer(stream);
     assert.deepEqual([headers[':status'], stream.rstCode], [413, 0]);
     assert.ok(body.equals(large), `${body.length} bytes`);
     client.close();
@@ -217,15 +188,15 @@ describe('a client of HTTP/2', () => {
     stream.close(constants.NGHTTP2_CANCEL);
     await rig.requestsFor('/slow')[0]?.connection.closed;
     gate.resolve();
-    assert.equal((await ask(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
+    assert.equal((await askHttp2(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
     client.close();
   });
 
   it('sees an answer that breaks off as a stream that does', async () => {
     const client = await session();
     rig.answer('/broken', () => ({ bytes: ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'], close: 'reset' }));
-    await assert.rejects(ask(client, { ':path': '/broken' }));
-    assert.equal((await ask(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
+    await assert.rejects(askHttp2(client, { ':path': '/broken' }));
+    assert.equal((await askHttp2(client, { ':authority': host, ':path': '/one' })).headers[':status'], 200);
     client.close();
   });
 

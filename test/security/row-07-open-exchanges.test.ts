@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { connect as connectHttp2 } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { waitUntil } from '../support/processes.ts';
-import { openTunnel } from '../support/proxy-client.ts';
+import { openHttp2Session } from '../support/http2-client.ts';
 import type { Reply } from '../support/replies.ts';
 
 /** Row 7: what is under way with a credential ends within a second when that is revoked; anything else goes on. */
@@ -123,9 +121,7 @@ describe('an upload', () => {
 describe('a stream of HTTP/2', () => {
   it('ends when its secret is deleted, and the others of its connection go on', async () => {
     const { sandbox, name } = await boundSandbox();
-    const socket = await openTunnel(sandbox.access, `${host}:443`);
-    const tls = connectTls({ socket, servername: host, ca: sandbox.ca, ALPNProtocols: ['h2'] });
-    const client = connectHttp2(`https://${host}`, { createConnection: () => tls });
+    const client = await openHttp2Session(sandbox, host);
     rig.answer('/h2', () => endless(chunkedHead));
     const stream = client.request({
       ':authority': host,

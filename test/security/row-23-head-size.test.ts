@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { connect as connectHttp2, constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
 import { after, test } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
-import { openTunnel } from '../support/proxy-client.ts';
+import { askHttp2, openHttp2Session } from '../support/http2-client.ts';
 import { sized } from '../support/replies.ts';
 
 /** Row 23: how long a request's head may be is the operator's to say, of both versions, and the refusal says so. */
@@ -28,21 +26,9 @@ function requestOf(bytes: number): string {
   return `${start.padEnd(bytes - 4, 'x')}\r\n\r\n`;
 }
 
-async function session({ access, ca }: RigSandbox): Promise<ClientHttp2Session> {
-  const socket = await openTunnel(access, `${host}:443`);
-  const tls = connectTls({ socket, servername: host, ca, ALPNProtocols: ['h2'] });
-  await new Promise<void>((resolve, reject) => tls.once('secureConnect', resolve).once('error', reject));
-  return connectHttp2(`https://${host}`, { createConnection: () => tls });
-}
-
 async function statusOf(client: ClientHttp2Session, field: string): Promise<{ status: unknown; body: string }> {
-  const stream = client.request({ ':path': '/', ':authority': host, x: field });
-  let status: unknown;
-  let body = '';
-  stream.setEncoding('utf8').on('response', (fields) => (status = fields[constants.HTTP2_HEADER_STATUS]));
-  stream.on('data', (text: string) => (body += text));
-  await new Promise<void>((resolve, reject) => stream.once('close', resolve).once('error', reject));
-  return { status, body };
+  const { headers, body } = await askHttp2(client, { ':path': '/', ':authority': host, x: field });
+  return { status: headers[':status'], body: body.toString() };
 }
 
 test('a head may have what was set and not a byte more, and the refusal names limit and setting', async () => {
@@ -59,7 +45,7 @@ test('a head may have what was set and not a byte more, and the refusal names li
 
 test('a client of HTTP/2 is told the limit before it asks, and refused past it', async () => {
   const { sandbox } = await startRig('4096');
-  const client = await session(sandbox);
+  const client = await openHttp2Session(sandbox, host);
   await new Promise((resolve) => client.once('remoteSettings', resolve));
   assert.equal(client.remoteSettings.maxHeaderListSize, 4096);
   assert.equal((await statusOf(client, 'x'.repeat(3000))).status, 200);
@@ -83,7 +69,7 @@ test('a limit that was raised lets long heads through, whole and in small pieces
     [1_048_576, 300_000].map((bytes) => bytes - `GET / HTTP/1.1\r\nHost: ${host}\r\nX: \r\n\r\n`.length),
   );
   connection.close();
-  const client = await session(sandbox);
+  const client = await openHttp2Session(sandbox, host);
   // What node:http2 sends at the most.
   assert.equal((await statusOf(client, 'x'.repeat(60_000))).status, 200);
   client.destroy();

@@ -1,5 +1,5 @@
 import { connect as connectHttp2 } from 'node:http2';
-import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { RigSandbox } from './egress-rig.ts';
@@ -26,18 +26,32 @@ export async function openHttp2Session(
   return connectHttp2(`https://${host}`, { createConnection: () => tls });
 }
 
-/** One request of no content, and its answer. */
-export async function askHttp2(
-  session: ClientHttp2Session,
-  fields: OutgoingHttpHeaders,
-): Promise<{ headers: IncomingHttpHeaders; body: Buffer; trailers: IncomingHttpHeaders }> {
-  const stream = session.request(fields, { endStream: true });
+export interface Http2Answer {
+  headers: IncomingHttpHeaders & { ':status'?: number | undefined };
+  body: Buffer;
+  trailers: IncomingHttpHeaders;
+}
+
+/** All of the answer to a request that is being made. */
+export async function http2Answer(stream: ClientHttp2Stream): Promise<Http2Answer> {
   const parts: Buffer[] = [];
-  let headers: IncomingHttpHeaders = {};
+  let headers: Http2Answer['headers'] = {};
   let trailers: IncomingHttpHeaders = {};
   stream.on('response', (received) => (headers = received));
   stream.on('trailers', (received) => (trailers = received));
   stream.on('data', (part: Buffer) => parts.push(part));
   await new Promise<void>((resolve, reject) => stream.once('close', resolve).once('error', reject));
   return { headers, body: Buffer.concat(parts), trailers };
+}
+
+/** One request, and its answer. */
+export async function askHttp2(
+  session: ClientHttp2Session,
+  fields: OutgoingHttpHeaders,
+  { body = '', trailers = null }: { body?: Buffer | string; trailers?: OutgoingHttpHeaders | null } = {},
+): Promise<Http2Answer> {
+  const stream = session.request(fields, { endStream: body.length === 0, waitForTrailers: trailers !== null });
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers ?? {}));
+  if (body.length > 0) stream.end(body);
+  return await http2Answer(stream);
 }

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
+import type { Share } from '../../../src/egress/turns.ts';
 import { Turns } from '../../../src/egress/turns.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const unexpected = () => assert.fail('it was let in at once');
+
+/** The shares of two sandboxes, the second of which has just been let in. `clock`: in milliseconds, of how long work takes. */
+function twoAtWork(clock?: () => number): [Share, Share] {
+  const turns = new Turns(() => 1, undefined, clock);
+  const [a, b] = [turns.hold('a'), turns.hold('b')];
+  b.enter(unexpected);
+  return [a, b];
+}
 
 test('a sandbox that is alone does what it can', () => {
   const share = new Turns(() => 1).hold('a');
@@ -31,9 +40,7 @@ test('where two are at work, neither does more than a few pieces before the othe
 });
 
 test('pieces of one sandbox keep their order', async () => {
-  const turns = new Turns(() => 1);
-  const [a, b] = [turns.hold('a'), turns.hold('b')];
-  b.enter(unexpected);
+  const [a] = twoAtWork();
   const done: number[] = [];
   for (let piece = 0; piece < 50; piece++) if (a.enter(() => done.push(piece))) done.push(piece);
   while (done.length < 50) await nextTurn();
@@ -44,17 +51,13 @@ test('pieces of one sandbox keep their order', async () => {
 });
 
 test('a heavy piece uses up a turn', () => {
-  const turns = new Turns(() => 1);
-  const [a, b] = [turns.hold('a'), turns.hold('b')];
-  b.enter(unexpected);
+  const [a] = twoAtWork();
   assert.ok(a.enter(unexpected, 8));
   assert.ok(!a.enter(() => undefined, 8));
 });
 
 test('heavy pieces that wait are heavy when their turn comes: one a turn', async () => {
-  const turns = new Turns(() => 1);
-  const [a, b] = [turns.hold('a'), turns.hold('b')];
-  b.enter(unexpected);
+  const [a] = twoAtWork();
   let done = 0;
   for (let piece = 0; piece < 6; piece++) a.enter(() => (done += 1), 8);
   for (let before = 0; before < 5; before = done) {
@@ -65,13 +68,7 @@ test('heavy pieces that wait are heavy when their turn comes: one a turn', async
 
 test('a piece that took longer than pieces do is paid for by the turns that follow', async () => {
   let clock = 1;
-  const turns = new Turns(
-    () => 1,
-    undefined,
-    () => clock,
-  );
-  const [a, b] = [turns.hold('a'), turns.hold('b')];
-  b.enter(unexpected);
+  const [a, b] = twoAtWork(() => clock);
   assert.ok(a.enter(unexpected));
   const begun = a.begin();
   clock += 2;
@@ -89,13 +86,7 @@ test('a piece that took longer than pieces do is paid for by the turns that foll
 
 test('what is owed is owed for a few milliseconds of turns, however long a piece took', async () => {
   let clock = 1;
-  const turns = new Turns(
-    () => 1,
-    undefined,
-    () => clock,
-  );
-  const [a, b] = [turns.hold('a'), turns.hold('b')];
-  b.enter(unexpected);
+  const [a] = twoAtWork(() => clock);
   a.enter(unexpected);
   const begun = a.begin();
   clock += 10_000;
