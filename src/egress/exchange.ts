@@ -10,13 +10,12 @@ import type { SandboxEntry } from './registry.ts';
 import type { RequestSource } from './request-source.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { refuseIdentified, refuseUnheard, upstreamTargetOf } from './request-judge.ts';
+import { refuseIdentified, refuseUnheard, routeOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RelayOutcome, RelayOwner } from './response-relay.ts';
 import type { Scrub } from './scrub/scrub.ts';
-import type { Destination, Refused, Target } from './target.ts';
-import { DialError } from './upstream.ts';
-import type { UpstreamTarget } from './upstream.ts';
+import type { Destination, Refused } from './target.ts';
+import { DialError } from './dial-error.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
 import type { RequestHead } from './wire/head.ts';
@@ -145,37 +144,21 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
     const { pool } = this.#client.context;
-    const upstreamTarget = this.#route(entry, target);
+    const upstreamTarget = routeOf(this.#client, entry, target);
     const safe = idempotent.has(this.head.method) && this.head.framing.kind === 'none';
     const pooled = pool.take(upstreamTarget, safe ? pool.idleTimeoutMs : freshIdleMs);
     if (pooled !== null) {
       this.#attach(pooled, values);
       return;
     }
-    pool.dial(upstreamTarget).then(
-      (connection) => {
-        if (this.#over) connection.release(pool.idleTimeoutMs);
-        else this.#attach(connection, values);
+    pool.wait({
+      target: upstreamTarget,
+      give: (link) => {
+        if (this.#over) link.release(pool.idleTimeoutMs);
+        else this.#attach(link, values);
       },
-      (error: unknown) => this.#dialFailed(error),
-    );
-  }
-
-  #route(entry: SandboxEntry, target: Target): UpstreamTarget {
-    const { shared, context } = this.#client;
-    const { route } = shared;
-    const known = route?.target;
-    if (
-      route?.entry === entry &&
-      known?.host === target.host &&
-      known.port === target.port &&
-      known.tls === (target.scheme === 'https')
-    )
-      return known;
-    const prefers = this.#client.passesBytes ? 'http/1.1' : 'h2';
-    const fresh = upstreamTargetOf(entry, target, { guard: context.guard, prefers });
-    shared.route = { entry, target: fresh };
-    return fresh;
+      fail: (error) => this.#dialFailed(error),
+    });
   }
 
   #dialFailed(error: unknown): void {

@@ -10,7 +10,7 @@ import { tlsAlert } from './tls/alert.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { TurnReader } from './turn-reader.ts';
-import { DialError } from './upstream.ts';
+import { DialError } from './dial-error.ts';
 import type { UpstreamTarget } from './upstream.ts';
 
 /** As long as a WebSocket may say nothing. */

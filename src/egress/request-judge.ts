@@ -127,3 +127,23 @@ export function upstreamTargetOf(
     },
   };
 }
+
+/** Where a request goes. The connection remembers it, since the next one mostly goes there too. */
+export function routeOf(
+  { shared, context, passesBytes }: RequestSource,
+  entry: SandboxEntry,
+  target: Target,
+): UpstreamTarget {
+  const { route } = shared;
+  const known = route?.target;
+  if (
+    route?.entry === entry &&
+    known?.host === target.host &&
+    known.port === target.port &&
+    known.tls === (target.scheme === 'https')
+  )
+    return known;
+  const fresh = upstreamTargetOf(entry, target, { guard: context.guard, prefers: passesBytes ? 'http/1.1' : 'h2' });
+  shared.route = { entry, target: fresh };
+  return fresh;
+}

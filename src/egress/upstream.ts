@@ -2,6 +2,10 @@ import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP } from 'node:net';
 import { TLSSocket, checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
+import { DialError } from './dial-error.ts';
+import { DialQueue } from './dial-queue.ts';
+import type { Waiting } from './dial-queue.ts';
+import { freshIdleMs } from './exchange-limits.ts';
 import { Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import type { Refusal } from './refusals.ts';
 import { refusal } from './refusals.ts';
@@ -36,21 +40,6 @@ export interface UpstreamOptions {
   turns: Turns;
 }
 
-/** A dial that did not come to a connection, with what the client is told. */
-export class DialError extends Error {
-  readonly refused: Refusal;
-  readonly address: string | null;
-  /** It speaks none of the protocols that were offered. */
-  readonly noProtocol: boolean;
-  constructor(refused: Refusal, address: string | null, noProtocol = false) {
-    super(refused.message);
-    this.noProtocol = noProtocol;
-    this.name = 'DialError';
-    this.refused = refused;
-    this.address = address;
-  }
-}
-
 /** As many as one sandbox is likely to use at once at one host: whoever finds none pays for a handshake. */
 const maxIdlePerKey = 256;
 const maxSessions = 10_000;
@@ -61,10 +50,11 @@ export class UpstreamPool {
   readonly #idle = new Map<string, UpstreamConnection[]>();
   /** Connections of HTTP/2, each for many requests at once. */
   readonly #shared = new Map<string, Http2UpstreamConnection[]>();
-  /** Dials whose connection may come to serve those who wait for it too. */
-  readonly #dials = new Map<string, Promise<unknown>>();
+  readonly #queues = new Map<string, DialQueue>();
   /** Upstreams that have refused HTTP/1.1. */
   readonly #onlyHttp2 = new Set<string>();
+  /** Upstreams that were offered HTTP/2 and chose HTTP/1.1. */
+  readonly #onlyHttp1 = new Set<string>();
   readonly #all = new Set<UpstreamConnection>();
   readonly #sessions = new Map<string, Buffer>();
 
@@ -98,41 +88,45 @@ export class UpstreamPool {
     }
   }
 
+  /** For whom {@link take} found nothing: the first connection that is free, dialled or given back. */
+  wait(waiting: Waiting): void {
+    const { key } = waiting.target;
+    const open = this.#queues.get(key);
+    if (open !== undefined) {
+      open.wait(waiting);
+      return;
+    }
+    const queue = new DialQueue({
+      dial: (target) => this.dial(target),
+      take: (target) => this.take(target, freshIdleMs),
+      maySuffice: ({ prefers }) => (prefers === 'h2' && !this.#onlyHttp1.has(key)) || this.#onlyHttp2.has(key),
+      done: () => {
+        if (this.#queues.get(key) === queue) this.#queues.delete(key);
+      },
+    });
+    this.#queues.set(key, queue);
+    queue.wait(waiting);
+  }
+
   /**
    * A new connection, verified where it is TLS, or a stream of one. Resolves the name once, judges every address, and
    * connects to exactly an address that was judged (no second look-up: DNS rebinding has nothing to rebind). Rejects with
    * DialError.
    */
   async dial(target: UpstreamTarget): Promise<UpstreamLink> {
-    if (target.prefers === 'http/1.1' && !this.#onlyHttp2.has(target.key)) return await this.#dial(target);
-    // Those who come while a connection is being made wait for it: it may have room for all of them.
-    for (let dial = this.#dials.get(target.key); dial !== undefined; dial = this.#dials.get(target.key)) {
-      await dial.catch(() => undefined);
-      const open = this.#shared.get(target.key)?.find((each) => each.canOpen);
-      if (open !== undefined) return open.link();
-    }
-    const dial = this.#dial(target);
-    this.#dials.set(target.key, dial);
-    try {
-      return await dial;
-    } finally {
-      if (this.#dials.get(target.key) === dial) this.#dials.delete(target.key);
-    }
-  }
-
-  async #dial(target: UpstreamTarget): Promise<UpstreamLink> {
     const addresses = await this.#resolve(target);
     let last = new DialError(refusal('upstream_unreachable', `${target.host}: no address to connect to`), null);
     for (const address of addresses) {
       try {
-        return await this.#open(target, address);
+        const link = await this.#open(target, address);
+        if (target.prefers === 'h2' && link.takes === 'bytes') note(this.#onlyHttp1, target.key);
+        return link;
       } catch (error) {
         if (!(error instanceof DialError)) throw error;
         last = error;
         // RFC 7301 3.2: it speaks none of what was offered.
         if (error.noProtocol && target.prefers === 'http/1.1' && !this.#onlyHttp2.has(target.key)) {
-          if (this.#onlyHttp2.size >= maxSessions) this.#onlyHttp2.clear();
-          this.#onlyHttp2.add(target.key);
+          note(this.#onlyHttp2, target.key);
           return await this.dial(target);
         }
         // Another address of the same name shows the same certificate: trying on would only hide the reason.
@@ -282,6 +276,7 @@ export class UpstreamPool {
     connection.idleSince = Date.now();
     connection.idleUntil = connection.idleSince + Math.min(keepAliveMs, this.#options.idleTimeoutMs);
     list.push(connection);
+    this.#queues.get(connection.key)?.freed();
   }
 
   /** @internal used by UpstreamConnection */
@@ -326,6 +321,12 @@ export class UpstreamPool {
     for (const [key, list] of this.#shared) if (key.startsWith(prefix)) for (const each of list) each.closeWhenIdle();
     for (const key of this.#sessions.keys()) if (key.startsWith(prefix)) this.#sessions.delete(key);
   }
+}
+
+/** Only so many are remembered. */
+function note(keys: Set<string>, key: string): void {
+  if (keys.size >= maxSessions) keys.clear();
+  keys.add(key);
 }
 
 function describeDialFailure(target: UpstreamTarget, error: NodeJS.ErrnoException): Refusal {
