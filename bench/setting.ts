@@ -10,6 +10,8 @@ export interface Setting {
   generator: LoadGenerator;
   /** One more, which yields to the other where both want their core. */
   background: LoadGenerator;
+  /** One more upstream, which yields likewise; resolves with its port. It ends with everything. */
+  startBackgroundUpstream(): Promise<number>;
   /** With the proxy's one core as launcher. */
   setup: PeerSetup;
   /** Takes each core from the proxy that the others can spare: for several workers. */
@@ -34,16 +36,23 @@ export async function makeSetting(note: (line: string) => void): Promise<Setting
   };
   try {
     const authority = makeAuthority();
-    const upstream = await startUpstream(authority.issue(Object.values(upstreamHosts)), pin(cores?.others));
+    const certificate = authority.issue(Object.values(upstreamHosts));
+    const upstream = await startUpstream(certificate, pin(cores?.others));
     stops.push(() => upstream.stop());
     const generator = startGenerator(pin(cores?.others));
     stops.push(() => generator.stop());
-    const background = startGenerator(['nice', '-n', '19', ...pin(cores?.others)]);
+    const yielding = ['chrt', '--idle', '0', ...pin(cores?.others)];
+    const background = startGenerator(yielding);
     stops.push(() => background.stop());
     const setup = { authority, upstreamPort: upstream.port, launcher: pin(cores?.proxy) };
     return {
       generator,
       background,
+      startBackgroundUpstream: async () => {
+        const busy = await startUpstream(certificate, yielding);
+        stops.push(() => busy.stop());
+        return busy.port;
+      },
       setup,
       wideSetup: { ...setup, launcher: pin(wide?.proxy) },
       isWideApart: wide !== null,

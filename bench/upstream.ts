@@ -3,9 +3,16 @@ import type { Nginx } from '../test/support/nginx.ts';
 import type { ServerCertificate } from '../test/support/certificates.ts';
 import { freePort } from '../test/support/ports.ts';
 
-/** The names under which the upstream is reached. Standin has a secret for the first; peers use that one only. */
-export const upstreamHosts = { bound: 'api.example.com', free: 'files.example.com' } as const;
-export type HostKind = keyof typeof upstreamHosts;
+/**
+ * The names under which the upstream is reached. Standin has a secret for all but `free`; peers use the first only, and
+ * `flooded` is for an upstream of its own.
+ */
+export const upstreamHosts = {
+  bound: 'api.example.com',
+  free: 'files.example.com',
+  flooded: 'busy.example.com',
+} as const;
+export type HostKind = 'bound' | 'free';
 export const upstreamHost = upstreamHosts.bound;
 
 /** The credential that the upstream wants; anything else is answered 401, which fails a run. */

@@ -3,6 +3,7 @@ import type { BenchOptions } from '../options.ts';
 import { startStandinPeer } from '../peers/standin.ts';
 import { median } from '../report.ts';
 import type { Setting } from '../setting.ts';
+import { upstreamHosts } from '../upstream.ts';
 import type { Figure } from './figures.ts';
 
 /** Requests a second of the sandbox whose latency counts: far less than its share. */
@@ -62,13 +63,15 @@ interface Round {
 
 /**
  * p99 of a sandbox that asks at a fixed modest rate, beside another one at full blast, as a multiple of its p99 when it is
- * alone; one worker, the two taking turns within a round. The flood's generator has the lowest priority, so that it does not
- * take from the quiet one's what both need of their core.
+ * alone; one worker, the two taking turns within a round. What is on the other core is not to be measured: the flood has an
+ * upstream of its own, and that one and its generator have the lowest priority there.
  */
 export async function measureFlood(setting: Setting, options: BenchOptions): Promise<Figure[]> {
-  const peer = await startStandinPeer(setting.setup, { sandboxes: 2 });
-  const [quiet, loud] = peer.sandboxes;
-  if (quiet === undefined || loud === undefined) throw new Error('there are no two sandboxes');
+  const floodedPort = await setting.startBackgroundUpstream();
+  const peer = await startStandinPeer(setting.setup, { sandboxes: 2, floodedPort });
+  const [quiet, second] = peer.sandboxes;
+  if (quiet === undefined || second === undefined) throw new Error('there are no two sandboxes');
+  const loud = { ...second, host: upstreamHosts.flooded, authority: upstreamHosts.flooded };
   const measureMs = options.seconds * 1000;
   const p99 = async () => {
     const order = { ...keptAlive, request: small, lanes: quietLanes, connections: quietLanes, rate: quietRate };

@@ -21,6 +21,8 @@ export interface StandinSize {
   sandboxes?: number;
   /** Secrets bound to each sandbox; one is the upstream's, the others have hosts of their own. */
   bindings?: number;
+  /** Where the upstream that is flooded listens, if not with the others. */
+  floodedPort?: number;
   /** Further environment of the server. */
   env?: Record<string, string>;
   name?: string;
@@ -34,11 +36,14 @@ export async function startStandinPeer(setup: PeerSetup, size: StandinSize = {})
   const directory = temporaryDirectory('bench');
   const rootFile = join(directory.path, 'root.pem');
   writeFileSync(rootFile, setup.authority.certPem);
-  const hosts = Object.values(upstreamHosts);
+  const { floodedPort = setup.upstreamPort } = size;
+  const connectTo = Object.values(upstreamHosts).map(
+    (host) => `${host}:443:127.0.0.1:${host === upstreamHosts.flooded ? floodedPort : setup.upstreamPort}`,
+  );
   const server = await startStandin({
     launcher: setup.launcher,
     env: {
-      STANDIN_EGRESS_CONNECT_TO: hosts.map((host) => `${host}:443:127.0.0.1:${setup.upstreamPort}`).join(','),
+      STANDIN_EGRESS_CONNECT_TO: connectTo.join(','),
       STANDIN_EGRESS_CA_FILE: rootFile,
       STANDIN_EGRESS_WORKERS: String(size.workers ?? 1),
       ...size.env,
@@ -76,7 +81,7 @@ async function fill({ client }: StandinServer, size: StandinSize): Promise<LoadT
       name,
       value: index === 0 ? realCredential : `another-credential-of-the-benchmark-${index}`,
       auth: { type: 'bearer' },
-      hosts: [index === 0 ? upstreamHost : `api-${index}.example.org`],
+      hosts: index === 0 ? [upstreamHost, upstreamHosts.flooded] : [`api-${index}.example.org`],
     });
     bound[`API_KEY_${index}`] = name;
   }

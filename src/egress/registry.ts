@@ -13,6 +13,9 @@ export interface SandboxEntry {
   readonly snapshot: SandboxSnapshot;
   readonly rules: CompiledSandbox;
   readonly life: TimeToLive;
+  /** While it lasts, nobody asks anew. */
+  readonly youth: TimeToLive;
+  isUsed: boolean;
   readonly values: Map<string, { secret: Secret; life: TimeToLive }>;
   /** What answers are searched for, by the host that they come from; null: nothing. */
   readonly scrubs: Map<string, Scrub | null>;
@@ -65,9 +68,13 @@ export class SandboxRegistry {
   /** What is held and fresh, without waiting. */
   get(id: string): SandboxEntry | undefined {
     const entry = this.#entries.get(id);
-    if (entry === undefined || !entry.life.over) return entry;
-    this.#drop(entry);
-    return undefined;
+    if (entry === undefined) return undefined;
+    if (entry.life.over) {
+      this.#drop(entry);
+      return undefined;
+    }
+    entry.isUsed = true;
+    return entry;
   }
 
   /** Asks the control plane. Null: no such sandbox. Rejects where it does not answer. */
@@ -89,12 +96,18 @@ export class SandboxRegistry {
         const snapshot = await this.#control.sandbox(id);
         // Told to forget while the answer was under way: it may be of before the change.
         if (load.stale) continue;
-        if (snapshot === null) return null;
+        if (snapshot === null) {
+          const before = this.#entries.get(id);
+          if (before !== undefined) this.#drop(before);
+          return null;
+        }
         const entry: SandboxEntry = {
           snapshot,
           rules: compileSandbox(snapshot, this.#cleartextHosts),
           life: new TimeToLive(entryLifetimeMs),
-          values: new Map(),
+          youth: new TimeToLive(entryLifetimeMs / 2),
+          isUsed: false,
+          values: this.#valuesFor(snapshot),
           scrubs: new Map(),
           asked: new Map(),
         };
@@ -105,6 +118,20 @@ export class SandboxRegistry {
     } finally {
       this.#loads.delete(id);
     }
+  }
+
+  /** What is held already of the values of a sandbox: a version's value never changes. */
+  #valuesFor({ id, bindings }: SandboxSnapshot): SandboxEntry['values'] {
+    const values: SandboxEntry['values'] = new Map();
+    const before = this.#entries.get(id);
+    for (const { secretId, version } of before?.snapshot.bindings ?? []) {
+      const held = before?.values.get(secretId);
+      if (held === undefined) continue;
+      if (bindings.some((each) => each.secretId === secretId && each.version === version && each.state === 'live'))
+        values.set(secretId, held);
+      else wipeSecret(held.secret);
+    }
+    return values;
   }
 
   /**
@@ -239,11 +266,16 @@ export class SandboxRegistry {
     }
   }
 
-  /** Wipes what has outlived its time; called once a second. */
+  /**
+   * Wipes what has outlived its time, and asks anew for rules that are in use before their time is over, so that no request
+   * has to wait for them; called once a second.
+   */
   sweep(): void {
     for (const entry of this.#entries.values()) {
       if (entry.life.over) this.#drop(entry);
       else {
+        // Where nobody answers, those who come when its time is over are told so.
+        if (entry.isUsed && entry.youth.over) this.load(entry.snapshot.id).catch(() => undefined);
         for (const [secretId, held] of entry.values) {
           if (!held.life.over) continue;
           wipeSecret(held.secret);

@@ -74,6 +74,8 @@ test('in a request that is refused for another reason, one that fills its slot t
     snapshot: rules.snapshot,
     rules: { ...rules, network },
     life: new TimeToLive(1000),
+    youth: new TimeToLive(500),
+    isUsed: false,
     values: new Map(),
     scrubs: new Map(),
     asked: new Map(),
