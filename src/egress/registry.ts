@@ -96,8 +96,8 @@ export class SandboxRegistry {
         const snapshot = await this.#control.sandbox(id);
         // Told to forget while the answer was under way: it may be of before the change.
         if (load.stale) continue;
+        const before = this.#entries.get(id);
         if (snapshot === null) {
-          const before = this.#entries.get(id);
           if (before !== undefined) this.#drop(before);
           return null;
         }
@@ -107,7 +107,7 @@ export class SandboxRegistry {
           life: new TimeToLive(entryLifetimeMs),
           youth: new TimeToLive(entryLifetimeMs / 2),
           isUsed: false,
-          values: this.#valuesFor(snapshot),
+          values: before === undefined ? new Map() : this.#succeed(before, snapshot),
           scrubs: new Map(),
           asked: new Map(),
         };
@@ -120,17 +120,18 @@ export class SandboxRegistry {
     }
   }
 
-  /** What is held already of the values of a sandbox: a version's value never changes. */
-  #valuesFor({ id, bindings }: SandboxSnapshot): SandboxEntry['values'] {
+  /** Drops an entry for a newer one, which gets its values: a version's value never changes. */
+  #succeed(before: SandboxEntry, { bindings }: SandboxSnapshot): SandboxEntry['values'] {
     const values: SandboxEntry['values'] = new Map();
-    const before = this.#entries.get(id);
-    for (const { secretId, version } of before?.snapshot.bindings ?? []) {
-      const held = before?.values.get(secretId);
+    for (const { secretId, version } of before.snapshot.bindings) {
+      const held = before.values.get(secretId);
       if (held === undefined) continue;
-      if (bindings.some((each) => each.secretId === secretId && each.version === version && each.state === 'live'))
-        values.set(secretId, held);
-      else wipeSecret(held.secret);
+      if (!bindings.some((each) => each.secretId === secretId && each.version === version && each.state === 'live'))
+        continue;
+      values.set(secretId, held);
+      before.values.delete(secretId);
     }
+    this.#drop(before);
     return values;
   }
 

@@ -69,7 +69,6 @@ function played({ maySuffice = false } = {}) {
     told,
     kept,
     wait,
-    settle,
     /** A connection is given back. */
     free: async (name: string) => {
       free.push(name);
@@ -141,7 +140,6 @@ test('a dial that fails at once is the end for one, and its reason is told', asy
 test('a dial that took all its time is the end for all who were there when it began, and for nobody else', async () => {
   const { wait, failed, told, dials } = played();
   for (let count = 0; count < mostDials + 30; count++) wait('early');
-  await new Promise((resolve) => setImmediate(resolve));
   await failed(0, 'upstream_unreachable');
   wait('late');
   assert.equal(dials.length, mostDials + 1);

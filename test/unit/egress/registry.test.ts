@@ -109,6 +109,7 @@ for (const [what, change, asked] of [
     await settle();
     const second = registry.get('one');
     assert.ok(second !== undefined && second !== first);
+    assert.equal(first.values.size, 0, 'one entry alone may wipe it');
     if (asked === 1) assert.equal(registry.value(second, next), value);
     else {
       assert.equal(registry.value(second, next), undefined);
