@@ -3,6 +3,7 @@ import { runCli } from './cli/cli.ts';
 import type { ServeOptions } from './cli/command.ts';
 import { loadConfig, scrubEnvironment } from './config.ts';
 import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
+import { lowerPriorityOfHelperThreads } from './helper-threads.ts';
 import { createLogger } from './log.ts';
 
 const version = readVersion();
@@ -13,6 +14,7 @@ async function serve({ flags, file }: ServeOptions): Promise<void> {
   scrubEnvironment();
   const log = createLogger({ level: config.logLevel, pretty: process.stderr.isTTY });
   keepMemoryOutOfCoreDumps(log);
+  lowerPriorityOfHelperThreads(log);
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log });

@@ -32,7 +32,7 @@ export abstract class Http2Endpoint implements ConnectionHandler {
   constructor({ socket, share, ...options }: EndpointParts) {
     this.socket = socket;
     this.share = share;
-    this.reading = new TurnReader(socket, share, (bytes) => this.#take(bytes));
+    this.reading = new TurnReader(socket, share, { take: (bytes) => this.#take(bytes), lends: true });
     this.writer = new LentWriter(socket, () => this.http2.drained());
     // It has something to say at once, and calls `onOutput`.
     this.http2 = new Http2Connection({ ...options, handler: this });

@@ -1,15 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { gatheringBytes, giveGatheringBuffer, takeGatheringBuffer } from './gathering-buffers.ts';
 
 /** What may gather while a write is under way before the writer asks for a pause. */
 const pauseAt = 64 * 1024;
-/** After the pause was asked for, a read that had begun may still bring its 64 KB. */
-const capacity = pauseAt + 96 * 1024;
 /** A piece this long is most of a TLS record of full length: its like is probably right behind it. */
 const longPiece = 8 * 1024;
-/** Gathering buffers kept for the next connection that needs one. */
-const maxSpare = 64;
-const spare: Buffer[] = [];
 
 /**
  * Writes bytes that are only lent, such as those of a read buffer that the next read overwrites.
@@ -45,13 +41,13 @@ export class LentWriter {
       }
       setImmediate(this.#flushGathered);
     }
-    if (this.#size + chunk.length > capacity) {
+    if (this.#size + chunk.length > gatheringBytes) {
       this.#flush();
       this.#send(Buffer.from(chunk));
       this.awaited = true;
       return false;
     }
-    this.#gathered ??= spare.pop() ?? Buffer.allocUnsafeSlow(capacity);
+    this.#gathered ??= takeGatheringBuffer();
     this.#gathered.set(chunk, this.#size);
     this.#size += chunk.length;
     if (this.#size < pauseAt) return true;
@@ -72,7 +68,7 @@ export class LentWriter {
   }
 
   #giveBack(): void {
-    if (this.#gathered !== null && spare.length < maxSpare) spare.push(this.#gathered);
+    if (this.#gathered !== null) giveGatheringBuffer(this.#gathered);
     this.#gathered = null;
     this.#size = 0;
   }

@@ -72,7 +72,8 @@ export class PassThrough implements UpstreamHandler, TrackedConnection {
     this.#rule = rule;
     this.sandboxId = entry.snapshot.id;
     const share = context.turns.holdOpen(this.sandboxId, client);
-    this.#reading = new TurnReader(client, share, (bytes) => this.#send(bytes));
+    // Not lent: the upstream's socket may queue it as it is.
+    this.#reading = new TurnReader(client, share, { take: (bytes) => this.#send(bytes), lends: false });
   }
 
   #begin(): void {

@@ -28,7 +28,7 @@ export class UpstreamConnection implements UpstreamLink {
   constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; address: string }) {
     this.#pool = parts.pool;
     this.socket = parts.socket;
-    this.#reading = new TurnReader(parts.socket, parts.share, (bytes) => this.#take(bytes));
+    this.#reading = new TurnReader(parts.socket, parts.share, { take: (bytes) => this.#take(bytes), lends: true });
     this.key = parts.key;
     this.address = parts.address;
     let failure: Error | null = null;

@@ -6,13 +6,18 @@ import { TurnReader } from '../../../src/egress/turn-reader.ts';
 import { Turns } from '../../../src/egress/turns.ts';
 
 /** A reader of a sandbox beside which another is at work; `given` has what it handed on. */
-function contended() {
+function contended({ lends = true } = {}) {
   const turns = new Turns(() => 1);
   const socket = new Socket();
   const given: string[] = [];
-  const reader = new TurnReader(socket, turns.hold('loud'), (bytes) => given.push(bytes.toString()));
+  const kept: Buffer[] = [];
+  const take = (bytes: Buffer) => {
+    given.push(bytes.toString());
+    kept.push(bytes);
+  };
+  const reader = new TurnReader(socket, turns.hold('loud'), { take, lends });
   turns.hold('quiet').enter(() => assert.fail());
-  return { reader, socket, given };
+  return { reader, socket, given, kept };
 }
 
 /** Reads single bytes, each out of a buffer that is written over at once, until one is held. */
@@ -69,4 +74,37 @@ test('what is held goes before the end, and what nobody wants goes nowhere', asy
   await nextTurn();
   await nextTurn();
   assert.equal(given.length, count);
+});
+
+test('whatever is held, in whatever pieces, is handed on as it came', async () => {
+  for (const sizes of [[3, 5000, 1], [5000, 64 * 1024, 16 * 1024], [100_000, 64 * 1024, 64 * 1024, 1], [400_000]]) {
+    const { reader, given } = contended();
+    const count = readUntilHeld(reader);
+    let expected = 'x';
+    for (const [index, size] of sizes.entries()) {
+      const lent = Buffer.alloc(size, String.fromCodePoint(0x61 + index));
+      expected += lent.toString();
+      reader.read(lent);
+      lent.fill('!');
+    }
+    while (reader.isHolding) await nextTurn();
+    assert.ok(given.slice(count - 1).join('') === expected, `held in pieces of ${sizes.join(', ')}`);
+    assert.equal(given.length, count);
+  }
+});
+
+test('what was held and not lent stays as it was, whoever is held next', async () => {
+  const { reader, kept } = contended({ lends: false });
+  readUntilHeld(reader);
+  reader.read(Buffer.alloc(8000, 'a'));
+  reader.flush();
+  const given = kept.at(-1)?.toString();
+  assert.equal(given, `x${'a'.repeat(8000)}`);
+  for (let next = 0; next < 200; next++) {
+    const other = contended().reader;
+    readUntilHeld(other);
+    other.read(Buffer.alloc(8000, 'b'));
+    other.drop();
+  }
+  assert.equal(kept.at(-1)?.toString(), given);
 });
