@@ -199,15 +199,7 @@ describe('kill -9 of the main process', () => {
       await begin(busy, get('/orphan', sandbox) + get('/pipelined', sandbox));
       process.kill(pid, 'SIGKILL');
       await waitUntil(() => !isAlive(pid), { what: 'the main process to end' });
-      const isRefused = () =>
-        connectPlain(sandbox.access).then(
-          (connection) => {
-            connection.close();
-            return false;
-          },
-          () => true,
-        );
-      await waitUntil(isRefused, { what: 'new connections to be refused' });
+      await waitUntil(() => isRefused(sandbox.access), { what: 'new connections to be refused' });
       assert.ok(workers.every(isAlive), 'the worker has an answer to finish');
       finish();
       await busy.reader.until('finished\r\n0\r\n\r\n');
