@@ -166,6 +166,7 @@ export async function startServer(
       drivers,
       defaultDriver,
       network: { proxyUrl, caPem: authority.pem, caBundlePem: `${systemRoots()}\n${authority.pem}` },
+      server,
       limits: sandboxLimits,
       changed: async (ids) => {
         await store.changes.publish(ids);

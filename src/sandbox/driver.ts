@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** One interface over the ways to run a sandbox. A driver knows nothing of secrets: it is given an environment. */
 export interface SandboxDriver {
@@ -8,7 +8,12 @@ export interface SandboxDriver {
   /** What is missing on this machine, and what to do about it. Empty: it can run. */
   preflight(): Promise<PreflightProblem[]>;
   create(spec: SandboxSpec): Promise<RunningSandbox>;
-  /** Ends everything that this driver started. */
+  /**
+   * Once, before the first `create`: takes over what an earlier server with the same directory left, running or paused,
+   * and opens its network again. What is not in `wanted` is ended, and so is what cannot be taken over.
+   */
+  adopt(wanted: ReadonlySet<string>): Promise<RunningSandbox[]>;
+  /** Lets go: sandboxes go on, without a way out, until a server adopts them. */
   close(): Promise<void>;
 }
 
@@ -39,6 +44,15 @@ export interface SandboxSpec {
   caPem: string;
   mounts: Mount[];
   limits: SandboxLimits;
+  /** The tree that it runs on; null: the host's own, read-only. */
+  template: Template | null;
+}
+
+/** A root file system that the operator registered, unpacked. */
+export interface Template {
+  name: string;
+  /** Absolute, on the server's machine; holds `usr`, `etc` and so on. Never written to. */
+  root: string;
 }
 
 export interface Mount {
@@ -81,14 +95,62 @@ export interface RunningSandbox {
   readonly id: string;
   /** Variables that the driver itself wants set in every process: HOME, PATH, CA trust. */
   readonly baseEnv: Record<string, string>;
+  /** While it is true, all but `resume`, `destroy` and `health` reject with `unavailable`. */
+  readonly paused: boolean;
   exec(request: ExecRequest): Promise<ExecSession>;
+  readonly files: SandboxFiles;
+  /**
+   * A connection to a TCP port that something inside listens on, at its loopback address. Rejects with `unavailable`
+   * where nothing does.
+   */
+  connect(port: number): Promise<Duplex>;
   health(): Promise<boolean>;
-  /** Milliseconds it took are for the caller to measure. Throws `unavailable` where the machine cannot. */
-  freeze(): Promise<void>;
-  thaw(): Promise<void>;
+  /** No process of it runs when this resolves. Throws `unavailable` where the machine cannot. */
+  pause(): Promise<void>;
+  /** Processes go on where they were. */
+  resume(): Promise<void>;
   destroy(): Promise<void>;
   /** Resolves when the sandbox ended by itself. */
   readonly ended: Promise<void>;
+}
+
+/**
+ * Files as the sandbox's own user sees them: whatever is done is done inside, so that no link leads out. Paths are
+ * absolute. Rejects with `not_found`, `bad_request` (a directory where a file is wanted, a name that cannot be, no
+ * permission), `sandbox_storage_full`, or `unavailable` where the sandbox went away.
+ */
+export interface SandboxFiles {
+  /** `size` is what the file had when it was opened; null where it has none (a device, /proc). */
+  read(path: string): Promise<{ size: number | null; content: Readable }>;
+  /** Parents are made; what was there is replaced when all of `content` has come, and kept where it has not. */
+  write(path: string, content: Readable): Promise<{ size: number }>;
+  /** Sorted by name, by code point. A link is what it leads to; one that leads nowhere is a file of no size. */
+  list(path: string): Promise<DirectoryEntry[]>;
+  /**
+   * Everything below a directory, depth first, parents before their children. Links and what is neither a file nor a
+   * directory are left out. The content of one entry is to be read before the next is asked for.
+   */
+  walk(path: string): AsyncIterable<TreeEntry>;
+}
+
+export interface DirectoryEntry {
+  name: string;
+  isDirectory: boolean;
+  size: number;
+  /** Seconds since the epoch, whole. */
+  modified: number;
+}
+
+export interface TreeEntry {
+  /** Relative to the directory that was asked for, `/` between its parts; no part is empty, `.` or `..`. */
+  path: string;
+  isDirectory: boolean;
+  size: number;
+  modified: number;
+  /** The permission bits. */
+  mode: number;
+  /** Null for a directory. */
+  content: Readable | null;
 }
 
 export interface ExecRequest {

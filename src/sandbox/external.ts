@@ -6,6 +6,8 @@ const refuse = () =>
     new StandinError('conflict', 'this sandbox is run elsewhere: run commands and handle files where it runs'),
   );
 
+const refused: AsyncIterable<never> = { [Symbol.asyncIterator]: () => ({ next: refuse }) };
+
 /**
  * Sandboxes that somebody else runs (containers, VMs, CI jobs, a laptop): nothing is started here, and they reach the
  * egress proxy by its URL.
@@ -19,14 +21,18 @@ export function createExternalDriver(): SandboxDriver {
       Promise.resolve({
         id,
         baseEnv: {},
+        paused: false,
         exec: refuse,
+        files: { read: refuse, write: refuse, list: refuse, walk: () => refused },
+        connect: refuse,
         health: () => Promise.resolve(true),
-        freeze: refuse,
-        thaw: refuse,
+        pause: refuse,
+        resume: refuse,
         destroy: () => Promise.resolve(),
         // It cannot be seen from here when it ends.
         ended: new Promise<void>(() => undefined),
       }),
+    adopt: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   };
 }

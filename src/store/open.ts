@@ -9,6 +9,7 @@ import { migrate } from './migrate.ts';
 import { migrations } from './migrations/list.ts';
 import { openPostgres } from './postgres/open.ts';
 import { postgresStartupError } from './postgres/errors.ts';
+import { previewStore } from './previews.ts';
 import { runStore } from './runs.ts';
 import { sandboxStore } from './sandboxes.ts';
 import { secretStore } from './secrets.ts';
@@ -48,6 +49,7 @@ function createStore(database: Database): Store {
     apiKeys: apiKeyStore(database),
     secrets: secretStore(database),
     sandboxes: sandboxStore(database),
+    previews: previewStore(database),
     bindings: bindingStore(database),
     events: eventStore(database),
     webhooks: webhookStore(database),

@@ -94,6 +94,11 @@ export function sandboxRow(sandbox: SandboxRecord): SandboxRow {
     access_generation: sandbox.accessGeneration,
     created_at: sandbox.createdAt.getTime(),
     deleted_at: sandbox.deletedAt?.getTime() ?? null,
+    template: sandbox.template,
+    server: sandbox.server,
+    preview_access: sandbox.previewAccess,
+    active_since: sandbox.activeSince?.getTime() ?? null,
+    paused_at: sandbox.pausedAt?.getTime() ?? null,
   };
 }
 
@@ -115,6 +120,11 @@ export function sandboxRecord(row: SandboxRow): SandboxRecord {
     accessGeneration: row.access_generation,
     createdAt: new Date(row.created_at),
     deletedAt: date(row.deleted_at),
+    template: row.template,
+    server: row.server,
+    previewAccess: row.preview_access,
+    activeSince: date(row.active_since),
+    pausedAt: date(row.paused_at),
   };
 }
 

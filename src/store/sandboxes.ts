@@ -1,17 +1,19 @@
 import { sql } from 'kysely';
-import type { Updateable } from 'kysely';
+import type { Transaction, Updateable } from 'kysely';
 import type { Database } from './database.ts';
 import { bindingRow, sandboxRecord, sandboxRow } from './rows.ts';
-import type { SandboxRow } from './schema.ts';
+import type { SandboxRow, Schema } from './schema.ts';
 import type { SandboxStore } from './store.ts';
 import { storableJson } from './text.ts';
 
 export function sandboxStore({ kind, read, write }: Database): SandboxStore {
   return {
-    async insert(sandbox, bindings) {
-      await write.transaction().execute(async (transaction) => {
+    insert(sandbox, bindings, most) {
+      return write.transaction().execute(async (transaction) => {
+        if (most !== undefined && !(await hasRoom(transaction, sandbox.teamId, most))) return 'full';
         await transaction.insertInto('sandboxes').values(sandboxRow(sandbox)).execute();
         if (bindings.length > 0) await transaction.insertInto('bindings').values(bindings.map(bindingRow)).execute();
+        return 'inserted';
       });
     },
 
@@ -40,23 +42,45 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
         .orderBy('id', 'desc')
         .limit(limit)
         .offset(offset);
-      if (status !== undefined) query = query.where('status', '=', status);
+      if (status !== undefined) query = query.where('status', 'in', status);
       for (const [key, value] of Object.entries(metadata)) query = query.where(hasMetadata[kind](key, value));
       const rows = await query.execute();
       return rows.map(sandboxRecord);
     },
 
-    async byDriver(driver) {
+    async byServer(server) {
       const rows = await read
         .selectFrom('sandboxes')
         .selectAll()
-        .where('driver', '=', driver)
+        .where('server', '=', server)
         .where('deleted_at', 'is', null)
         .execute();
       return rows.map(sandboxRecord);
     },
 
-    async update(id, change) {
+    async due(server, at) {
+      const rows = await read
+        .selectFrom('sandboxes')
+        .selectAll()
+        .where('server', '=', server)
+        .where('deleted_at', 'is', null)
+        .where((each) =>
+          each.or([
+            each.and([
+              each('status', '=', 'active'),
+              each(sql<number>`active_since + timeout_seconds * 1000`, '<=', at.getTime()),
+            ]),
+            each.and([
+              each('status', '=', 'paused'),
+              each(sql<number>`paused_at + auto_delete_seconds * 1000`, '<=', at.getTime()),
+            ]),
+          ]),
+        )
+        .execute();
+      return rows.map(sandboxRecord);
+    },
+
+    async update(id, change, from) {
       const row = await write
         .updateTable('sandboxes')
         // A column to itself: a change of nothing is a statement too, and reads what is there. Not `id`, which others refer to:
@@ -64,6 +88,7 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
         .set((each) => ({ access_generation: each.ref('access_generation'), ...changedColumns(change) }))
         .where('id', '=', id)
         .where('deleted_at', 'is', null)
+        .$if(from !== undefined, (query) => query.where('status', 'in', from ?? []))
         .returningAll()
         .executeTakeFirst();
       return row === undefined ? null : sandboxRecord(row);
@@ -77,6 +102,7 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
           .where('id', '=', id)
           .where('deleted_at', 'is', null)
           .executeTakeFirst();
+        await transaction.deleteFrom('preview_ports').where('sandbox_id', '=', id).execute();
         await transaction
           .updateTable('bindings')
           .set({ detached_at: at.getTime() })
@@ -96,8 +122,25 @@ const hasMetadata = {
   postgres: (key: string, value: string) => sql<boolean>`metadata::jsonb ->> ${key} = ${value}`,
 };
 
+/** One that is being made counts, for the others that wait for this: the team's row is held until the transaction ends. */
+async function hasRoom(transaction: Transaction<Schema>, teamId: string, most: number): Promise<boolean> {
+  await transaction
+    .updateTable('teams')
+    .set((each) => ({ name: each.ref('name') }))
+    .where('id', '=', teamId)
+    .execute();
+  const { count } = await transaction
+    .selectFrom('sandboxes')
+    .select(({ fn }) => fn.countAll<number | string>().as('count'))
+    .where('team_id', '=', teamId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count) < most;
+}
+
 function changedColumns(change: Parameters<SandboxStore['update']>[1]): Updateable<SandboxRow> {
   const { status, metadata, network, timeoutSeconds, autoDeleteSeconds, proxyTokenHash, accessGeneration } = change;
+  const { previewAccess, activeSince, pausedAt } = change;
   return {
     ...(status === undefined ? {} : { status }),
     ...(metadata === undefined ? {} : { metadata: storableJson(metadata) }),
@@ -106,5 +149,8 @@ function changedColumns(change: Parameters<SandboxStore['update']>[1]): Updateab
     ...(autoDeleteSeconds === undefined ? {} : { auto_delete_seconds: autoDeleteSeconds }),
     ...(proxyTokenHash === undefined ? {} : { proxy_token_hash: proxyTokenHash }),
     ...(accessGeneration === undefined ? {} : { access_generation: accessGeneration }),
+    ...(previewAccess === undefined ? {} : { preview_access: previewAccess }),
+    ...(activeSince === undefined ? {} : { active_since: activeSince?.getTime() ?? null }),
+    ...(pausedAt === undefined ? {} : { paused_at: pausedAt?.getTime() ?? null }),
   };
 }

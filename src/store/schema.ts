@@ -1,5 +1,5 @@
 import type { Tripwire } from '../audit-rows.ts';
-import type { SandboxStatus } from './store.ts';
+import type { PreviewAccess, SandboxStatus } from './store.ts';
 
 /**
  * The tables as both databases have them. Times are milliseconds since the epoch, JSON is text, booleans are 0 and 1, so
@@ -15,6 +15,7 @@ export interface Schema {
   audit_segments: SegmentRow;
   audit_owners: OwnerRow;
   audit_head: HeadRow;
+  preview_ports: PreviewPortRow;
   webhooks: WebhookRow;
   webhook_deliveries: DeliveryRow;
   settings: SettingRow;
@@ -81,6 +82,21 @@ export interface SandboxRow {
   access_generation: number;
   created_at: number;
   deleted_at: number | null;
+  template: string;
+  server: string | null;
+  preview_access: PreviewAccess;
+  active_since: number | null;
+  paused_at: number | null;
+}
+
+/** A row stays when its port is unpublished, so that its version never comes again. */
+export interface PreviewPortRow {
+  sandbox_id: string;
+  port: number;
+  access: PreviewAccess;
+  token_version: number;
+  published: number;
+  created_at: number;
 }
 
 export interface BindingRow {

@@ -13,6 +13,7 @@ export interface Store {
   secrets: SecretStore;
   sandboxes: SandboxStore;
   bindings: BindingStore;
+  previews: PreviewStore;
   events: EventStore;
   webhooks: WebhookStore;
   settings: SettingStore;
@@ -126,7 +127,19 @@ export interface SandboxRecord {
   accessGeneration: number;
   createdAt: Date;
   deletedAt: Date | null;
+  /** The name of what it runs on; `base`: the host's own tree. */
+  template: string;
+  /** The server that runs it, as `RunRecord.server` names it; null: somebody else runs it. */
+  server: string | null;
+  /** What a port that is published without a word is. */
+  previewAccess: PreviewAccess;
+  /** Since when it has been active without a pause; `timeoutSeconds` counts from here. */
+  activeSince: Date | null;
+  /** Since when it has been paused; `autoDeleteSeconds` counts from here. */
+  pausedAt: Date | null;
 }
+/** `private`: takes a token. */
+export type PreviewAccess = 'public' | 'private';
 /** The network rules of a sandbox as they are stored and shown: what was not given is left out. */
 export interface NetworkRecord {
   allow_out?: string[];
@@ -137,21 +150,24 @@ export interface NetworkRecord {
   tunnel_out?: string[];
 }
 export interface SandboxFilter {
-  status?: SandboxStatus;
+  /** Any of them. */
+  status?: readonly SandboxStatus[];
   metadata?: Record<string, string>;
   limit: number;
   offset: number;
 }
 export interface SandboxStore {
-  /** Writes the sandbox with all its bindings, or nothing. */
-  insert(sandbox: SandboxRecord, bindings: BindingRecord[]): Promise<void>;
+  /** Writes the sandbox with all its bindings, or nothing: 'full' where the team has `most` live ones already. */
+  insert(sandbox: SandboxRecord, bindings: BindingRecord[], most?: number): Promise<'inserted' | 'full'>;
   /** Live sandboxes only. */
   byId(id: string): Promise<SandboxRecord | null>;
   /** Live or deleted: a deleted sandbox is refused in other words than one that never was. */
   byIdEver(id: string): Promise<SandboxRecord | null>;
   list(teamId: string, filter: SandboxFilter): Promise<SandboxRecord[]>;
-  /** Every live sandbox of a driver, of all teams: what a starting server looks for. */
-  byDriver(driver: string): Promise<SandboxRecord[]>;
+  /** Every live sandbox that a server runs, of all teams: what it looks for at its start. */
+  byServer(server: string): Promise<SandboxRecord[]>;
+  /** Of those of a server, whose time is up: active for `timeoutSeconds`, or paused for `autoDeleteSeconds`. */
+  due(server: string, at: Date): Promise<SandboxRecord[]>;
   update(
     id: string,
     change: Partial<
@@ -164,8 +180,13 @@ export interface SandboxStore {
         | 'autoDeleteSeconds'
         | 'proxyTokenHash'
         | 'accessGeneration'
+        | 'previewAccess'
+        | 'activeSince'
+        | 'pausedAt'
       >
     >,
+    /** Only where it has one of these now; null where it has not. */
+    from?: readonly SandboxStatus[],
   ): Promise<SandboxRecord | null>;
   /** Marks it deleted and detaches its bindings. False where it was not live. */
   remove(id: string, at: Date): Promise<boolean>;
@@ -199,6 +220,33 @@ export interface BindingStore {
   /** Detaches exactly this one. False where it was not live. */
   detachBinding(id: string, at: Date): Promise<boolean>;
   detach(sandboxId: string, envKey: string, at: Date): Promise<boolean>;
+}
+
+export interface PreviewPortRecord {
+  sandboxId: string;
+  port: number;
+  access: PreviewAccess;
+  /** Rises whenever its tokens are to stop working, and never falls. */
+  tokenVersion: number;
+}
+export interface PreviewStore {
+  /** Published ports, by number. */
+  list(sandboxId: string): Promise<PreviewPortRecord[]>;
+  /** Null where it is not published. */
+  get(sandboxId: string, port: number): Promise<PreviewPortRecord | null>;
+  /**
+   * Publishes a port, or changes its access where one is given. 'full' where `most` others are published. `fallback`: its
+   * access where it is not published yet and none is given.
+   */
+  publish(
+    sandboxId: string,
+    port: number,
+    options: { access: PreviewAccess | undefined; fallback: PreviewAccess; most: number; at: Date },
+  ): Promise<PreviewPortRecord | 'full'>;
+  /** False where it was not published. */
+  unpublish(sandboxId: string, port: number): Promise<boolean>;
+  /** Its tokens stop working. Null where it is not published. */
+  rotate(sandboxId: string, port: number): Promise<PreviewPortRecord | null>;
 }
 
 /** One thing the egress proxy did or saw: a request (judged by itself), a connection, a stand-in out of place. */
@@ -249,8 +297,22 @@ export interface EventStore {
     secretId: string,
     page: { limit: number; before?: number; status?: StatusClass; kinds?: readonly EventRecord['kind'][] },
   ): Promise<StoredEvent[]>;
-  /** Every kind of row of a sandbox, newest first. */
-  bySandbox(sandboxId: string, page: { limit: number; before?: number }): Promise<StoredEvent[]>;
+  /** Rows of a sandbox, newest first, of the kinds asked for (every one, where nothing is said). */
+  bySandbox(
+    sandboxId: string,
+    page: {
+      limit: number;
+      /** An id, exclusive. */
+      before?: number;
+      /** Inclusive. */
+      since?: Date;
+      /** Exclusive. */
+      until?: Date;
+      /** Of connections; requests that were answered by the upstream are `allowed`, others `blocked` or `failed`. */
+      verdict?: NonNullable<EventRecord['verdict']>;
+      kinds?: readonly EventRecord['kind'][];
+    },
+  ): Promise<StoredEvent[]>;
   /** Walks the chain of all events there are when it is called. Rejects with the signal's reason where that aborts. */
   verify(options?: VerifyOptions): Promise<TrailVerdict>;
 }

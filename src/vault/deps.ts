@@ -13,6 +13,8 @@ export interface VaultDeps {
   drivers: ReadonlyMap<string, SandboxDriver>;
   /** A name in `drivers`. */
   defaultDriver: string;
+  /** Which server this is, the same at each start: `RunRecord.server`. */
+  server: string;
   network: NetworkFacts;
   /** What a sandbox gets that a driver of ours runs. */
   limits: SandboxLimits;

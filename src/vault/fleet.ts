@@ -15,7 +15,12 @@ export interface Fleet {
   recover(): Promise<void>;
 }
 
-export function createFleet({ store, drivers, logger }: Pick<VaultDeps, 'store' | 'drivers' | 'logger'>): Fleet {
+export function createFleet({
+  store,
+  drivers,
+  logger,
+  server,
+}: Pick<VaultDeps, 'store' | 'drivers' | 'logger' | 'server'>): Fleet {
   const running = new Map<string, RunningSandbox>();
 
   async function lost(sandbox: RunningSandbox): Promise<void> {
@@ -62,13 +67,8 @@ export function createFleet({ store, drivers, logger }: Pick<VaultDeps, 'store' 
     },
 
     async recover() {
-      // A PostgreSQL database may have other servers on it, whose sandboxes run.
-      if (store.kind !== 'sqlite') return;
-      for (const driver of drivers.values()) {
-        if (!driver.runs) continue;
-        for (const { id, status } of await store.sandboxes.byDriver(driver.name)) {
-          if (status !== 'failed' && !running.has(id)) await store.sandboxes.update(id, { status: 'failed' });
-        }
+      for (const { id, status } of await store.sandboxes.byServer(server)) {
+        if (status !== 'failed' && !running.has(id)) await store.sandboxes.update(id, { status: 'failed' });
       }
     },
   };

@@ -74,6 +74,11 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
         accessGeneration: 1,
         createdAt: now(),
         deletedAt: null,
+        template: 'base',
+        server: deps.drivers.get(plan.driver)?.runs === true ? deps.server : null,
+        previewAccess: 'private',
+        activeSince: now(),
+        pausedAt: null,
       };
       const bound = await bindAll(sandbox, input.secrets ?? {});
       refuseTunnelledSecrets(
@@ -82,7 +87,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       );
       const { caPem, caBundlePem } = network;
       const { id, name } = sandbox;
-      await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits });
+      await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits, template: null });
       try {
         await store.sandboxes.insert(
           sandbox,

@@ -234,7 +234,8 @@ export interface SandboxService {
   list(
     caller: Caller,
     filter: {
-      status?: SandboxStatus | undefined;
+      /** Any of them. */
+      status?: readonly SandboxStatus[] | undefined;
       metadata?: Record<string, string> | undefined;
       limit: number;
       offset: number;

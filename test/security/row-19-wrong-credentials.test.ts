@@ -33,6 +33,7 @@ interface Place {
 
 const bySecret = ({ secret }: Place) => ({ name: secret });
 const bySandbox = ({ sandbox }: Place) => ({ id: sandbox });
+const byPort = ({ sandbox }: Place) => ({ id: sandbox, port: '8000' });
 const command = { command: 'true' };
 
 /** The operations that this test knows how to call. One that is not here fails it. */
@@ -62,6 +63,11 @@ const calls: Record<OperationId, Call> = {
   rotateEgressToken: { names: bySandbox },
   getSandboxNetwork: { names: bySandbox },
   listSandboxFiles: { names: bySandbox },
+  listPreviewPorts: { names: bySandbox },
+  publishPreviewPort: { names: bySandbox, body: () => ({ port: 8000 }) },
+  unpublishPreviewPort: { names: byPort },
+  createPreviewToken: { names: byPort, body: () => ({}) },
+  rotatePreviewToken: { names: byPort },
   exec: { body: () => command },
   execStream: { body: () => command },
   execConnect: {},

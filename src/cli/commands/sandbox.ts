@@ -90,7 +90,8 @@ function addList(sandbox: Command, cli: Cli): void {
     .addOption(pairs('--metadata <KEY=value>', 'only those with it'))
     .action(async (options: CommonOptions & { status?: 'active'; metadata?: Record<string, string> }) => {
       const output = cli.output(options);
-      const sandboxes = await cli.connect().sandboxes.list({ status: options.status, metadata: options.metadata });
+      const status = options.status === undefined ? undefined : [options.status];
+      const sandboxes = await cli.connect().sandboxes.list({ status, metadata: options.metadata });
       output.result(sandboxes, () =>
         output.table(
           sandboxes,

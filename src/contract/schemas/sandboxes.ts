@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { envKey, queryNumber, secretName, strict, text, timestamp, uuid, wholeNumber } from './fields.ts';
+import { previewAccess } from './previews.ts';
 import { sandboxStatus } from './secrets.ts';
 
 const metadata = z
@@ -65,7 +66,12 @@ export const attachSecretRequest = strict({ env_key: envKey, secret_name: secret
 
 /** `metadata.<key>=<value>` arrives here as one object. */
 export const listSandboxesQuery = strict({
-  status: sandboxStatus.optional(),
+  /** One, or several with commas between them. */
+  status: z
+    .string()
+    .transform((value) => value.split(','))
+    .pipe(z.array(sandboxStatus))
+    .optional(),
   limit: queryNumber({ min: 1, max: 1000 }).default(1000),
   offset: queryNumber({ min: 0 }).default(0),
   metadata: z.record(z.string(), z.string()).optional(),
@@ -91,8 +97,8 @@ export const sandboxResponse = z.object({
     })
     .optional(),
   metadata: z.record(z.string(), z.string()),
-  /** No port of a sandbox is open to the public. */
-  preview_access: z.literal('private'),
+  /** What a port that is published without a word is. */
+  preview_access: previewAccess,
   secrets: z.array(z.object({ env_key: z.string(), secret_name: z.string(), revoked: z.boolean() })),
 });
 

@@ -54,6 +54,7 @@ export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDr
       starting.add(started);
       return started.finally(() => starting.delete(started));
     },
+    adopt: () => Promise.resolve([]),
     async close() {
       closed = true;
       await Promise.allSettled(starting);

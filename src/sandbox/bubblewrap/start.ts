@@ -104,16 +104,28 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
         workingDir: request.workingDir ?? inside.home,
       });
     },
-    async freeze() {
+    get paused() {
+      return frozen;
+    },
+    files: {
+      read: notYet,
+      write: notYet,
+      list: notYet,
+      walk: () => ({ [Symbol.asyncIterator]: () => ({ next: notYet }) }),
+    },
+    connect: notYet,
+    async pause() {
       await freezer.freeze();
       frozen = true;
     },
-    async thaw() {
+    async resume() {
       await freezer.thaw();
       frozen = false;
     },
   };
 }
+
+const notYet = () => Promise.reject(new StandinError('not_implemented', 'files and ports are not there yet'));
 
 /** A descriptor of the agent's socket; no name leads to it any more. */
 function openSocket(path: string): number {

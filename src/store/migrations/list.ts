@@ -4,7 +4,16 @@ import { auditSegments } from './0003-audit-segments.ts';
 import { tripwire } from './0004-tripwire.ts';
 import { webhooks } from './0005-webhooks.ts';
 import { serverRuns } from './0006-server-runs.ts';
+import { sandboxLives } from './0007-sandbox-lives.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration there is, in order. */
-export const migrations: readonly Migration[] = [vault, lookups, auditSegments, tripwire, webhooks, serverRuns];
+export const migrations: readonly Migration[] = [
+  vault,
+  lookups,
+  auditSegments,
+  tripwire,
+  webhooks,
+  serverRuns,
+  sandboxLives,
+];

@@ -59,7 +59,7 @@ test('a sandbox lives: created, found by its metadata, bound, unbound, its proxy
   assert.match(box.egress.env['A'] ?? '', /standin/);
   const { access_token: token, egress, ...listed } = box;
   assert.deepEqual(await client.sandboxes.list({ metadata: { env: 'prod', 'a.b': 'dots' } }), [listed]);
-  assert.equal((await client.sandboxes.list({ status: 'active' })).length, 2);
+  assert.equal((await client.sandboxes.list({ status: ['active', 'paused'] })).length, 2);
   assert.equal((await client.sandboxes.list({ limit: 1, offset: 1 })).length, 1);
   assert.deepEqual(await client.sandboxes.list({ metadata: { env: 'none' } }), []);
   const got = await client.sandboxes.get(box.id);

@@ -10,6 +10,7 @@ import type {
   SandboxDriver,
   SandboxSpec,
 } from '../../../src/sandbox/driver.ts';
+import { bareSandbox } from '../../support/bare-sandbox.ts';
 
 /** A driver without walls: commands are real processes of this machine, each the leader of its own process group. */
 export class ProcessDriver implements SandboxDriver {
@@ -29,14 +30,16 @@ export class ProcessDriver implements SandboxDriver {
     return Promise.resolve([]);
   }
 
+  adopt(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
   create(spec: SandboxSpec): Promise<RunningSandbox> {
     return Promise.resolve({
       id: spec.id,
       baseEnv: { PATH: '/usr/bin:/bin' },
       exec: async (request) => this.#exec(request),
-      health: () => Promise.resolve(true),
-      freeze: () => Promise.resolve(),
-      thaw: () => Promise.resolve(),
+      ...bareSandbox(),
       destroy: () => Promise.resolve(),
       ended: new Promise<void>(() => undefined),
     });

@@ -43,12 +43,12 @@ describe('the sandbox’s life', () => {
     const other = await rig.create();
     await run(other, 'cd /tmp; (while :; do echo x >> beat; sleep 0.005; done) > /dev/null 2>&1 &');
     await eventually('it beats', async () => (await run(other, 'wc -c < /tmp/beat')).stdout !== '0\n');
-    await other.freeze();
+    await other.pause();
     await assert.rejects(run(other, 'true'), { code: 'unavailable' });
-    await other.thaw();
+    await other.resume();
     const before_ = Number((await run(other, 'wc -c < /tmp/beat')).stdout);
     await eventually('it beats again', async () => Number((await run(other, 'wc -c < /tmp/beat')).stdout) > before_);
-    await other.freeze();
+    await other.pause();
     await other.destroy();
   });
 

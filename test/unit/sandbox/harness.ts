@@ -60,6 +60,7 @@ function plainSpec(id: string): SandboxSpec {
     caPem: `${roots.slice(0, roots.indexOf(end))}${end}\n`,
     mounts: [],
     limits: { memoryMib: 512, vcpuCount: 2, pids: 200, diskMib: 64 },
+    template: null,
   };
 }
 

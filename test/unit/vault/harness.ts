@@ -24,6 +24,7 @@ import type { VaultDeps } from '../../../src/vault/deps.ts';
 import type { Snapshot } from '../../../src/vault/snapshot.ts';
 import type { Caller, CreateSandboxInput, SandboxWithAccess, VaultSystem } from '../../../src/vault/types.ts';
 import { createVault } from '../../../src/vault/vault.ts';
+import { bareSandbox } from '../../support/bare-sandbox.ts';
 
 /** A vault over a real SQLite file, a real key file and a driver that runs processes of this machine. */
 export interface Harness {
@@ -56,6 +57,7 @@ export async function startVault(t: TestContext, overrides: Partial<VaultDeps> =
     ]),
     defaultDriver: 'bubblewrap',
     network: { proxyUrl: 'http://127.0.0.1:8788', caPem: 'OUR CA', caBundlePem: 'SYSTEM ROOTS AND OUR CA' },
+    server: 'a server of tests',
     limits: { memoryMib: 512, vcpuCount: 2, pids: 64, diskMib: 64 },
     changed: async (ids) => {
       const seen = await Promise.all(ids.map(async (id) => [id, await vault.egress.snapshot(id)] as const));
@@ -120,6 +122,7 @@ const externalDriver: SandboxDriver = {
   runs: false,
   preflight: () => Promise.resolve([]),
   create: () => Promise.reject(new Error('somebody else runs these')),
+  adopt: () => Promise.resolve([]),
   close: () => Promise.resolve(),
 };
 
@@ -135,6 +138,10 @@ export class ProcessDriver implements SandboxDriver {
     return Promise.resolve([]);
   }
 
+  adopt(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
   create(spec: SandboxSpec): Promise<RunningSandbox> {
     if (this.failure !== null) return Promise.reject(this.failure);
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -143,9 +150,7 @@ export class ProcessDriver implements SandboxDriver {
       id: spec.id,
       baseEnv: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: '/home/user', SSL_CERT_FILE: '/etc/ssl/ca.pem' },
       exec: (request) => Promise.resolve(execHere(request)),
-      health: () => Promise.resolve(true),
-      freeze: () => Promise.resolve(),
-      thaw: () => Promise.resolve(),
+      ...bareSandbox(),
       destroy: () => {
         this.running.delete(spec.id);
         end();

@@ -111,6 +111,11 @@ export function sandbox(team: TeamRecord, over: Partial<SandboxRecord> = {}): Sa
     accessGeneration: 1,
     createdAt: noon,
     deletedAt: null,
+    template: 'base',
+    server: null,
+    previewAccess: 'private',
+    activeSince: noon,
+    pausedAt: null,
     ...over,
   };
 }

@@ -68,9 +68,9 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       };
       assert.deepEqual(await list({}), [3, 2, 1, 0]);
       assert.deepEqual(await list({ limit: 2, offset: 1 }), [2, 1]);
-      assert.deepEqual(await list({ status: 'paused' }), [1]);
+      assert.deepEqual(await list({ status: ['paused'] }), [1]);
       assert.deepEqual(await list({ metadata: { plain: 'yes' } }), [1, 0]);
-      assert.deepEqual(await list({ metadata: { plain: 'yes' }, status: 'active' }), [0]);
+      assert.deepEqual(await list({ metadata: { plain: 'yes' }, status: ['active', 'failed'] }), [0]);
       assert.deepEqual(await list({ metadata: odd }), [0]);
       assert.deepEqual(await list({ metadata: { 'a"b.c$[0]': 'its' } }), []);
     });
@@ -95,15 +95,15 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(await store.sandboxes.list(team.id, filter), [box]);
     });
 
-    it('finds every live sandbox of a driver, whatever the team', async () => {
-      const driver = `driver-${randomUUID()}`;
+    it('finds every live sandbox of a server, whatever the team', async () => {
+      const server = `server-${randomUUID()}`;
       const boxes = [
-        await newSandbox(store, await newTeam(store), { driver }),
-        await newSandbox(store, await newTeam(store), { driver }),
+        await newSandbox(store, await newTeam(store), { server }),
+        await newSandbox(store, await newTeam(store), { server }),
       ];
-      const gone = await newSandbox(store, await newTeam(store), { driver });
+      const gone = await newSandbox(store, await newTeam(store), { server });
       await store.sandboxes.remove(gone.id, noon);
-      const found = await store.sandboxes.byDriver(driver);
+      const found = await store.sandboxes.byServer(server);
       assert.deepEqual(found.map((each) => each.id).toSorted(), boxes.map((each) => each.id).toSorted());
     });
 
