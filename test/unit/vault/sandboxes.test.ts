@@ -347,7 +347,7 @@ it('lists sandboxes by status and metadata, page by page', async (t) => {
   const [first] = await vault.sandboxes.list(owner, { limit: 1, offset: 0 });
   assert.deepEqual(first?.secrets, [{ envKey: 'KEY', secretName: 'KEY', revoked: false }]);
   await store.sandboxes.update(first?.id ?? '', { status: 'paused' });
-  assert.deepEqual(await names({ status: 'paused' }), ['s2']);
+  assert.deepEqual(await names({ status: ['paused'] }), ['s2']);
 });
 
 it('a secret that was rotated is bound by its new version', async (t) => {

@@ -6,6 +6,7 @@ import type { StoreSetup } from './fixtures.ts';
 import { migrationSuite } from './migrations.ts';
 import { runSuite } from './runs.ts';
 import { webhookSuite } from './webhooks.ts';
+import { previewSuite } from './previews.ts';
 import { sandboxSuite } from './sandboxes.ts';
 import { secretSuite } from './secrets.ts';
 import { segmentSuite } from './segments.ts';
@@ -15,6 +16,7 @@ export function storeSuite(setup: StoreSetup): void {
   accessSuite(setup);
   secretSuite(setup);
   sandboxSuite(setup);
+  previewSuite(setup);
   webhookSuite(setup);
   runSuite(setup);
   eventSuite(setup);

@@ -107,6 +107,60 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(found.map((each) => each.id).toSorted(), boxes.map((each) => each.id).toSorted());
     });
 
+    it('takes no more than a team may have, also where many come at once', async () => {
+      const team = await newTeam(store);
+      const other = await newTeam(store);
+      const most = 3;
+      const boxes = Array.from({ length: 8 }, () => sandbox(team));
+      const results = await Promise.all(boxes.map((each) => store.sandboxes.insert(each, [], most)));
+      assert.equal(results.filter((each) => each === 'inserted').length, most);
+      assert.equal((await store.sandboxes.list(team.id, { limit: 50, offset: 0 })).length, most);
+      assert.equal(await store.sandboxes.insert(sandbox(other), [], most), 'inserted');
+      const first = boxes[results.indexOf('inserted')];
+      assert.ok(first);
+      await store.sandboxes.remove(first.id, noon);
+      assert.equal(await store.sandboxes.insert(sandbox(team), [], most), 'inserted');
+    });
+
+    it('finds those of a server whose time is up', async () => {
+      const team = await newTeam(store);
+      const server = `server-${randomUUID()}`;
+      const active = { server, activeSince: noon, timeoutSeconds: 60 };
+      const paused: Partial<SandboxRecord> = {
+        server,
+        status: 'paused',
+        activeSince: null,
+        pausedAt: noon,
+        autoDeleteSeconds: 30,
+        timeoutSeconds: 1,
+      };
+      const boxes = [
+        await newSandbox(store, team, active),
+        await newSandbox(store, team, paused),
+        await newSandbox(store, team, { ...paused, autoDeleteSeconds: 0 }),
+      ].map((each) => each.id);
+      await newSandbox(store, team, { ...active, timeoutSeconds: null });
+      await newSandbox(store, team, { ...active, status: 'failed' });
+      await newSandbox(store, team, { ...active, server: 'another' });
+      const due = async (seconds: number) => {
+        const found = await store.sandboxes.due(server, new Date(noon.getTime() + seconds * 1000));
+        return found.map((each) => boxes.indexOf(each.id)).toSorted();
+      };
+      assert.deepEqual(await due(0), [2]);
+      assert.deepEqual(await due(29), [2]);
+      assert.deepEqual(await due(30), [1, 2]);
+      assert.deepEqual(await due(60), [0, 1, 2]);
+    });
+
+    it('changes one only from the states that are named', async () => {
+      const box = await newSandbox(store, await newTeam(store));
+      assert.equal(await store.sandboxes.update(box.id, { status: 'resuming' }, ['paused']), null);
+      const change = { status: 'paused', pausedAt: noon, activeSince: null, previewAccess: 'public' } as const;
+      const attempts = await Promise.all([1, 2, 3].map(() => store.sandboxes.update(box.id, change, ['active'])));
+      assert.equal(attempts.filter((each) => each !== null).length, 1);
+      assert.deepEqual(await store.sandboxes.byId(box.id), { ...box, ...change });
+    });
+
     it('updates only what the change names, and null clears', async () => {
       const box = await newSandbox(store, await newTeam(store), { timeoutSeconds: 5, autoDeleteSeconds: 6 });
       const change = {
