@@ -1,4 +1,4 @@
-import { settings } from '../src/config.ts';
+import { settings } from '../src/config-settings.ts';
 import { catalogue } from '../src/vault/providers/catalogue.ts';
 import type { AcceptedForm, Provider } from '../src/vault/providers/provider.ts';
 import { tenantServices } from '../src/vault/providers/tenants.ts';

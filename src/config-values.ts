@@ -16,6 +16,12 @@ export interface ConnectTo {
   toPort: number;
 }
 
+/** A root file system that sandboxes may run on: a directory, or a tarball of one. */
+export interface RegisteredTemplate {
+  name: string;
+  path: string;
+}
+
 export function nonEmpty(text: string): string {
   if (text.trim() === '') throw new Error('must not be empty');
   return text;
@@ -84,4 +90,19 @@ export function bootstrapKey(text: string): string {
   if (text.length < 20 || /[^\x21-\x7e]/.test(text))
     throw new Error('must be 20 or more printable characters without spaces');
   return text;
+}
+
+/** `base` is what sandboxes run on where nothing is said. */
+export function templates(text: string): RegisteredTemplate[] {
+  const found = list(text).map((each) => {
+    const match = /^([a-z0-9][a-z0-9._-]{0,62})=(\/.*)$/i.exec(each);
+    const [, name = '', path = ''] = match ?? [];
+    if (match === null || name === 'base' || path.split('/').includes('..')) {
+      throw new Error(`${each}: must be name=/path, such as python=/srv/python.tar.gz; the name \`base\` is taken`);
+    }
+    return { name, path };
+  });
+  const twice = found.find(({ name }, index) => found.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw new Error(`${twice.name}: is given twice`);
+  return found;
 }

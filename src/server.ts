@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import { createApi } from './api/create-api.ts';
 import { statusOf } from './api/problems.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config-settings.ts';
 import type { ListenAddress } from './config-values.ts';
 import { createOpenApi } from './contract/openapi.ts';
 
@@ -22,13 +22,12 @@ import { makeAddressGuard } from './net/address.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/driver.ts';
 import type { SandboxDriver } from './sandbox/driver.ts';
 import { createExternalDriver } from './sandbox/external.ts';
+import { openTemplates } from './sandbox/templates/registry.ts';
 import { openStore } from './store/open.ts';
 import { createRuns } from './vault/runs.ts';
 import { createVault } from './vault/vault.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
-/** What a sandbox of ours gets where nothing else is asked for. */
-const sandboxLimits = { memoryMib: 2048, vcpuCount: 2, pids: 1024, diskMib: 1024 };
 /** How long a worker may hold a decrypted value before it asks again. */
 const valueTtlMs = 300_000;
 
@@ -136,6 +135,10 @@ export async function startServer(
     undo.push(async () => {
       for (const driver of drivers.values()) await driver.close();
     });
+    const templates = await openTemplates(config.templates, {
+      directory: join(config.dataDir, 'templates'),
+      note: (line) => log.info(line),
+    });
     const problems = (await bubblewrap.preflight()).map(({ what, fix }) => `${what}: ${fix}`);
     if (config.sandboxDriver === 'bubblewrap' && problems.length > 0) {
       throw new StartupError(`bubblewrap sandboxes cannot run here: ${problems.join('; ')}`);
@@ -167,7 +170,14 @@ export async function startServer(
       defaultDriver,
       network: { proxyUrl, caPem: authority.pem, caBundlePem: `${systemRoots()}\n${authority.pem}` },
       server,
-      limits: sandboxLimits,
+      limits: {
+        memoryMib: config.sandboxMemory,
+        vcpuCount: config.sandboxVcpus,
+        pids: config.sandboxPids,
+        diskMib: config.sandboxDisk,
+      },
+      maxSandboxes: config.maxSandboxes,
+      templates,
       changed: async (ids) => {
         await store.changes.publish(ids);
         await forgotten;

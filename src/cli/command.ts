@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Client } from '../client/client.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-settings.ts';
 import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 

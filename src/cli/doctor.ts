@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { createClient } from '../client/client.ts';
 import { ApiError } from '../client/errors.ts';
 import { loadConfig } from '../config.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config-settings.ts';
 import type { CliDeps } from './command.ts';
 import { explain } from './explain.ts';
 import { findServer, isThisMachine } from './find-server.ts';

@@ -50,14 +50,16 @@ export function createCall(options: ClientOptions) {
   };
 }
 
-type QueryValue = string | number | Record<string, string> | undefined;
+type QueryValue = string | number | readonly string[] | Record<string, string> | undefined;
 
 function urlOf(baseUrl: string, operation: Operation, input: CallInput<OperationId>): URL {
   const params: Record<string, unknown> = input.params ?? {};
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
   const url = new URL(baseUrl.replace(/\/+$/, '') + path);
   for (const [name, value] of Object.entries<QueryValue>(input.query ?? {})) {
-    if (typeof value === 'object') {
+    if (Array.isArray(value)) {
+      url.searchParams.set(name, value.join(','));
+    } else if (typeof value === 'object') {
       for (const [key, each] of Object.entries(value)) url.searchParams.set(`${name}.${key}`, each);
     } else if (value !== undefined) {
       url.searchParams.set(name, String(value));

@@ -37,7 +37,7 @@ export const sandboxOperations = {
     auth: 'api-key',
     body: createSandboxRequest,
     success: { status: 201, schema: sandboxWithAccess },
-    errors: ['conflict', 'too_many_sandboxes', 'not_implemented', 'unavailable', 'sandbox_storage_full'],
+    errors: ['conflict', 'too_many_sandboxes', 'unavailable'],
     implemented: true,
   },
   listSandboxes: {

@@ -3,7 +3,7 @@ import { traits } from '../audit-rows.ts';
 import type { Database } from './database.ts';
 import { SegmentReader } from './segment-rows.ts';
 import type { SegmentRow } from './schema.ts';
-import type { EventStore, StatusClass, StoredEvent } from './store.ts';
+import type { EventStore, StatusClass, StoredEvent } from './trail.ts';
 import { nearestStorableJson } from './text.ts';
 import { verifyTrail } from './verify.ts';
 

@@ -1,6 +1,6 @@
 import type { AuditRow } from '../audit-rows.ts';
 import type { SegmentRow } from './schema.ts';
-import type { EventRecord, GapRecord } from './store.ts';
+import type { EventRecord, GapRecord } from './trail.ts';
 
 type Content = Pick<SegmentRow, 'first_id' | 'last_id' | 'team_id' | 'sandbox_id' | 'secret_ids' | 'rows'>;
 

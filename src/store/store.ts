@@ -1,17 +1,6 @@
 import type { Tripwire } from '../audit-rows.ts';
 import type { EventStore } from './trail.ts';
 
-export type {
-  AuditBreak,
-  EventRecord,
-  EventStore,
-  GapRecord,
-  StatusClass,
-  StoredEvent,
-  TrailVerdict,
-  VerifyOptions,
-} from './trail.ts';
-
 /**
  * What the vault keeps, in the vault's words. Two drivers implement it, SQLite and PostgreSQL, and one suite
  * (test/unit/store) runs over both. Every write that resolved is durable: it survives `kill -9`.

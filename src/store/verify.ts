@@ -3,7 +3,7 @@ import { chainStart, segmentHash } from './chain.ts';
 import type { Database } from './database.ts';
 import { SegmentReader } from './segment-rows.ts';
 import type { SegmentRow } from './schema.ts';
-import type { AuditBreak, GapRecord, TrailVerdict, VerifyOptions } from './store.ts';
+import type { AuditBreak, GapRecord, TrailVerdict, VerifyOptions } from './trail.ts';
 
 type Reader = Database['read'];
 

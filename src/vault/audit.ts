@@ -1,7 +1,8 @@
 import { OpenSegment, SegmentGroup } from '../audit-rows.ts';
 import type { AuditBatch, AuditSegment, ObservedEvent } from '../audit-rows.ts';
 import { StandinError } from '../errors.ts';
-import type { Store, StoredEvent } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { StoredEvent } from '../store/trail.ts';
 import type { VaultDeps } from './deps.ts';
 import type { LastUses } from './last-uses.ts';
 import { createTripwires } from './tripwire.ts';

@@ -1,7 +1,7 @@
 import type { Envelope } from '../crypto/envelope.ts';
 import type { Secret } from '../crypto/secret.ts';
 import type { Logger } from '../log.ts';
-import type { SandboxDriver, SandboxLimits } from '../sandbox/driver.ts';
+import type { SandboxDriver, SandboxLimits, Template } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the domain is given by the composition root. */
@@ -18,6 +18,10 @@ export interface VaultDeps {
   network: NetworkFacts;
   /** What a sandbox gets that a driver of ours runs. */
   limits: SandboxLimits;
+  /** What `from_template` may name beside `base`. */
+  templates: ReadonlyMap<string, Template>;
+  /** Live sandboxes that one team may have; 0: no limit. */
+  maxSandboxes: number;
   /**
    * Makes every egress worker forget what it knows of these sandboxes. Awaited after a change is durable and before it
    * is answered, so that the next request through the proxy sees it. Must reject where a worker may not have heard.

@@ -1,5 +1,5 @@
 import { badField, StandinError } from '../errors.ts';
-import type { Mount } from '../sandbox/driver.ts';
+import type { Mount, Template } from '../sandbox/driver.ts';
 import type { SandboxRecord } from '../store/store.ts';
 import type { VaultDeps } from './deps.ts';
 import { didYouMean } from './nearest.ts';
@@ -14,6 +14,8 @@ import {
 import { requireLabel, requireWhole } from './text.ts';
 import type { Caller, CreateSandboxInput } from './types.ts';
 
+const base = 'base';
+
 /** A sandbox as the caller wishes it, judged; nothing of it exists yet. */
 export type SandboxPlan = Pick<
   SandboxRecord,
@@ -26,11 +28,12 @@ export type SandboxPlan = Pick<
   | 'autoDeleteSeconds'
   | 'vcpuCount'
   | 'memoryMib'
-> & { mounts: Mount[] };
+  | 'template'
+> & { mounts: Mount[]; tree: Template | null };
 
 /** Throws `bad_request` that names the field, and `forbidden` for what only an operator key may ask. */
 export function planSandbox(
-  { drivers, defaultDriver, limits }: Pick<VaultDeps, 'drivers' | 'defaultDriver' | 'limits'>,
+  { drivers, defaultDriver, limits, templates }: Pick<VaultDeps, 'drivers' | 'defaultDriver' | 'limits' | 'templates'>,
   caller: Caller,
   input: CreateSandboxInput,
 ): SandboxPlan {
@@ -65,7 +68,31 @@ export function planSandbox(
     vcpuCount: limits.vcpuCount,
     memoryMib: limits.memoryMib,
     mounts,
+    ...templateOf(templates, input.template, { name: driver, runs: known.runs }),
   };
+}
+
+/** `base` is the host's own tree. */
+function templateOf(
+  templates: ReadonlyMap<string, Template>,
+  name: string | undefined,
+  driver: { name: string; runs: boolean },
+): { template: string; tree: Template | null } {
+  if (name === undefined || name === base) return { template: base, tree: null };
+  if (!driver.runs)
+    throw badField(
+      'from_template',
+      `a sandbox of the driver ${driver.name} is run by somebody else, on a tree of its own`,
+    );
+  const tree = templates.get(name);
+  if (tree === undefined) {
+    const names = [base, ...templates.keys()];
+    throw badField(
+      'from_template',
+      `no template has that name; there are ${names.join(', ')}.${didYouMean(name, names)}`,
+    );
+  }
+  return { template: name, tree };
 }
 
 function seconds(field: string, value: number | undefined, range: readonly [number, number]): number | null {

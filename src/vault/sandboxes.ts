@@ -64,7 +64,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
   return {
     async create(caller, input) {
       const token = proxyToken();
-      const { mounts, ...plan } = planSandbox(deps, caller, input);
+      const { mounts, tree, ...plan } = planSandbox(deps, caller, input);
       const sandbox: SandboxRecord = {
         ...plan,
         id: randomUUID(),
@@ -74,7 +74,6 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
         accessGeneration: 1,
         createdAt: now(),
         deletedAt: null,
-        template: 'base',
         server: deps.drivers.get(plan.driver)?.runs === true ? deps.server : null,
         previewAccess: 'private',
         activeSince: now(),
@@ -87,7 +86,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       );
       const { caPem, caBundlePem } = network;
       const { id, name } = sandbox;
-      await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits, template: null });
+      await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits, template: tree });
       try {
         await store.sandboxes.insert(
           sandbox,

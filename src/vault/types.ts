@@ -1,13 +1,7 @@
 import type { Secret } from '../crypto/secret.ts';
 import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
-import type {
-  NetworkRecord,
-  SandboxStatus,
-  StatusClass,
-  TrailVerdict,
-  VerifyOptions,
-  WebhookRecord,
-} from '../store/store.ts';
+import type { NetworkRecord, SandboxStatus, WebhookRecord } from '../store/store.ts';
+import type { StatusClass, TrailVerdict, VerifyOptions } from '../store/trail.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -193,6 +187,8 @@ export interface CreateSandboxInput {
   network?: NetworkInput | undefined;
   timeoutSeconds?: number | undefined;
   autoDeleteSeconds?: number | undefined;
+  /** `base`, or one that the operator registered. */
+  template?: string | undefined;
   /** Operator keys only. */
   mounts?: Mount[] | undefined;
 }

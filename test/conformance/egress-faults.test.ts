@@ -43,15 +43,13 @@ function heldAnswer(rig: EgressRig, path: string): { finish: () => void } {
   return { finish: gate.resolve };
 }
 
-/** The kernel may still take a connection between the worker's close and the main process's; nobody may serve it. */
+/** Between one worker's close and the last one's a connection may still be taken. */
 async function isRefused(access: ProxyAccess): Promise<boolean> {
   try {
     const connection = await connectPlain(access);
-    connection.send('CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n');
-    assert.equal((await connection.reader.toEnd().catch(() => '')).length, 0, 'what came too late is not answered');
+    connection.close();
     return false;
   } catch (error) {
-    if (error instanceof assert.AssertionError) throw error;
     assert.match(String(error), /ECONNREFUSED|ECONNRESET/);
     return true;
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { loadConfig, settings } from '../../src/config.ts';
+import { loadConfig } from '../../src/config.ts';
+import { settings } from '../../src/config-settings.ts';
 import { StartupError } from '../../src/errors.ts';
 import { runProgram, skipWithout } from '../support/processes.ts';
 import { runStandinToItsEnd, startStandin } from '../support/standin-server.ts';
@@ -63,7 +64,16 @@ const wrong: Record<string, { values: string[]; form: RegExp }> = {
     form: /must be a whole number from 4096 to 1048576/,
   },
   STANDIN_EGRESS_MAX_BYTES: { values: ['1M', '-1'], form: /must be a whole number from 0 to/ },
-  STANDIN_SANDBOX_DRIVER: { values: ['docker', 'AUTO'], form: /must be one of auto, bubblewrap, external/ },
+  STANDIN_SANDBOX_DRIVER: { values: ['docker', 'AUTO'], form: /must be one of auto, bubblewrap, gvisor, external/ },
+  STANDIN_SANDBOX_VCPUS: { values: ['0', '1.5', '1025'], form: /must be a whole number from 1 to 1024/ },
+  STANDIN_SANDBOX_MEMORY: { values: ['127', '2G'], form: /must be a whole number from 128 to 16777216/ },
+  STANDIN_SANDBOX_PIDS: { values: ['31', '-1'], form: /must be a whole number from 32 to 4194304/ },
+  STANDIN_SANDBOX_DISK: { values: ['0', '1G'], form: /must be a whole number from 1 to 16777216/ },
+  STANDIN_MAX_SANDBOXES: { values: ['-1', 'none'], form: /must be a whole number from 0 to 1000000/ },
+  STANDIN_TEMPLATES: {
+    values: ['python', 'python=srv/python', 'base=/srv/base', 'a=/srv/../etc', 'a b=/srv', 'a=/srv,a=/opt'],
+    form: /must be name=\/path, such as python=\/srv\/python\.tar\.gz|is given twice/,
+  },
   STANDIN_LOG_LEVEL: { values: ['loud', 'INFO'], form: /must be one of fatal, error, warn/ },
 };
 

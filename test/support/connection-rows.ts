@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../src/store/open.ts';
-import type { Store, StoredEvent } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { StoredEvent } from '../../src/store/trail.ts';
 import { waitUntil } from './processes.ts';
 import type { StandinServer } from './standin-server.ts';
 

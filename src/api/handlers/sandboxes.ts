@@ -1,4 +1,3 @@
-import { StandinError } from '../../errors.ts';
 import type { Vault } from '../../vault/types.ts';
 import type { HandlersOf } from '../handler.ts';
 import { accessAnswer, egressAnswer, sandboxAnswer } from '../views.ts';
@@ -15,11 +14,6 @@ type Ids =
 export function sandboxHandlers({ sandboxes }: Vault): HandlersOf<Ids> {
   return {
     async createSandbox({ caller, body }) {
-      if (body.from_template !== undefined) {
-        throw new StandinError('not_implemented', 'from_template: there are no templates yet; leave it out', {
-          field: 'from_template',
-        });
-      }
       const made = await sandboxes.create(caller, {
         name: body.name,
         driver: body.driver,
@@ -29,6 +23,7 @@ export function sandboxHandlers({ sandboxes }: Vault): HandlersOf<Ids> {
         network: body.network,
         timeoutSeconds: body.timeout_seconds,
         autoDeleteSeconds: body.auto_delete_seconds,
+        template: body.from_template,
         mounts: body.mounts?.map(({ source, target, read_only: readOnly }) => ({ source, target, readOnly })),
       });
       return accessAnswer(made);

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { settings } from '../../config.ts';
-import type { Config } from '../../config.ts';
+import { settings } from '../../config-settings.ts';
+import type { Config } from '../../config-settings.ts';
 import { addCommand } from '../command.ts';
 import type { Cli } from '../command.ts';
 

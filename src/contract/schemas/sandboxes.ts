@@ -69,8 +69,13 @@ export const listSandboxesQuery = strict({
   /** One, or several with commas between them. */
   status: z
     .string()
-    .transform((value) => value.split(','))
-    .pipe(z.array(sandboxStatus))
+    .transform((value, context) => {
+      const statuses = z.array(sandboxStatus).safeParse(value.split(','));
+      if (statuses.success) return statuses.data;
+      const message = `must be one of ${sandboxStatus.options.join(', ')}, or several with commas between them`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
     .optional(),
   limit: queryNumber({ min: 1, max: 1000 }).default(1000),
   offset: queryNumber({ min: 0 }).default(0),

@@ -6,6 +6,9 @@ import { text } from 'node:stream/consumers';
 
 const batch = 24;
 
+/** The first words of a command line that runs Perl here. */
+export type Perl = readonly [program: string, ...words: string[]];
+
 /** What a pipe carries, as the process sees it. */
 export type Direction = 'in' | 'out';
 
@@ -30,6 +33,11 @@ interface Ends {
 export class PipeSource {
   #ready: Ends[] = [];
   #making: Promise<void> | null = null;
+  readonly #perl: Perl;
+
+  constructor(perl: Perl) {
+    this.#perl = perl;
+  }
 
   /** A pipe for each direction. */
   async take(directions: Direction[]): Promise<ProcessPipe[]> {
@@ -41,7 +49,7 @@ export class PipeSource {
 
   /** Makes pipes now, so that no process need wait for them. */
   prepare(): Promise<void> {
-    this.#making ??= makePipes()
+    this.#making ??= makePipes(this.#perl)
       .then((made) => void this.#ready.push(...made))
       .finally(() => {
         this.#making = null;
@@ -57,8 +65,8 @@ close(STDOUT);
 <STDIN>;
 `;
 
-async function makePipes(): Promise<Ends[]> {
-  const holder = spawn('/usr/bin/perl', ['-e', holdPipes, String(batch)], { stdio: ['pipe', 'pipe', 'ignore'] });
+async function makePipes([perl, ...words]: Perl): Promise<Ends[]> {
+  const holder = spawn(perl, [...words, '-e', holdPipes, String(batch)], { stdio: ['pipe', 'pipe', 'ignore'] });
   const failed = once(holder, 'error').then(([error]) => Promise.reject(error));
   holder.stdin.on('error', () => undefined);
   const lines = await Promise.race([text(holder.stdout), failed]);

@@ -4,7 +4,7 @@ import { closeSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { ExecMessage, TerminalSize } from './protocol.ts';
-import type { PipeSource } from './pipes.ts';
+import type { Perl, PipeSource } from './pipes.ts';
 import { inTerminal, openTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -29,12 +29,17 @@ const signals: Record<string, number | undefined> = { ...constants.signals };
  * Starts a process in a session and group of its own. Throws an Error with the reason where the working directory is
  * none; a program that cannot be run is a process that wrote why to standard error and exited 127 or 126, as in a shell.
  */
-export async function startProcess(message: ExecMessage, pipes: PipeSource): Promise<AgentProcess> {
+export async function startProcess(
+  message: ExecMessage,
+  { pipes, perl }: { pipes: PipeSource; perl: Perl },
+): Promise<AgentProcess> {
   if (statSync(message.workingDir, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new Error(`working_dir: ${message.workingDir} is not a directory in the sandbox`);
   }
   const argv = message.args === undefined ? ['/bin/sh', '-c', message.command] : [message.command, ...message.args];
-  return message.tty === undefined ? startOnPipes(message, argv, pipes) : startOnTerminal(message, argv, message.tty);
+  return message.tty === undefined
+    ? startOnPipes(message, argv, pipes)
+    : startOnTerminal(message, argv, { size: message.tty, perl });
 }
 
 async function startOnPipes(message: ExecMessage, argv: string[], pipes: PipeSource): Promise<AgentProcess> {
@@ -56,9 +61,13 @@ async function startOnPipes(message: ExecMessage, argv: string[], pipes: PipeSou
   };
 }
 
-function startOnTerminal(message: ExecMessage, argv: string[], size: TerminalSize): AgentProcess {
-  const terminal = openTerminal();
-  const [program, args] = inTerminal(size, argv);
+function startOnTerminal(
+  message: ExecMessage,
+  argv: string[],
+  { size, perl }: { size: TerminalSize; perl: Perl },
+): AgentProcess {
+  const terminal = openTerminal(perl);
+  const [program, args] = inTerminal(perl, size, argv);
   const child = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd]);
   return {
     stdin: terminal.master,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { PipeSource } from './pipes.ts';
+import type { Perl } from './pipes.ts';
 import { startProcess } from './process.ts';
 import type { AgentProcess } from './process.ts';
 import {
@@ -15,17 +16,17 @@ import {
 import type { ExecMessage, Frame } from './protocol.ts';
 
 /** The agent: serves connections on a listening socket that it was given as a descriptor. */
-export function serveAgent(fd: number): Server {
-  const pipes = new PipeSource();
+export function serveAgent(fd: number, perl: Perl = ['/usr/bin/perl']): Server {
+  const pipes = new PipeSource(perl);
   void pipes.prepare().catch(() => undefined);
-  const server = createServer({ allowHalfOpen: false }, (socket) => new Session(socket, pipes));
+  const server = createServer({ allowHalfOpen: false }, (socket) => new Session(socket, { pipes, perl }));
   return server.listen({ fd });
 }
 
 /** One connection: a ping, or one process from its start to its exit. */
 class Session {
   readonly #socket: Socket;
-  readonly #pipes: PipeSource;
+  readonly #tools: { pipes: PipeSource; perl: Perl };
   readonly #decoder = new FrameDecoder();
   #process: AgentProcess | null = null;
   /** Frames that arrived while the process was being started. */
@@ -34,9 +35,9 @@ class Session {
   #over = false;
   #received = 0;
 
-  constructor(socket: Socket, pipes: PipeSource) {
+  constructor(socket: Socket, tools: { pipes: PipeSource; perl: Perl }) {
     this.#socket = socket;
-    this.#pipes = pipes;
+    this.#tools = tools;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#outputs().forEach((output) => output.resume()));
     socket.on('error', () => socket.destroy());
@@ -79,7 +80,7 @@ class Session {
 
   async #start(message: ExecMessage): Promise<void> {
     try {
-      this.#process = await startProcess(message, this.#pipes);
+      this.#process = await startProcess(message, this.#tools);
     } catch (error) {
       this.#over = true;
       this.#socket.end(encodeFrame('failed', { message: error instanceof Error ? error.message : 'failed' }));

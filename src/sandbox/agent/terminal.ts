@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { constants, openSync, readFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
+import type { Perl } from './pipes.ts';
 import type { TerminalSize } from './protocol.ts';
 
 /**
@@ -15,7 +16,7 @@ export interface Terminal {
   resize(size: TerminalSize): void;
 }
 
-export function openTerminal(): Terminal {
+export function openTerminal([perl, ...words]: Perl): Terminal {
   const fd = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
   const index = /^tty-index:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
   return {
@@ -23,17 +24,24 @@ export function openTerminal(): Terminal {
     master: new ReadStream(fd),
     resize({ columns, rows }) {
       // The size is of the terminal, so any process may set it; the kernel sends SIGWINCH.
-      execFile('stty', ['-F', `/dev/pts/${index}`, 'columns', String(columns), 'rows', String(rows)], () => undefined);
+      const place = `/dev/pts/${index}`;
+      execFile(perl, [...words, '-e', setSize, place, String(columns), String(rows)], () => undefined);
     },
   };
 }
 
 /** The command line that runs a program in the terminal whose master is descriptor 3. */
-export function inTerminal(size: TerminalSize, argv: string[]): [string, string[]] {
-  return ['/usr/bin/perl', ['-e', takeTerminal, String(size.columns), String(size.rows), ...argv]];
+export function inTerminal([perl, ...words]: Perl, size: TerminalSize, argv: string[]): [string, string[]] {
+  return [perl, [...words, '-e', takeTerminal, String(size.columns), String(size.rows), ...argv]];
 }
 
-// TIOCSPTLCK, TIOCSWINSZ, TIOCGPTN and TIOCSCTTY of asm-generic/ioctls.h, the same on x86-64 and arm64.
+const setSize = String.raw`
+my ($place, $columns, $rows) = @ARGV;
+sysopen(my $slave, $place, 2 | 0400) or exit 1; # O_RDWR, O_NOCTTY
+ioctl($slave, 0x5414, pack('S4', $rows, $columns, 0, 0));
+`;
+
+// ENOENT is 2. TIOCSPTLCK, TIOCSWINSZ, TIOCGPTN and TIOCSCTTY of asm-generic/ioctls.h, the same on x86-64 and arm64.
 const takeTerminal = String.raw`
 my ($columns, $rows) = splice(@ARGV, 0, 2);
 open(my $master, '+<&=', 3) or die; my $number = pack('i', 0);
@@ -44,5 +52,5 @@ sysopen(my $slave, '/dev/pts/' . unpack('i', $number), 2) or die "terminal: $!\n
 ioctl($slave, 0x540E, 0);
 close($master);
 open(STDIN, '<&', $slave); open(STDOUT, '>&', $slave); open(STDERR, '>&', $slave); close($slave);
-exec { $ARGV[0] } @ARGV or do { print STDERR "$ARGV[0]: $!\n"; exit($!{ENOENT} ? 127 : 126) };
+exec { $ARGV[0] } @ARGV or do { print STDERR "$ARGV[0]: $!\n"; exit($! == 2 ? 127 : 126) };
 `;

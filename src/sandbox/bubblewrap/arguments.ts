@@ -1,7 +1,7 @@
-import type { SandboxLimits } from '../driver.ts';
 import type { CheckedMount } from '../mounts.ts';
-import type { HostSystem } from './host-system.ts';
+import type { SystemTree } from './host-system.ts';
 import { inside } from './inside.ts';
+import { etcFiles } from './skeleton.ts';
 
 /** One thing that the launcher puts at /tmp/<its place in the list>, for bwrap to take from there. */
 export interface Staged {
@@ -16,52 +16,62 @@ export interface SandboxParts {
   agent: string;
   etc: string;
   trust: string;
+  /** The root of the tree that it runs on; null: the host's own. */
+  template: string | null;
   mounts: CheckedMount[];
 }
 
-const mib = 1024 * 1024;
 const isolation =
   '--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try --disable-userns ' +
-  '--uid 1000 --gid 1000 --hostname standin --cap-drop ALL --clearenv --new-session --as-pid-1 --die-with-parent';
+  '--uid 1000 --gid 1000 --hostname standin --cap-drop ALL --clearenv --new-session --as-pid-1';
 const kernelFiles = '--proc /proc --dev /dev --symlink /tmp /var/tmp --symlink /run /var/run';
+
+/** The launcher's writable scratch space: one file system of a limited size, a directory in it for each place. */
+export const scratch = '/tmp/scratch';
+/** Where its directories go, and the permissions of each. */
+export const scratchPlaces = [
+  { name: 'shm', mode: 0o1777, target: '/dev/shm' },
+  { name: 'tmp', mode: 0o1777, target: '/tmp' },
+  { name: 'run', mode: 0o755, target: '/run' },
+  { name: 'home', mode: 0o755, target: inside.home },
+] as const;
 
 /** What is staged, in the order in which `bubblewrapArguments` counts on it. `mapOwners`: the server is root. */
 export function stagedParts(parts: SandboxParts, mapOwners: boolean): Staged[] {
-  const own = [parts.node, parts.agent, parts.etc, parts.trust].map((source) => ({ source }));
+  const tree = parts.template === null ? [] : [parts.template];
+  const own = [parts.node, parts.agent, parts.etc, parts.trust, ...tree].map((source) => ({ source }));
   return own.concat(parts.mounts.map(({ source, owner }) => (mapOwners ? { source, owner } : { source })));
 }
 
 /** bwrap's options (bwrap(1), 0.8.0) for a sandbox whose parts have been staged. Later ones cover earlier ones. */
-export function bubblewrapArguments(system: HostSystem, parts: SandboxParts, limits: SandboxLimits): string[] {
+export function bubblewrapArguments(system: SystemTree, parts: SandboxParts): string[] {
   const [node, agent, etc, trust] = ['/tmp/0', '/tmp/1', '/tmp/2', '/tmp/3'] as const;
-  const scratch = (mode: string, path: string) =>
-    `--perms ${mode} --size ${limits.diskMib * mib} --tmpfs ${path}`.split(' ');
+  const [root, firstMount] = parts.template === null ? ['', 4] : ['/tmp/4', 5];
+  const place = ({ name, target }: { name: string; target: string }) => ['--bind', `${scratch}/${name}`, target];
+  const [shm, ...others] = scratchPlaces;
   return [
     isolation.split(' '),
-    readOnly('/usr'),
-    system.rootLinks.flatMap(({ path, target }) => ['--symlink', target, path]),
-    system.rootDirectories.flatMap((path) => readOnly(path)),
-    system.etc.flatMap((path) => readOnly(path)),
-    system.etcFiles.flatMap((name) => readOnly(`${etc}/${name}`, `/etc/${name}`)),
-    [inside.bundle, ...system.otherBundles].flatMap((path) => readOnly(`${trust}/bundle.pem`, path)),
+    system.links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    system.shown.flatMap((path) => readOnly(`${root}${path}`, path)),
+    etcFiles.flatMap((name) => readOnly(`${etc}/${name}`, `/etc/${name}`)),
+    system.bundles.flatMap((path) => readOnly(`${trust}/bundle.pem`, path)),
+    system.own.files.flatMap(({ source, target }) => readOnly(source, target)),
     readOnly(node, inside.node),
     readOnly(agent, inside.agent),
     readOnly(trust, inside.trust),
     kernelFiles.split(' '),
-    scratch('1777', '/dev/shm'),
+    place(shm),
     ['--remount-ro', '/dev'],
-    scratch('1777', '/tmp'),
-    scratch('0755', '/run'),
-    scratch('0755', inside.home),
+    others.flatMap(place),
     parts.mounts.flatMap((mount, index) => [
       mount.readOnly ? '--ro-bind' : '--bind',
-      `/tmp/${4 + index}`,
+      `/tmp/${firstMount + index}`,
       mount.target,
     ]),
     ['--remount-ro', '/', '--chdir', '/'],
   ].flat();
 }
 
-function readOnly(source: string, target = source): string[] {
+function readOnly(source: string, target: string): string[] {
   return ['--ro-bind', source, target];
 }

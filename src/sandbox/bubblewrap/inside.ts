@@ -7,6 +7,9 @@ export const inside = {
   /** The server's own Node: runs the agent, and is the last on PATH so that `node` is always there. */
   nodeDirectory: '/opt/standin/bin',
   node: '/opt/standin/bin/node',
+  /** On a template: Perl, and the libraries that it and Node need. */
+  perl: '/opt/standin/bin/perl',
+  libraries: '/opt/standin/lib',
   agent: '/opt/standin/agent',
   trust: '/opt/standin/trust',
   /** One PEM bundle over the distribution's own. */
@@ -19,18 +22,20 @@ export const inside = {
  */
 export const resolverAddress = '198.18.255.254';
 
-/** Variables for every process: who and where it is, and what it trusts. */
-export function insideEnvironment(host: { bash: boolean; java: boolean }): Record<string, string> {
+const path = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin';
+
+/** Variables for every process: who and where it is, and what it trusts. `node`: whether the server's own can be run by name. */
+export function insideEnvironment(tree: { bash: boolean; java: boolean; node: boolean }): Record<string, string> {
   return {
     HOME: inside.home,
     USER: 'user',
     LOGNAME: 'user',
-    SHELL: host.bash ? '/bin/bash' : '/bin/sh',
+    SHELL: tree.bash ? '/bin/bash' : '/bin/sh',
     LANG: 'C.UTF-8',
-    PATH: `/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin:${inside.nodeDirectory}`,
+    PATH: tree.node ? `${path}:${inside.nodeDirectory}` : path,
     NODE_EXTRA_CA_CERTS: `${inside.trust}/ca.pem`,
     ...Object.fromEntries(caBundleVariables.map((name) => [name, inside.bundle])),
-    ...(host.java
+    ...(tree.java
       ? {
           JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${inside.trust}/trust.jks -Djavax.net.ssl.trustStorePassword=${javaTrustStorePassword}`,
         }

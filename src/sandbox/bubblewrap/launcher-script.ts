@@ -6,15 +6,15 @@
  * it: nothing stays on the host.
  *
  * Arguments: host uid to run as (0: that of the caller, in a user namespace of its own) · path for the agent's socket ·
- * `1` where the kernel has IPv6 · system call numbers · seccomp program · bwrap · command of the sandbox, as a number
- * of words and the words · then for each thing staged: path, owner, group (empty owner: no id mapping).
+ * `1` where the kernel has IPv6 · system call numbers · seccomp program · bwrap · size of the scratch space, MiB · its
+ * directories as `name:octal mode`, with commas · command of the sandbox, as a number of words and the words · then for each thing staged: path, owner, group (empty owner: no id mapping).
  *
  * The agent's socket is descriptor 3 and the seccomp program 4: all above 2 are closed first, and these are the first
  * two that it opens.
  */
 export const launcherScript = String.raw`
 use strict; use warnings;
-my ($uid, $socket, $ipv6, $numbers, $seccomp, $bwrap, $words, @rest) = @ARGV;
+my ($uid, $socket, $ipv6, $numbers, $seccomp, $bwrap, $size, $places, $words, @rest) = @ARGV;
 my @command = splice(@rest, 0, $words);
 $uid += 0; # a number and not its text: syscall would pass the text's address
 my ($UNSHARE, $MOUNT, $SETGROUPS, $SETRESGID, $SETRESUID) = map { $_ + 0 } split(/,/, $numbers);
@@ -59,6 +59,14 @@ for my $index (0 .. $#sources) {
   if (syscall($MOUNT_SETATTR, $tree, $empty, 0x1000, $attributes, 32) == -1) { die "idmap $path: $!\n" }
   call("move_mount $path", $MOVE_MOUNT, $tree, $empty, -100, my $to = "/tmp/$index", 4);
   close($ids); open(my $t, '<&=', $tree); close($t);
+}
+mkdir('/tmp/scratch') or die "/tmp/scratch: $!\n";
+mount('tmpfs', '/tmp/scratch', 'tmpfs', $NOSUID | $NODEV, 'size=' . ($size + 0) . 'm,mode=0755');
+for my $place (split(/,/, $places)) {
+  my ($name, $mode) = split(/:/, $place);
+  my $path = "/tmp/scratch/$name";
+  mkdir($path) && chmod(oct($mode), $path) or die "$path: $!\n";
+  if ($uid) { chown($uid, $uid, $path) or die "$path: $!\n" }
 }
 close($_->[0]) for @sources;
 @sources = ();

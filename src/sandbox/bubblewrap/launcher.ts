@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { readFileSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
 import { isRecord } from '../agent/protocol.ts';
+import { scratchPlaces } from './arguments.ts';
 import type { Staged } from './arguments.ts';
 import { launcherScript } from './launcher-script.ts';
 import { launcherCalls, thisMachine } from './system-calls.ts';
@@ -20,6 +21,8 @@ export interface LaunchOptions {
   seccomp: string;
   ipv6: boolean;
   staged: Staged[];
+  /** Of its writable file system. */
+  scratchMib: number;
   /** Process 1 of the sandbox. */
   command: string[];
 }
@@ -61,6 +64,8 @@ export class Launcher {
         launcherCalls[thisMachine()].join(','),
         options.seccomp,
         findTool('bwrap') ?? 'bwrap',
+        String(options.scratchMib),
+        scratchPlaces.map(({ name, mode }) => `${name}:${mode.toString(8)}`).join(','),
         String(options.command.length),
         ...options.command,
         ...staged,

@@ -31,7 +31,8 @@ export interface StartOptions {
  * where a step fails.
  */
 export async function startSandbox({ spec, mounts, workshop, network }: StartOptions): Promise<RunningSandbox> {
-  const { system, scripts } = workshop;
+  const { scripts } = workshop;
+  const system = workshop.systemOf(spec.template?.root ?? null);
   const isRoot = process.getuid?.() === 0;
   await using undo = new AsyncDisposableStack();
   const uid = isRoot ? workshop.uids.take() : null;
@@ -43,6 +44,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     agent: scripts.agent,
     etc: workshop.etc,
     trust: writeTrust(workshop.directory, spec),
+    template: spec.template?.root ?? null,
     mounts,
   };
   const limited = workshop.cgroups?.enforced ?? [];
@@ -53,7 +55,11 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     seccomp: workshop.seccomp,
     ipv6: system.ipv6,
     staged: stagedParts(parts, isRoot),
-    command: firstProcess(spec.limits, { memory: !limited.includes('memory'), pids: !limited.includes('pids') }),
+    scratchMib: spec.limits.diskMib,
+    command: firstProcess(spec.limits, {
+      own: system.own,
+      each: { memory: !limited.includes('memory'), pids: !limited.includes('pids') },
+    }),
   });
   undo.defer(() => launcher.kill());
   const agent = openSocket(join(workshop.directory, `${spec.id}.sock`));
@@ -65,7 +71,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     ipv6: system.ipv6,
     ownUserNamespace: !isRoot,
   });
-  launcher.release(bubblewrapArguments(system, parts, spec.limits));
+  launcher.release(bubblewrapArguments(system, parts));
   const listeners = await opening;
   undo.defer(() => closeListeners(listeners));
   await network.open(spec.id, listeners);
@@ -77,7 +83,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
   }
 
   const started = undo.move();
-  const baseEnv = insideEnvironment(system);
+  const baseEnv = insideEnvironment({ ...system, node: spec.template === null });
   const freezer = cgroup?.freezer ?? stopSweep(launcher.pid);
   let frozen = false;
   let destroyed: Promise<void> | null = null;

@@ -14,6 +14,9 @@ export function thisMachine(): Machine {
 
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
+/** prlimit64(2). */
+export const limitCalls: Record<Machine, number> = { x64: 302, arm64: 261 };
+
 /** Refused with EPERM whatever their arguments. */
 export const refusedCalls: Record<string, Numbers> = {
   // Mounts and roots.

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCgroups } from './cgroups.ts';
 import type { Cgroups } from './cgroups.ts';
-import { readHostSystem } from './host-system.ts';
-import type { HostSystem } from './host-system.ts';
+import { readHostSystem, readTemplateSystem } from './host-system.ts';
+import type { SystemTree } from './host-system.ts';
 import { HostUids } from './host-uids.ts';
 import { prepareScripts } from './scripts.ts';
 import type { PreparedScripts } from './scripts.ts';
@@ -18,7 +18,8 @@ export interface Workshop {
   etc: string;
   seccomp: string;
   scripts: PreparedScripts;
-  system: HostSystem;
+  /** The tree at this root on the server's disk, as it was when it was first asked for; null: the host's own. */
+  systemOf(root: string | null): SystemTree;
   cgroups: Cgroups | null;
   uids: HostUids;
   /** Removes what was made. */
@@ -46,12 +47,21 @@ export async function openWorkshop(parent: string): Promise<Workshop> {
     etc,
     seccomp,
     scripts,
-    system: readHostSystem(),
+    systemOf: rememberSystems(),
     cgroups,
     uids: new HostUids(),
     close() {
       cgroups?.close();
       rmSync(directory, { recursive: true, force: true });
     },
+  };
+}
+
+function rememberSystems(): (root: string | null) => SystemTree {
+  const known = new Map<string | null, SystemTree>();
+  return (root) => {
+    let system = known.get(root);
+    if (system === undefined) known.set(root, (system = root === null ? readHostSystem() : readTemplateSystem(root)));
+    return system;
   };
 }

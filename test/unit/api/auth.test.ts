@@ -66,9 +66,9 @@ test('an operation that is not there yet is answered 501 to those who may call i
   assert.ok(later.length > 0);
   for (const [id, operation] of later) {
     const headers = operation.auth === 'api-key' ? keyed(server) : dataPlane(sandbox);
-    const body = operation.method === 'GET' ? undefined : Buffer.from('raw bytes');
+    const body = operation.body === undefined ? undefined : Buffer.from('raw bytes');
     const type = { 'content-type': 'application/octet-stream' };
-    const path = operation.path.replace('{id}', sandbox.id);
+    const path = operation.path.replace('{id}', sandbox.id).replace('{port}', '8000');
     const reply = await send(server, operation.method, { path, headers: { ...type, ...headers }, body });
     assert.equal(reply.status, 501, `${id}: ${reply.text}`);
     assert.equal(reply.error().code, 'not_implemented');

@@ -133,11 +133,11 @@ test('the audit trail is verified with an operator key, from its start or from a
   await assert.rejects(createClient({ baseUrl: url, apiKey: key }).audit.verify(), apiError(403, 'forbidden'));
 });
 
-test('templates are not there yet, and are not silently ignored', async (t) => {
+test('a template that nobody registered is refused with the names that there are', async (t) => {
   const { client } = await startServer(t);
   await assert.rejects(
-    client.sandboxes.create({ name: 'box', from_template: 'python' }),
-    apiError(501, 'not_implemented'),
+    client.sandboxes.create({ name: 'box', from_template: 'bas' }),
+    (error) => apiError(400, 'bad_request')(error) && /there are base\. Did you mean/.test(String(error)),
   );
 });
 

@@ -22,6 +22,7 @@ const options = (more: Partial<LaunchOptions>): LaunchOptions => ({
   seccomp: join(directory, 'seccomp'),
   ipv6: false,
   staged: [],
+  scratchMib: 1,
   command: ['/bin/true'],
   ...more,
 });

@@ -58,6 +58,8 @@ export async function startVault(t: TestContext, overrides: Partial<VaultDeps> =
     defaultDriver: 'bubblewrap',
     network: { proxyUrl: 'http://127.0.0.1:8788', caPem: 'OUR CA', caBundlePem: 'SYSTEM ROOTS AND OUR CA' },
     server: 'a server of tests',
+    maxSandboxes: 0,
+    templates: new Map(),
     limits: { memoryMib: 512, vcpuCount: 2, pids: 64, diskMib: 64 },
     changed: async (ids) => {
       const seen = await Promise.all(ids.map(async (id) => [id, await vault.egress.snapshot(id)] as const));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after as afterAll, before, describe, it } from 'node:test';
 import { openStore } from '../../../../src/store/open.ts';
-import type { SandboxRecord, Store, StoredEvent } from '../../../../src/store/store.ts';
+import type { SandboxRecord, Store } from '../../../../src/store/store.ts';
+import type { StoredEvent } from '../../../../src/store/trail.ts';
 import {
   appendEvents,
   connectionEvent,

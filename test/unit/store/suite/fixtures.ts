@@ -8,13 +8,13 @@ import type { Database } from '../../../../src/store/database.ts';
 import { openDatabase, openStore } from '../../../../src/store/open.ts';
 import type {
   BindingRecord,
-  EventRecord,
   SandboxRecord,
   SealedValue,
   SecretRecord,
   Store,
   TeamRecord,
 } from '../../../../src/store/store.ts';
+import type { EventRecord } from '../../../../src/store/trail.ts';
 
 /** A database that the suite runs over. */
 export interface StoreSetup {

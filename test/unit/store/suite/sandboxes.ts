@@ -144,7 +144,7 @@ export function sandboxSuite({ kind, freshUrl }: StoreSetup): void {
       await newSandbox(store, team, { ...active, server: 'another' });
       const due = async (seconds: number) => {
         const found = await store.sandboxes.due(server, new Date(noon.getTime() + seconds * 1000));
-        return found.map((each) => boxes.indexOf(each.id)).toSorted();
+        return found.map((each) => boxes.indexOf(each.id)).toSorted((a, b) => a - b);
       };
       assert.deepEqual(await due(0), [2]);
       assert.deepEqual(await due(29), [2]);

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { after as afterAll, before as beforeAll, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { openStore } from '../../../../src/store/open.ts';
-import type { EventRecord, SandboxRecord, StatusClass, Store } from '../../../../src/store/store.ts';
+import type { SandboxRecord, Store } from '../../../../src/store/store.ts';
+import type { EventRecord, StatusClass } from '../../../../src/store/trail.ts';
 import { connectionEvent, newSandbox, newTeam, openFor, requestEvent, segmentsOf } from './fixtures.ts';
 import type { StoreSetup } from './fixtures.ts';
 
