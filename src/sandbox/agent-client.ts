@@ -4,7 +4,52 @@ import { Readable, Writable } from 'node:stream';
 import { StandinError } from '../errors.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, initialCredit, maxChunk } from './agent/protocol.ts';
 import type { ExecMessage, Frame } from './agent/protocol.ts';
-import type { ExecSession } from './driver.ts';
+import type { ExecSession, RunningSandbox } from './driver.ts';
+
+/** How an agent is reached, and when it is not to be. */
+export interface AgentAccess {
+  /** Of its unix socket. */
+  path: string;
+  /** Why nothing may be asked of it now; null: it may. */
+  refusal: () => StandinError | null;
+  /** Set in every process. */
+  baseEnv: Record<string, string>;
+  /** Where a process starts if nothing is said. */
+  home: string;
+}
+
+const healthTimeoutMs = 2000;
+const notYet = () => Promise.reject(new StandinError('not_implemented', 'files and ports are not there yet'));
+
+/** What a sandbox does through its agent. */
+export function openAgent({
+  path,
+  refusal,
+  baseEnv,
+  home,
+}: AgentAccess): Pick<RunningSandbox, 'exec' | 'files' | 'connect'> & { ping(): Promise<boolean> } {
+  return {
+    ping: () => pingAgent(path, healthTimeoutMs),
+    exec(request) {
+      const refused = refusal();
+      if (refused !== null) return Promise.reject(refused);
+      return execThroughAgent(path, {
+        command: request.command,
+        ...(request.args === undefined ? {} : { args: request.args }),
+        ...(request.tty === undefined ? {} : { tty: request.tty }),
+        env: { ...baseEnv, ...(request.tty === undefined ? {} : { TERM: 'xterm-256color' }), ...request.env },
+        workingDir: request.workingDir ?? home,
+      });
+    },
+    files: {
+      read: notYet,
+      write: notYet,
+      list: notYet,
+      walk: () => ({ [Symbol.asyncIterator]: () => ({ next: notYet }) }),
+    },
+    connect: notYet,
+  };
+}
 
 /** True where the agent behind a unix socket answers within `timeoutMs`. */
 export function pingAgent(path: string, timeoutMs: number): Promise<boolean> {

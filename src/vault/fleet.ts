@@ -11,7 +11,10 @@ export interface Fleet {
   require(sandbox: SandboxRecord): RunningSandbox;
   /** Ends it, if it runs here. Never rejects: what cannot be ended is logged. */
   end(sandboxId: string): Promise<void>;
-  /** At the start of a server: what the last one ran and did not delete is over, and is marked `failed`. */
+  /**
+   * At the start of a server: takes over what the last one ran and did not delete, paused or not as the store has it. What
+   * has ended is marked `failed`.
+   */
   recover(): Promise<void>;
 }
 
@@ -30,15 +33,40 @@ export function createFleet({
     await store.sandboxes.update(sandbox.id, { status: 'failed' });
   }
 
+  function keep(sandbox: RunningSandbox): void {
+    running.set(sandbox.id, sandbox);
+    sandbox.ended
+      .then(() => lost(sandbox))
+      .catch((err: unknown) => logger.error({ err, sandbox: sandbox.id }, 'the end of a sandbox was not noted'));
+  }
+
+  /** Makes of a sandbox what the store has, and of the store what there is. One that was being resumed is paused. */
+  async function settle({ id, status }: SandboxRecord): Promise<void> {
+    const sandbox = running.get(id);
+    if (status === 'failed') return;
+    if (sandbox === undefined) {
+      logger.warn({ sandbox: id }, 'a sandbox ended while no server was there');
+      await store.sandboxes.update(id, { status: 'failed' });
+      return;
+    }
+    const paused = status !== 'active';
+    try {
+      if (paused && !sandbox.paused) await sandbox.pause();
+      if (!paused && sandbox.paused) await sandbox.resume();
+      if (status === 'resuming') await store.sandboxes.update(id, { status: 'paused' });
+    } catch (err) {
+      logger.error({ err, sandbox: id }, 'a sandbox could not be made what it was');
+      running.delete(id);
+      await sandbox.destroy();
+      await store.sandboxes.update(id, { status: 'failed' });
+    }
+  }
+
   return {
     async start(driverName, spec) {
       const driver = drivers.get(driverName);
       if (driver?.runs !== true) return;
-      const sandbox = await driver.create(spec);
-      running.set(sandbox.id, sandbox);
-      sandbox.ended
-        .then(() => lost(sandbox))
-        .catch((err: unknown) => logger.error({ err, sandbox: sandbox.id }, 'the end of a sandbox was not noted'));
+      keep(await driver.create(spec));
     },
 
     require(sandbox) {
@@ -67,9 +95,12 @@ export function createFleet({
     },
 
     async recover() {
-      for (const { id, status } of await store.sandboxes.byServer(server)) {
-        if (status !== 'failed' && !running.has(id)) await store.sandboxes.update(id, { status: 'failed' });
+      const known = await store.sandboxes.byServer(server);
+      const wanted = new Set(known.filter(({ status }) => status !== 'failed').map(({ id }) => id));
+      for (const driver of drivers.values()) {
+        if (driver.runs) for (const sandbox of await driver.adopt(wanted)) keep(sandbox);
       }
+      await Promise.all(known.map((each) => settle(each)));
     },
   };
 }

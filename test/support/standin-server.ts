@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client.ts';
+import { endSandboxes } from './end-sandboxes.ts';
 import { freePorts } from './ports.ts';
 import { startProgram, waitUntil } from './processes.ts';
 import type { Program, ProgramEnd } from './processes.ts';
@@ -57,7 +59,10 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
     client: createClient({ baseUrl: url, apiKey }),
     stop: async () => {
       const end = await program.stop('SIGTERM', { graceMs: 20_000 });
-      ownDirectory?.remove();
+      if (ownDirectory !== undefined) {
+        await endSandboxes(join(dataDir, 'sandboxes'));
+        ownDirectory.remove();
+      }
       return end;
     },
     kill9: async () => {

@@ -4,7 +4,8 @@
  *
  * The server sends `exec` or `ping` first. The agent answers `started` or `failed`, then output, then `exit` once all
  * output of the process has been sent. Input is sent only within the credit that the agent gives as the process reads,
- * so that a signal is never stuck behind input that nobody reads.
+ * so that a signal is never stuck behind input that nobody reads. A process outlives its connection: a server that gives it
+ * up sends SIGKILL first, and one that was itself killed does not.
  */
 export const frameTypes = {
   exec: 1,

@@ -42,8 +42,9 @@ class Session {
     socket.on('drain', () => this.#outputs().forEach((output) => output.resume()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      // Nobody can reach the process any more.
-      if (!this.#over) this.#process?.signal('SIGKILL');
+      // Whoever gives a process up ends it first. A server that was killed does not, and the process goes on without it:
+      // nothing comes from its input any more, and nobody reads its output.
+      if (this.#process?.terminal === null) this.#process.stdin.end();
       this.#outputs().forEach((output) => output.resume());
     });
   }

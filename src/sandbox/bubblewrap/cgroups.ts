@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxLimits } from '../driver.ts';
 
@@ -12,11 +12,19 @@ export interface Cgroups {
   /** What is limited for a sandbox as a whole. */
   readonly enforced: Enforced[];
   create(id: string, limits: SandboxLimits): SandboxCgroup;
-  /** Removes what this server made. */
+  /** Removes the server's own groups, where no sandbox is in them any more. */
   close(): void;
 }
 
+/** Where a sandbox's group is in one hierarchy. */
+export interface GroupPlace {
+  directory: string;
+  version: 1 | 2;
+  freezer: boolean;
+}
+
 export interface SandboxCgroup {
+  readonly places: GroupPlace[];
   add(pid: number): void;
   /** Null where this machine cannot freeze a group. */
   readonly freezer: Freezer | null;
@@ -31,11 +39,8 @@ export interface Freezer {
 export type Enforced = 'memory' | 'pids' | 'cpu';
 
 /** A directory in which a group can be made for each sandbox, and what can be set there. */
-interface Hierarchy {
-  directory: string;
-  version: 1 | 2;
+interface Hierarchy extends GroupPlace {
   controllers: Enforced[];
-  freezer: boolean;
 }
 
 const period = 100_000;
@@ -61,9 +66,9 @@ const settings: Record<Enforced, Record<1 | 2, (limits: SandboxLimits) => [strin
 /** Not on every kernel; without swap accounting there is no swap to limit by. */
 const optionalFiles = new Set(['memory.memsw.limit_in_bytes', 'memory.swap.max']);
 
-/** Control groups for this server, or null where it cannot make any. */
-export function openCgroups(): Cgroups | null {
-  const hierarchies = findHierarchies();
+/** Control groups for the server of this name, the same at each of its starts, or null where it cannot make any. */
+export function openCgroups(name: string): Cgroups | null {
+  const hierarchies = findHierarchies(`standin-${name}`);
   if (hierarchies.length === 0) return null;
   return {
     enforced: [...new Set(hierarchies.flatMap(({ controllers }) => controllers))],
@@ -75,14 +80,21 @@ export function openCgroups(): Cgroups | null {
 function createGroup(hierarchies: Hierarchy[], id: string, limits: SandboxLimits): SandboxCgroup {
   const groups = hierarchies.map((hierarchy) => ({ ...hierarchy, directory: join(hierarchy.directory, id) }));
   for (const { directory, version, controllers } of groups) {
-    mkdirSync(directory);
+    // One that a sandbox of the same id left behind is empty.
+    mkdirSync(directory, { recursive: true });
     for (const [file, value] of controllers.flatMap((each) => settings[each][version](limits))) {
       if (existsSync(join(directory, file)) || !optionalFiles.has(file)) writeFileSync(join(directory, file), value);
     }
   }
+  return sandboxGroup(groups);
+}
+
+/** The group of a sandbox that is there already. */
+export function sandboxGroup(groups: readonly GroupPlace[]): SandboxCgroup {
   const freezing =
     groups.find(({ freezer, version }) => freezer && version === 2) ?? groups.find(({ freezer }) => freezer);
   return {
+    places: groups.map(({ directory, version, freezer }) => ({ directory, version, freezer })),
     add: (pid) => groups.forEach(({ directory }) => writeFileSync(join(directory, 'cgroup.procs'), String(pid))),
     freezer: freezing === undefined ? null : groupFreezer(freezing),
     async remove() {
@@ -94,7 +106,7 @@ function createGroup(hierarchies: Hierarchy[], id: string, limits: SandboxLimits
   };
 }
 
-function groupFreezer({ directory, version }: Hierarchy): Freezer {
+function groupFreezer({ directory, version }: GroupPlace): Freezer {
   const change = async (frozen: boolean) => {
     if (version === 2) writeFileSync(join(directory, 'cgroup.freeze'), frozen ? '1' : '0');
     else writeFileSync(join(directory, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');
@@ -124,7 +136,7 @@ function removeGroup(directory: string): boolean {
   }
 }
 
-function findHierarchies(): Hierarchy[] {
+function findHierarchies(name: string): Hierarchy[] {
   if (process.getuid?.() !== 0 || !existsSync('/proc/self/cgroup')) return [];
   const own = readFileSync('/proc/self/cgroup', 'utf8')
     .split('\n')
@@ -141,7 +153,7 @@ function findHierarchies(): Hierarchy[] {
     if (names.length === 0 || group === undefined) continue;
     const within = group.path.startsWith(root) ? group.path.slice(root.length) : group.path;
     const parent = join(mountPoint, within);
-    const opened = type === 'cgroup2' ? openVersion2(mountPoint, parent) : openVersion1(parent, names);
+    const opened = type === 'cgroup2' ? openVersion2(mountPoint, parent, name) : openVersion1(parent, { names, name });
     if (opened !== null) hierarchies.push(opened);
   }
   return hierarchies;
@@ -161,21 +173,21 @@ function cgroupMounts(): { mountPoint: string; root: string; type: string; optio
     });
 }
 
-function openVersion1(parent: string, names: readonly string[]): Hierarchy | null {
-  const directory = makeServerGroup(parent);
+function openVersion1(parent: string, { names, name }: { names: readonly string[]; name: string }): Hierarchy | null {
+  const directory = makeServerGroup(parent, name);
   if (directory === null) return null;
   const controllers = (['memory', 'pids', 'cpu'] as const).filter(
-    (name) => names.includes(name) && (name !== 'cpu' || existsSync(join(directory, 'cpu.cfs_quota_us'))),
+    (each) => names.includes(each) && (each !== 'cpu' || existsSync(join(directory, 'cpu.cfs_quota_us'))),
   );
   return { directory, version: 1, controllers, freezer: names.includes('freezer') };
 }
 
 /** The nearest group at or above our own that can hand its controllers on; if none can, our own, to freeze with. */
-function openVersion2(mountPoint: string, own: string): Hierarchy | null {
+function openVersion2(mountPoint: string, own: string, name: string): Hierarchy | null {
   for (let parent = own; parent.startsWith(mountPoint); parent = dirname(parent)) {
     const controllers = handOn(parent);
     if (controllers.length === 0) continue;
-    const directory = makeServerGroup(parent);
+    const directory = makeServerGroup(parent, name);
     if (directory === null) break;
     return {
       directory,
@@ -184,7 +196,7 @@ function openVersion2(mountPoint: string, own: string): Hierarchy | null {
       freezer: existsSync(join(directory, 'cgroup.freeze')),
     };
   }
-  const directory = makeServerGroup(own);
+  const directory = makeServerGroup(own, name);
   if (directory === null || !existsSync(join(directory, 'cgroup.freeze'))) return null;
   return { directory, version: 2, controllers: [], freezer: true };
 }
@@ -205,15 +217,9 @@ function handOn(directory: string): Enforced[] {
   }
 }
 
-/** Makes `standin-<pid>`, after removing those of servers that are gone. */
-function makeServerGroup(parent: string): string | null {
+function makeServerGroup(parent: string, name: string): string | null {
   try {
-    for (const entry of readdirSync(parent)) {
-      const pid = /^standin-(\d+)$/.exec(basename(entry))?.[1];
-      if (pid !== undefined && (Number(pid) === process.pid || !existsSync(`/proc/${pid}`)))
-        removeGroup(join(parent, entry));
-    }
-    const directory = join(parent, `standin-${process.pid}`);
+    const directory = join(parent, name);
     mkdirSync(directory, { recursive: true });
     return directory;
   } catch {

@@ -1,10 +1,13 @@
 import { StandinError } from '../../errors.ts';
 import type { NamespaceNetwork, RunningSandbox, SandboxDriver } from '../driver.ts';
 import { checkMounts } from '../mounts.ts';
+import { adoptSandbox } from './adopt.ts';
 import type { Enforced } from './cgroups.ts';
 import { findProblems } from './preflight.ts';
+import { sandboxFolders } from './records.ts';
+import type { BubblewrapSandbox } from './running.ts';
 import { startSandbox } from './start.ts';
-import { openWorkshop } from './workshop.ts';
+import { openWorkshop, sandboxesIn } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface BubblewrapOptions {
@@ -25,7 +28,7 @@ export interface BubblewrapDriver extends SandboxDriver {
 
 /** Sandboxes as processes of this machine: bwrap, a network namespace in which every address is local, an agent inside. */
 export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDriver {
-  const running = new Set<RunningSandbox>();
+  const running = new Set<BubblewrapSandbox>();
   const starting = new Set<Promise<unknown>>();
   let workshop: Promise<Workshop> | null = null;
   let closed = false;
@@ -38,9 +41,13 @@ export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDr
   async function start(spec: Parameters<SandboxDriver['create']>[0]): Promise<RunningSandbox> {
     const mounts = checkMounts(spec.mounts, [...options.privateDirectories, options.directory]);
     const sandbox = await startSandbox({ spec, mounts, workshop: await open(), network: options.network });
+    keep(sandbox);
+    return sandbox;
+  }
+
+  function keep(sandbox: BubblewrapSandbox): void {
     running.add(sandbox);
     void sandbox.ended.finally(() => running.delete(sandbox)).catch(() => undefined);
-    return sandbox;
   }
 
   return {
@@ -54,11 +61,19 @@ export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDr
       starting.add(started);
       return started.finally(() => starting.delete(started));
     },
-    adopt: () => Promise.resolve([]),
+    async adopt(wanted) {
+      const folders = sandboxFolders(sandboxesIn(options.directory));
+      if (folders.length === 0) return [];
+      const parts = { wanted, workshop: await open(), network: options.network };
+      const adopted = await Promise.all(folders.map((folder) => adoptSandbox(folder, parts)));
+      const found = adopted.filter((each) => each !== null);
+      found.forEach(keep);
+      return found;
+    },
     async close() {
       closed = true;
       await Promise.allSettled(starting);
-      await Promise.allSettled([...running].map((sandbox) => sandbox.destroy()));
+      for (const sandbox of running) sandbox.release();
       (await workshop?.catch(() => null))?.close();
     },
   };

@@ -17,6 +17,11 @@ export class HostUids {
     return uid;
   }
 
+  /** One that a sandbox of an earlier server has. */
+  keep(uid: number): void {
+    this.#used.add(uid);
+  }
+
   release(uid: number): void {
     this.#used.delete(uid);
   }

@@ -97,5 +97,5 @@ if ($uid) {
 syswrite(STDOUT, "ready\n");
 sysread(STDIN, my $gate, 1) or exit 1;
 %ENV = ();
-exec($bwrap, '--args', 0, '--json-status-fd', 1, '--seccomp', fileno($filter), '--', @command) or die "$bwrap: $!\n";
+exec($bwrap, '--args', 0, '--seccomp', fileno($filter), '--', @command) or die "$bwrap: $!\n";
 `;

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { readFileSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
-import { isRecord } from '../agent/protocol.ts';
 import { scratchPlaces } from './arguments.ts';
 import type { Staged } from './arguments.ts';
 import { launcherScript } from './launcher-script.ts';
+import { endProcesses } from './life.ts';
+import { identify } from './process-identity.ts';
 import { launcherCalls, thisMachine } from './system-calls.ts';
 import { collectText, findTool, toolEnvironment } from './tools.ts';
 
@@ -34,7 +34,6 @@ export class Launcher {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #errors: () => string;
-  #first: number | null = null;
 
   private constructor(child: ChildProcess, errors: () => string) {
     this.#child = child;
@@ -70,7 +69,8 @@ export class Launcher {
         ...options.command,
         ...staged,
       ],
-      { cwd: options.directory, env: toolEnvironment, stdio: ['pipe', 'pipe', 'pipe'] },
+      // A session of its own: what ends the server from its terminal does not end sandboxes.
+      { cwd: options.directory, env: toolEnvironment, stdio: ['pipe', 'pipe', 'pipe'], detached: true },
     );
     const launcher = new Launcher(child, collectText(child.stderr));
     await launcher.#waitUntilReady();
@@ -101,14 +101,15 @@ export class Launcher {
 
   /** Ends every process of the sandbox. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      // Process 1 takes its namespace with it; bwrap ends once all of that is gone. Its parent says that it is still it.
-      if (this.#first !== null && parentOf(this.#first) === this.pid) process.kill(this.#first, 'SIGKILL');
-      else this.#child.kill('SIGKILL');
-    }
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), 2000);
+    const launcher = this.#child.exitCode === null && this.#child.signalCode === null ? identify(this.pid) : null;
+    if (launcher !== null) await endProcesses({ launcher, first: null });
     await this.ended;
-    clearTimeout(late);
+  }
+
+  /** It goes on without this process, and does not keep it alive. */
+  letGo(): void {
+    this.#child.unref();
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream?.destroy();
   }
 
   async #waitUntilReady(): Promise<void> {
@@ -120,7 +121,6 @@ export class Launcher {
       const lines = createInterface({ input: stdout });
       lines.on('line', (line) => {
         if (line === 'ready') resolve(true);
-        else this.#first ??= childOf(line);
       });
       this.#child.once('close', () => resolve(false));
       this.#child.once('error', () => resolve(false));
@@ -128,25 +128,5 @@ export class Launcher {
     const came = await ready;
     clearTimeout(late);
     if (!came) throw this.failure();
-  }
-}
-
-/** `child-pid` of a line of bwrap's `--json-status-fd`, or null. */
-function childOf(line: string): number | null {
-  try {
-    const status: unknown = JSON.parse(line);
-    return isRecord(status) && typeof status['child-pid'] === 'number' ? status['child-pid'] : null;
-  } catch {
-    return null;
-  }
-}
-
-/** `ppid` of proc_pid_stat(5), or null. */
-function parentOf(pid: number): number | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return null;
   }
 }

@@ -20,23 +20,35 @@ export interface PreparedScripts {
  * the types out costs a process 30 ms at each start. Done in a process of its own, which may print Node's warning that
  * this function is new.
  */
-export async function prepareScripts(directory: string): Promise<PreparedScripts> {
-  const agent = join(directory, 'agent');
-  const host = join(directory, 'host');
-  const extension = extname(import.meta.filename);
-  const agentSource = join(import.meta.dirname, '../agent');
-  const agentFiles = readdirSync(agentSource).filter((name) => name.endsWith(extension) && !name.endsWith('.d.ts'));
+export async function prepareScripts(directory: string): Promise<void> {
+  const [agent, host] = [join(directory, 'agent'), join(directory, 'host')];
   for (const path of [agent, host]) {
     makeReadableDirectory(path);
     writeReadable(join(path, 'package.json'), '{"type":"module"}\n');
   }
-  const files = [
-    join(import.meta.dirname, `listen-in-namespace${extension}`),
-    ...agentFiles.map((name) => join(agentSource, name)),
-  ];
   const flag = '--disable-warning=ExperimentalWarning';
-  await run(process.execPath, [flag, import.meta.filename, agent, host, ...files], { env: {} });
-  return { agent, listen: join(host, 'listen-in-namespace.js') };
+  await run(process.execPath, [flag, import.meta.filename, agent, host, ...sources()], { env: {} });
+}
+
+/** Where `prepareScripts` puts them. */
+export function scriptsIn(directory: string): PreparedScripts {
+  return { agent: join(directory, 'agent'), listen: join(directory, 'host', 'listen-in-namespace.js') };
+}
+
+/** Other programs have another one. */
+export function scriptsDigest(): string {
+  return JSON.stringify(sources().map((path) => readFileSync(path, 'utf8')));
+}
+
+/** The program for a sandbox's network namespace, then those of the agent. */
+function sources(): string[] {
+  const extension = extname(import.meta.filename);
+  const agent = join(import.meta.dirname, '../agent');
+  const names = readdirSync(agent).filter((name) => name.endsWith(extension) && !name.endsWith('.d.ts'));
+  return [
+    join(import.meta.dirname, `listen-in-namespace${extension}`),
+    ...names.toSorted().map((name) => join(agent, name)),
+  ];
 }
 
 /** TypeScript becomes JavaScript, and names it in its imports; JavaScript is copied. */

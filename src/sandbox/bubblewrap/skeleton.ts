@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { javaTrustStore } from '../java-trust-store.ts';
 import { resolverAddress } from './inside.ts';
@@ -14,6 +14,9 @@ const etc = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nprotocols: files\nservices: files\n',
 };
 
+/** Other content has another one. */
+export const etcDigest = JSON.stringify(etc);
+
 /** Files of /etc that are made for sandboxes. */
 export const etcFiles: readonly string[] = Object.keys(etc);
 
@@ -23,19 +26,20 @@ export function writeEtc(directory: string): void {
   for (const [name, text] of Object.entries(etc)) writeReadable(join(directory, name), text);
 }
 
-/** Writes what a sandbox trusts, once for each set of certificates: the directory of `bundle.pem`, `ca.pem`, `trust.jks`. */
-export function writeTrust(parent: string, trust: { caBundlePem: string; caPem: string }): string {
-  const key = createHash('sha256')
-    .update(JSON.stringify([trust.caBundlePem, trust.caPem]))
-    .digest('hex')
-    .slice(0, 32);
-  const directory = join(parent, key);
-  if (existsSync(join(directory, 'trust.jks'))) return directory;
+/** The same for the same certificates, and for no others. */
+export function trustKey({ caBundlePem, caPem }: { caBundlePem: string; caPem: string }): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([caBundlePem, caPem]))
+    .digest('hex');
+  return `trust-${hash.slice(0, 32)}`;
+}
+
+/** Writes what a sandbox trusts: `bundle.pem`, `ca.pem` and `trust.jks` in a directory. */
+export function writeTrust(directory: string, trust: { caBundlePem: string; caPem: string }): void {
   makeReadableDirectory(directory);
   writeReadable(join(directory, 'bundle.pem'), trust.caBundlePem);
   writeReadable(join(directory, 'ca.pem'), trust.caPem);
   writeReadable(join(directory, 'trust.jks'), javaTrustStore(trust.caBundlePem));
-  return directory;
 }
 
 /** Whatever the umask. */

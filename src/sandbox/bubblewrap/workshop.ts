@@ -1,60 +1,100 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCgroups } from './cgroups.ts';
 import type { Cgroups } from './cgroups.ts';
 import { readHostSystem, readTemplateSystem } from './host-system.ts';
 import type { SystemTree } from './host-system.ts';
 import { HostUids } from './host-uids.ts';
-import { prepareScripts } from './scripts.ts';
+import { sandboxFolders } from './records.ts';
+import { prepareScripts, scriptsDigest, scriptsIn } from './scripts.ts';
 import type { PreparedScripts } from './scripts.ts';
 import { compileSeccomp } from './seccomp.ts';
-import { writeEtc, writeReadable } from './skeleton.ts';
+import { etcDigest, makeReadableDirectory, trustKey, writeEtc, writeReadable, writeTrust } from './skeleton.ts';
 import { thisMachine } from './system-calls.ts';
 
-/** What a driver makes once and all of its sandboxes use. */
+/**
+ * What a driver makes once and all of its sandboxes use. Sandboxes have it mounted and outlive the server, so each part has
+ * a name made of its content, is never changed, and goes when no sandbox has it any more.
+ */
 export interface Workshop {
-  /** Of this process alone. */
-  directory: string;
+  /** A folder for each sandbox. */
+  sandboxes: string;
+  /** The name of the part that holds the following. */
+  part: string;
   etc: string;
   seccomp: string;
   scripts: PreparedScripts;
+  /** The directory of what a sandbox trusts, made where it is not there, and the name of its part. */
+  trust(trust: { caBundlePem: string; caPem: string }): { path: string; part: string };
   /** The tree at this root on the server's disk, as it was when it was first asked for; null: the host's own. */
   systemOf(root: string | null): SystemTree;
   cgroups: Cgroups | null;
   uids: HostUids;
-  /** Removes what was made. */
   close(): void;
 }
 
-/** Makes `<parent>/<process id>`, after removing what servers that are gone have left there. */
-export async function openWorkshop(parent: string): Promise<Workshop> {
-  mkdirSync(parent, { recursive: true });
-  chmodSync(parent, 0o700);
-  for (const name of readdirSync(parent)) {
-    const isOld = /^\d+$/.test(name) && (Number(name) === process.pid || !existsSync(`/proc/${name}`));
-    if (isOld) rmSync(join(parent, name), { recursive: true, force: true });
+/** Makes what is missing below `directory`, which is this driver's alone, and removes parts that no sandbox has. */
+export async function openWorkshop(directory: string): Promise<Workshop> {
+  const sandboxes = sandboxesIn(directory);
+  const parts = join(directory, 'parts');
+  for (const path of [directory, sandboxes, parts]) {
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o700);
   }
-  const directory = join(parent, String(process.pid));
-  const etc = join(directory, 'etc');
-  const seccomp = join(directory, 'seccomp.bpf');
-  mkdirSync(directory, { mode: 0o700 });
-  writeEtc(etc);
-  writeReadable(seccomp, compileSeccomp(thisMachine()));
-  const scripts = await prepareScripts(directory);
-  const cgroups = openCgroups();
+  const filter = compileSeccomp(thisMachine());
+  const part = digest([scriptsDigest(), etcDigest, filter.toString('base64')]);
+  const used = new Set(sandboxFolders(sandboxes).flatMap((folder) => folder.load()?.parts ?? []));
+  for (const name of readdirSync(parts)) {
+    if (name !== part && !used.has(name)) rmSync(join(parts, name), { recursive: true, force: true });
+  }
+  const place = join(parts, part);
+  await makeWhole(place, async (unfinished) => {
+    writeEtc(join(unfinished, 'etc'));
+    writeReadable(join(unfinished, 'seccomp.bpf'), filter);
+    await prepareScripts(unfinished);
+  });
+  const cgroups = openCgroups(digest([directory]).slice(0, 12));
   return {
-    directory,
-    etc,
-    seccomp,
-    scripts,
+    sandboxes,
+    part,
+    etc: join(place, 'etc'),
+    seccomp: join(place, 'seccomp.bpf'),
+    scripts: scriptsIn(place),
+    trust(trust) {
+      const name = trustKey(trust);
+      const path = join(parts, name);
+      if (!existsSync(path)) {
+        const unfinished = `${path}.unfinished`;
+        writeTrust(unfinished, trust);
+        renameSync(unfinished, path);
+      }
+      return { path, part: name };
+    },
     systemOf: rememberSystems(),
     cgroups,
     uids: new HostUids(),
-    close() {
-      cgroups?.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    close: () => cgroups?.close(),
   };
+}
+
+/** Where the folders of sandboxes are. */
+export function sandboxesIn(directory: string): string {
+  return join(directory, 'running');
+}
+
+/** Makes a directory under another name, so that it is there whole or not at all. */
+async function makeWhole(path: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
+  if (existsSync(path)) return;
+  const unfinished = `${path}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  makeReadableDirectory(unfinished);
+  await fill(unfinished);
+  renameSync(unfinished, path);
+}
+
+function digest(parts: string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
 function rememberSystems(): (root: string | null) => SystemTree {

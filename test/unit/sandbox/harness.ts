@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { it } from 'node:test';
+import { endSandboxes } from '../../support/end-sandboxes.ts';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
 import type { BubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
 import type {
@@ -26,9 +27,11 @@ export interface Rig {
   close(): Promise<void>;
 }
 
-/** A driver whose sandboxes are listened to by another process, as they are by an egress worker. */
-export function openRig(): Rig {
-  const directory = mkdtempSync(join(tmpdir(), 'standin-sandbox-'));
+/**
+ * A driver whose sandboxes are listened to by another process, as they are by an egress worker. `directory`: of an earlier
+ * rig, whose sandboxes run.
+ */
+export function openRig(directory = mkdtempSync(join(tmpdir(), 'standin-sandbox-'))): Rig {
   chmodSync(directory, 0o700);
   const network = new ForkedNetwork();
   const driver = createBubblewrapDriver({
@@ -44,6 +47,7 @@ export function openRig(): Rig {
     create: (more = {}) => driver.create({ ...plainSpec(`sandbox-${(count += 1)}`), ...more }),
     async close() {
       await driver.close();
+      await endSandboxes(join(directory, 'run'));
       network.end();
       rmSync(directory, { recursive: true, force: true });
     },
