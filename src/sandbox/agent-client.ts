@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { StandinError } from '../errors.ts';
+import { agentFiles, dialPort, dialer } from './agent-files.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, initialCredit, maxChunk } from './agent/protocol.ts';
 import type { ExecMessage, Frame } from './agent/protocol.ts';
 import type { ExecSession, RunningSandbox } from './driver.ts';
@@ -19,7 +20,6 @@ export interface AgentAccess {
 }
 
 const healthTimeoutMs = 2000;
-const notYet = () => Promise.reject(new StandinError('not_implemented', 'files and ports are not there yet'));
 
 /** What a sandbox does through its agent. */
 export function openAgent({
@@ -41,13 +41,11 @@ export function openAgent({
         workingDir: request.workingDir ?? home,
       });
     },
-    files: {
-      read: notYet,
-      write: notYet,
-      list: notYet,
-      walk: () => ({ [Symbol.asyncIterator]: () => ({ next: notYet }) }),
+    files: agentFiles(dialer(path), refusal),
+    connect(port) {
+      const refused = refusal();
+      return refused === null ? dialPort(dialer(path), port) : Promise.reject(refused);
     },
-    connect: notYet,
   };
 }
 

@@ -1,8 +1,18 @@
 /**
- * What the server and the agent inside a sandbox say to each other on one connection for each process: frames of a
+ * What the server and the agent inside a sandbox say to each other on one connection for each thing done: frames of a
  * type (1 byte), a length (4 bytes, big endian) and a payload. No sockets here: bytes in, frames out.
  *
- * The server sends `exec` or `ping` first. The agent answers `started` or `failed`, then output, then `exit` once all
+ * The first frame of the server says what is to be done; `failed` may be the answer to each.
+ *
+ *  - `read` {path}: `opened` {size}, `content`..., `contentEnd`
+ *  - `write` {path}, `data`..., `dataEnd`: `done` {size}, once all of it is in its place
+ *  - `list` {path}: `entries`..., `done`
+ *  - `walk` {path}: for each `entry`, and for a file `content`..., `contentEnd`; at last `done`
+ *  - `dial` {port}: `opened`; from then on the connection carries what the port says and is told, as it is
+ *  - `ping`: `pong`
+ *  - nothing at all: the end of the connection is the end of the agent
+ *
+ * `exec` starts a process. The agent answers `started` or `failed`, then output, then `exit` once all
  * output of the process has been sent. Input is sent only within the credit that the agent gives as the process reads,
  * so that a signal is never stuck behind input that nobody reads. A process outlives its connection: a server that gives it
  * up sends SIGKILL first, and one that was itself killed does not.
@@ -14,6 +24,13 @@ export const frameTypes = {
   signal: 4,
   resize: 5,
   ping: 6,
+  read: 7,
+  write: 8,
+  data: 9,
+  dataEnd: 10,
+  list: 11,
+  walk: 12,
+  dial: 13,
   started: 16,
   failed: 17,
   stdout: 18,
@@ -21,6 +38,12 @@ export const frameTypes = {
   credit: 20,
   exit: 21,
   pong: 22,
+  opened: 23,
+  content: 24,
+  contentEnd: 25,
+  entries: 26,
+  entry: 27,
+  done: 28,
 } as const;
 
 export type FrameType = keyof typeof frameTypes;
@@ -68,7 +91,7 @@ export function encodeFrame(type: FrameType, payload: Uint8Array | object = Buff
 }
 
 /** Input or output as frames of `maxChunk` bytes at most. */
-export function encodeChunks(type: 'stdin' | 'stdout' | 'stderr', data: Buffer): Buffer[] {
+export function encodeChunks(type: 'stdin' | 'stdout' | 'stderr' | 'data' | 'content', data: Buffer): Buffer[] {
   const frames: Buffer[] = [];
   for (let at = 0; at < data.length; at += maxChunk) frames.push(encodeFrame(type, data.subarray(at, at + maxChunk)));
   return frames;
@@ -77,6 +100,11 @@ export function encodeChunks(type: 'stdin' | 'stdout' | 'stderr', data: Buffer):
 /** Cuts a byte stream into frames. The peer is not trusted: an unknown type or an oversized length throws RangeError. */
 export class FrameDecoder {
   #pending: Buffer = Buffer.alloc(0);
+
+  /** What came after the last whole frame. */
+  rest(): Buffer {
+    return this.#pending;
+  }
 
   push(chunk: Buffer): Frame[] {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);

@@ -14,12 +14,13 @@ import {
   initialCredit,
 } from './protocol.ts';
 import type { ExecMessage, Frame } from './protocol.ts';
+import { isErrand, runErrand } from './errands.ts';
 
 /** The agent: serves connections on a listening socket that it was given as a descriptor. */
 export function serveAgent(fd: number, perl: Perl = ['/usr/bin/perl']): Server {
   const pipes = new PipeSource(perl);
   void pipes.prepare().catch(() => undefined);
-  const server = createServer({ allowHalfOpen: false }, (socket) => new Session(socket, { pipes, perl }));
+  const server = createServer({ allowHalfOpen: true }, (socket) => new Session(socket, { pipes, perl }));
   return server.listen({ fd });
 }
 
@@ -38,7 +39,8 @@ class Session {
   constructor(socket: Socket, tools: { pipes: PipeSource; perl: Perl }) {
     this.#socket = socket;
     this.#tools = tools;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('data', this.#read);
+    socket.on('end', this.#endToo);
     socket.on('drain', () => this.#outputs().forEach((output) => output.resume()));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -49,12 +51,28 @@ class Session {
     });
   }
 
-  #read(chunk: Buffer): void {
+  readonly #endToo = () => void this.#socket.end();
+
+  readonly #read = (chunk: Buffer) => {
     try {
-      for (const frame of this.#decoder.push(chunk)) this.#take(frame);
+      const frames = this.#decoder.push(chunk);
+      const [first] = frames;
+      if (!this.#asked && first !== undefined && isErrand(first.type)) this.#hand(first, frames.slice(1));
+      else for (const frame of frames) this.#take(frame);
     } catch {
       this.#socket.destroy();
     }
+  };
+
+  /** What is no process is done elsewhere, on the connection as it is now. */
+  #hand(first: Frame, early: Frame[]): void {
+    const socket = this.#socket;
+    this.#asked = true;
+    this.#over = true;
+    socket.pause();
+    socket.off('data', this.#read);
+    socket.off('end', this.#endToo);
+    void runErrand(first, { socket, early, decoder: this.#decoder });
   }
 
   #take({ type, payload }: Frame): void {

@@ -136,7 +136,7 @@ function removeGroup(directory: string): boolean {
   }
 }
 
-function findHierarchies(name: string): Hierarchy[] {
+function findHierarchies(group: string): Hierarchy[] {
   if (process.getuid?.() !== 0 || !existsSync('/proc/self/cgroup')) return [];
   const own = readFileSync('/proc/self/cgroup', 'utf8')
     .split('\n')
@@ -149,11 +149,12 @@ function findHierarchies(name: string): Hierarchy[] {
       type === 'cgroup2'
         ? ['']
         : (['memory', 'pids', 'cpu', 'freezer'] as const).filter((name) => options.includes(name));
-    const group = own.find(({ controllers }) => names.some((name) => controllers.includes(name)));
-    if (names.length === 0 || group === undefined) continue;
-    const within = group.path.startsWith(root) ? group.path.slice(root.length) : group.path;
+    const mine = own.find(({ controllers }) => names.some((name) => controllers.includes(name)));
+    if (names.length === 0 || mine === undefined) continue;
+    const within = mine.path.startsWith(root) ? mine.path.slice(root.length) : mine.path;
     const parent = join(mountPoint, within);
-    const opened = type === 'cgroup2' ? openVersion2(mountPoint, parent, name) : openVersion1(parent, { names, name });
+    const opened =
+      type === 'cgroup2' ? openVersion2(mountPoint, parent, group) : openVersion1(parent, { names, name: group });
     if (opened !== null) hierarchies.push(opened);
   }
   return hierarchies;

@@ -48,7 +48,8 @@ export async function endProcesses({
   const child = first ?? childOf(launcher);
   const until = performance.now() + patienceMs;
   if (child === null || !signal(child, 'SIGKILL')) signal(launcher, 'SIGKILL');
-  while (isRunning(launcher) || (child !== null && isRunning(child))) {
+  const all = child === null ? [launcher] : [launcher, child];
+  while (all.some(isRunning)) {
     if (performance.now() > until) signal(launcher, 'SIGKILL');
     await delay(2);
   }

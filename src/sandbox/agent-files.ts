@@ -1,0 +1,251 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { StandinError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, isRecord } from './agent/protocol.ts';
+import type { Frame, FrameType } from './agent/protocol.ts';
+import { roomIn } from './agent/room.ts';
+import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
+
+/**
+ * Files and ports of a sandbox by its agent. What is at the other end is not trusted: frames out of their order, sizes that are
+ * none and names that lead elsewhere end the connection.
+ */
+
+/** The most entries of one directory that are gathered. */
+const maxEntries = 1_000_000;
+const highWaterMark = 256 * 1024;
+
+const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');
+
+/** `dial` makes a connection to the agent; `refusal` says why nothing may be asked of it now. */
+export function agentFiles(dial: () => Socket, refusal: () => StandinError | null): SandboxFiles {
+  const ask = (type: FrameType, message: object) => new Errand(dial, refusal, encodeFrame(type, message));
+  return {
+    async read(path) {
+      const errand = ask('read', { path });
+      const { size } = decodeObject((await errand.next('opened')).payload);
+      if (size !== null && !isCount(size)) throw errand.wrong();
+      return { size, content: Readable.from(contentOf(errand, true), { objectMode: false, highWaterMark }) };
+    },
+
+    async write(path, content) {
+      const errand = ask('write', { path });
+      return await errand.send(content);
+    },
+
+    async list(path) {
+      const errand = ask('list', { path });
+      const entries: DirectoryEntry[] = [];
+      for (;;) {
+        const frame = await errand.next('entries', 'done');
+        if (frame.type === 'done') break;
+        const { entries: some } = decodeObject(frame.payload);
+        if (!Array.isArray(some) || !some.every(isEntry) || entries.length + some.length > maxEntries)
+          throw errand.wrong();
+        entries.push(...some);
+      }
+      errand.end();
+      return entries.toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+    },
+
+    async *walk(path) {
+      const errand = ask('walk', { path });
+      try {
+        for (;;) {
+          const frame = await errand.next('entry', 'done');
+          if (frame.type === 'done') return;
+          const entry = decodeObject(frame.payload);
+          if (!isTreeEntry(entry)) throw errand.wrong();
+          const { path: name, isDirectory, size, modified, mode } = entry;
+          const content = isDirectory
+            ? null
+            : Readable.from(contentOf(errand, false), { objectMode: false, highWaterMark });
+          yield { path: name, isDirectory, size, modified, mode, content };
+          // Whoever did not read it to its end does not see what follows.
+          if (content !== null && !content.readableEnded) await finished(content);
+        }
+      } finally {
+        errand.end();
+      }
+    },
+  };
+}
+
+/** A connection to a port of the sandbox. */
+export async function dialPort(dial: () => Socket, port: number): Promise<Duplex> {
+  const errand = new Errand(dial, () => null, encodeFrame('dial', { port }));
+  await errand.next('opened');
+  return errand.release();
+}
+
+async function* contentOf(errand: Errand, alone: boolean): AsyncGenerator<Buffer> {
+  let whole = false;
+  try {
+    for (;;) {
+      const frame = await errand.next('content', 'contentEnd');
+      if (frame.type === 'contentEnd') break;
+      yield frame.payload;
+    }
+    whole = true;
+  } finally {
+    if (alone || !whole) errand.end();
+  }
+}
+
+async function finished(content: Readable): Promise<void> {
+  content.resume();
+  if (!content.readableEnded && !content.destroyed) await once(content, 'end');
+}
+
+/** One thing asked of the agent, on a connection of its own. */
+class Errand {
+  readonly #socket: Socket;
+  readonly #decoder = new FrameDecoder();
+  readonly #frames: Frame[] = [];
+  #wake: (() => void) | null = null;
+  #over = false;
+  readonly #read = (chunk: Buffer) => {
+    try {
+      this.#frames.push(...this.#decoder.push(chunk));
+    } catch {
+      this.#socket.destroy();
+    }
+    if (this.#frames.length > 0) this.#socket.pause();
+    this.#wake?.();
+  };
+
+  constructor(dial: () => Socket, refusal: () => StandinError | null, request: Buffer) {
+    const refused = refusal();
+    if (refused !== null) throw refused;
+    this.#socket = dial();
+    this.#socket.on('data', this.#read);
+    this.#socket.on('error', () => this.#socket.destroy());
+    const close = () => {
+      this.#over = true;
+      this.#wake?.();
+    };
+    this.#socket.on('end', close).on('close', close);
+    this.#socket.write(request);
+  }
+
+  /** The next frame, which must be one of these. Rejects with what the agent says of a failure. */
+  async next(...wanted: FrameType[]): Promise<Frame> {
+    for (;;) {
+      const frame = this.#frames.shift();
+      if (frame !== undefined) {
+        if (wanted.includes(frame.type)) return frame;
+        throw frame.type === 'failed' ? this.#failure(frame.payload) : this.wrong();
+      }
+      if (this.#over) throw gone();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      this.#socket.resume();
+      await promise;
+      this.#wake = null;
+    }
+  }
+
+  /** Sends all of `content`, as fast as it is taken, and answers what the agent made of it. */
+  async send(content: Readable): Promise<{ size: number }> {
+    const answer = this.next('done');
+    const failed = answer.then(
+      () => null,
+      (error: unknown) => error,
+    );
+    const sent = this.#pump(content).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
+    // A refusal may come at any time; what is still to be sent is of no use then.
+    const first = await Promise.race([failed.then(() => 'answered' as const), sent]);
+    if (first !== null && first !== 'answered') {
+      this.end();
+      await failed;
+      throw first.error;
+    }
+    try {
+      const { size } = decodeObject((await answer).payload);
+      if (!isCount(size)) throw this.wrong();
+      return { size };
+    } finally {
+      this.end();
+    }
+  }
+
+  async #pump(content: Readable): Promise<void> {
+    for await (const chunk of content as AsyncIterable<Buffer>) {
+      for (const frame of encodeChunks('data', chunk)) {
+        if (this.#over || this.#socket.destroyed) return;
+        if (!this.#socket.write(frame)) await roomIn(this.#socket);
+      }
+    }
+    this.#socket.write(encodeFrame('dataEnd'));
+  }
+
+  /** From here on the connection is the port's. */
+  release(): Duplex {
+    this.#socket.removeAllListeners();
+    this.#socket.pause();
+    const early = this.#decoder.rest();
+    if (early.length > 0) this.#socket.unshift(early);
+    return this.#socket;
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  /** For an answer that no agent of ours gives. */
+  wrong(): StandinError {
+    this.#socket.destroy();
+    return gone();
+  }
+
+  #failure(payload: Buffer): StandinError {
+    this.#socket.destroy();
+    const { code, message } = decodeObject(payload);
+    const known = failureCodes.find((each) => each === code);
+    if (known === undefined || typeof message !== 'string') return gone();
+    return new StandinError(known, message.slice(0, 300), known === 'unavailable' ? {} : { field: 'path' });
+  }
+}
+
+const failureCodes = ['not_found', 'bad_request', 'sandbox_storage_full', 'unavailable'] as const satisfies ErrorCode[];
+
+function isEntry(value: unknown): value is DirectoryEntry {
+  return (
+    isRecord(value) &&
+    isName(value['name']) &&
+    typeof value['isDirectory'] === 'boolean' &&
+    isCount(value['size']) &&
+    Number.isSafeInteger(value['modified'])
+  );
+}
+
+function isTreeEntry(value: Record<string, unknown>): value is Record<string, unknown> & Omit<TreeEntry, 'content'> {
+  const { path, mode } = value;
+  return (
+    typeof path === 'string' &&
+    path.split('/').every((part) => isName(part)) &&
+    isEntry({ ...value, name: 'x' }) &&
+    isCount(mode) &&
+    mode <= 0o777
+  );
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && !['', '.', '..'].includes(value) && !/[/\0]/.test(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** A connection to the unix socket at this path. */
+export function dialer(path: string): () => Socket {
+  return () => connect({ path, allowHalfOpen: true });
+}
