@@ -25,6 +25,7 @@ import { createExternalDriver } from './sandbox/external.ts';
 import { openTemplates } from './sandbox/templates/registry.ts';
 import { openStore } from './store/open.ts';
 import { createRuns } from './vault/runs.ts';
+import { DueTimer } from './timer.ts';
 import { createVault } from './vault/vault.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
@@ -149,8 +150,11 @@ export async function startServer(
 
     // Every process on the database hears of a change; this one's workers have forgotten before it is answered.
     let forgotten: Promise<unknown> = Promise.resolve();
+    let reconcile: (ids: string[] | null) => Promise<void> = () => Promise.resolve();
     const unsubscribe = store.changes.subscribe((ids) => {
       forgotten = Promise.all([forgotten, egress.forget(ids)]);
+      // What another server deleted.
+      void reconcile(ids);
     });
     undo.push(async () => unsubscribe());
     const dispatcher = new WebhookDispatcher({
@@ -182,12 +186,25 @@ export async function startServer(
         await store.changes.publish(ids);
         await forgotten;
       },
+      scheduled: () => lifetimes.wake(),
       queued: () => dispatcher.wake(),
       logger: log.child({ room: 'vault' }),
       now: () => new Date(),
     });
     settled = () => vault.egress.settle();
+    const lifetimes = new DueTimer({
+      work: () => vault.lifetimes.sweep(),
+      next: () => vault.lifetimes.next(),
+      now: () => new Date(),
+      logger: log.child({ room: 'vault' }),
+    });
+    undo.push(() => lifetimes.stop());
     await vault.recover();
+    reconcile = (ids) =>
+      vault.lifetimes
+        .reconcile(ids)
+        .catch((err: unknown) => log.error({ err }, 'sandboxes that were deleted elsewhere could not be ended'));
+    lifetimes.wake();
     dispatcher.wake();
 
     const api = createApi({
@@ -227,6 +244,8 @@ function createDataplane(
   options: { authority: Authority; domain: string },
 ): TlsServer {
   const server = createTlsServer({
+    keepAliveTimeout: 75_000,
+    requestTimeout: 0,
     SNICallback: (name, done) => {
       if (name !== options.domain && !name.endsWith(`.${options.domain}`)) {
         done(new Error('not a name of the data plane'));

@@ -32,7 +32,9 @@ export function addressingOf(request: IncomingMessage, options: AddressingOption
   const ownId = host.startsWith('boxd-') && host.endsWith(suffix) ? host.slice(5, -suffix.length) : undefined;
   const dataPlaneHost = ownId !== undefined && uuid.test(ownId);
   const local = loopbackAddress.test(request.socket.localAddress ?? '');
-  if (local && !dataPlaneHost && !loopbackName.test(host) && !options.hosts.includes(host)) {
+  // By the domain alone the header says which sandbox is meant.
+  const shared = host === options.dataplaneDomain;
+  if (local && !dataPlaneHost && !shared && !loopbackName.test(host) && !options.hosts.includes(host)) {
     throw new StandinError('forbidden', 'Host: is not a name of this server; call it by the address it listens on');
   }
   const header = request.headers['x-superserve-sandbox-id'];
@@ -40,5 +42,5 @@ export function addressingOf(request: IncomingMessage, options: AddressingOption
   if (dataPlaneHost && header !== undefined && named !== ownId) {
     throw new StandinError('bad_request', 'X-Superserve-Sandbox-Id: names another sandbox than the host does');
   }
-  return { dataPlaneHost, sandboxId: dataPlaneHost ? ownId : named };
+  return { dataPlaneHost: dataPlaneHost || shared, sandboxId: dataPlaneHost ? ownId : named };
 }

@@ -75,19 +75,20 @@ export function createAuthenticator(vault: Vault, now: () => number = Date.now):
       const credential = `token ${sandboxId ?? ''} ${token ?? ''}`;
       return judge({ source: sourceOf(request), credential, refusal }, async () => {
         if (token === undefined || sandboxId === undefined) return null;
-        const right = await authorized(vault, sandboxId, token);
-        return right ? { sandboxId, accessToken: token } : null;
+        const standing = await standingOf(vault, sandboxId, token);
+        // Whoever had the right one is no guesser: another client of the same sandbox had it rotated.
+        if (standing === 'stale') throw new StandinError('unauthorized', refusal);
+        return standing === 'current' ? { sandboxId, accessToken: token } : null;
       });
     },
   };
 }
 
-async function authorized(vault: Vault, sandboxId: string, token: string): Promise<boolean> {
+async function standingOf(vault: Vault, sandboxId: string, token: string): Promise<'current' | 'stale' | null> {
   try {
-    await vault.sandboxes.authorize(sandboxId, token);
-    return true;
+    return await vault.sandboxes.authorize(sandboxId, token);
   } catch (error) {
-    if (error instanceof StandinError && error.code === 'unauthorized') return false;
+    if (error instanceof StandinError && error.code === 'unauthorized') return null;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { StandinError } from '../errors.ts';
@@ -11,13 +12,14 @@ import { auditHandlers } from './handlers/audit.ts';
 import { execHandlers } from './handlers/exec.ts';
 import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
+import { streamHandlers } from './handlers/streams.ts';
 import { systemHandlers } from './handlers/system.ts';
 import type { SystemFacts } from './handlers/system.ts';
 import { webhookHandlers } from './handlers/webhooks.ts';
 import { problemOf } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
-import { addRoutes, methodsOf, operationOf } from './routes.ts';
+import { addRoutes, methodsOf, operationOf, takesBytes } from './routes.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { Upgrades } from './upgrades.ts';
 
@@ -37,6 +39,7 @@ const bodyLimit = 64 * 1024;
 /** How long a client may take to send its head, and the whole request. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
+const keepAliveTimeout = 75_000;
 
 const defaultDrainMs = 5000;
 
@@ -53,7 +56,10 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
   const app = fastify({
     logger: false,
     bodyLimit,
-    requestTimeout,
+    // Uploads take as long as they move: `limitTime` sees to the others.
+    requestTimeout: 0,
+    // Longer than clients keep theirs: one that is closed while a request is on its way costs them that request.
+    keepAliveTimeout,
     http: { headersTimeout, shouldUpgradeCallback: (request) => upgrades.wanted(request) },
     genReqId: () => randomUUID(),
     exposeHeadRoutes: false,
@@ -80,6 +86,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
   app.addHook('onRequest', async (request, reply) => {
     harden(reply, request.id);
     addressingOf(request.raw, addressing);
+    if (!takesBytes(request)) limitTime(request.raw);
   });
   app.addHook('onSend', async (_request, reply) => {
     // A connection kept alive would keep a stopping server.
@@ -126,6 +133,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
       ...auditHandlers(vault),
       ...execHandlers(vault),
     },
+    streams: streamHandlers(vault),
     authenticator: createAuthenticator(vault),
     addressing,
     stopping: stopping.signal,
@@ -135,6 +143,17 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
   });
   upgrades.listen(app.server, app);
   return Object.assign(app, { upgrades });
+}
+
+/** Ends a request that is not there as a whole in time. */
+function limitTime(request: IncomingMessage): void {
+  if (request.complete) return;
+  const timer = setTimeout(
+    () => writeRefusal(request.socket, 'bad_request', 'the request took too long'),
+    requestTimeout,
+  );
+  timer.unref();
+  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
 }
 
 function harden(reply: FastifyReply, requestId: string): void {

@@ -20,8 +20,13 @@ interface Frame {
 const requestDeadlineMs = 10_000;
 /** Keeps the state of firewalls and balancers on the way; whether the peer lives is for TCP keep-alive to find out. */
 const pingEveryMs = 30_000;
-/** Bytes queued in one direction before the side that makes them must wait. */
+/** Bytes of output queued before the command must wait. */
 const highWater = 1024 * 1024;
+/**
+ * Bytes of input queued before no more is read: much, because pings are not read then either, and a client that gets no pong
+ * for long gives up.
+ */
+const inputHighWater = 16 * 1024 * 1024;
 
 /** RFC 6455, section 7.4.1. */
 const closeCodes: Partial<Record<ErrorCode, number>> = { internal: 1011, unavailable: 1013, rate_limited: 1013 };
@@ -76,12 +81,18 @@ export async function serveExecConnect(
     const { status, body } = problemOf(error, requestId);
     if (status >= 500) logger.error({ err: error, requestId, operation: 'execConnect' }, 'exec failed');
     await send(socket, JSON.stringify({ error: body.error.message, code: body.error.code })).catch(() => undefined);
-    socket.close(closeCodes[body.error.code] ?? policyViolation, body.error.code);
+    socket.close(closeCodes[body.error.code] ?? policyViolation, reasonOf(body.error));
   } finally {
     clearInterval(ping);
     // The peer's close frame must still be read.
     inbox.deliver(() => undefined);
   }
+}
+
+/** RFC 6455, section 5.5: a close frame has 123 bytes for it. */
+function reasonOf({ code, message }: { code: string; message: string }): string {
+  const bytes = Buffer.from(`${code}: ${message}`).subarray(0, 123);
+  return new TextDecoder().decode(bytes, { stream: true });
 }
 
 /** One frame from the client of a running command. Throws `bad_request` for one that is none. */
@@ -102,7 +113,7 @@ function take({ data, isBinary }: Frame, session: Session, socket: WebSocket): v
 function writeStdin(bytes: Buffer, { stdin }: Session, socket: WebSocket): void {
   if (stdin.destroyed || stdin.writableEnded) return;
   stdin.write(bytes);
-  if (stdin.writableLength <= highWater || socket.isPaused) return;
+  if (stdin.writableLength <= inputHighWater || socket.isPaused) return;
   socket.pause();
   const resume = () => {
     stdin.off('drain', resume).off('close', resume);

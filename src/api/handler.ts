@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Answer, Body, OperationId, Operations, Params, Query } from '../contract/operations.ts';
 import type { Caller } from '../vault/types.ts';
 import type { SandboxAccess } from './authentication.ts';
@@ -22,11 +23,27 @@ export type Handler<Id extends OperationId> = (input: HandlerInput<Id>) => Promi
 /** Operations that are answered by a handler: implemented, and over before the connection is. */
 type HandledId = {
   [Id in OperationId]: Operations[Id]['implemented'] extends true
-    ? Operations[Id] extends { webSocket: true }
+    ? Operations[Id] extends { webSocket: true } | { streamed: true }
       ? never
       : Id
     : never;
 }[OperationId];
+
+/** Operations whose answers go out as they are made. */
+export type StreamedId = {
+  [Id in OperationId]: Operations[Id] extends { streamed: true } ? Id : never;
+}[OperationId];
+
+/** Where a streamed answer goes, and what is still to come of the request. */
+export interface Exchange {
+  request: IncomingMessage;
+  /** Sends the head of the answer; nothing can be refused from then on. */
+  begin(status: number, headers: Record<string, string>): ServerResponse;
+}
+
+export type StreamHandlers = {
+  [Id in StreamedId]: (input: HandlerInput<Id>, exchange: Exchange) => Promise<void>;
+};
 
 export type HandlersOf<Id extends OperationId> = { [Each in Id]: Handler<Each> };
 

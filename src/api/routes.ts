@@ -9,14 +9,16 @@ import { addressingOf } from './addressing.ts';
 import type { AddressingOptions } from './addressing.ts';
 import type { Authenticator, SandboxAccess } from './authentication.ts';
 import { serveExecConnect } from './exec-connect.ts';
-import type { Handlers } from './handler.ts';
+import type { Exchange, Handlers, StreamHandlers } from './handler.ts';
 import type { Upgrades } from './upgrades.ts';
 import { checked } from './validation.ts';
 
 type AnyHandler = (input: never) => Promise<unknown>;
+type AnyStreamHandler = (input: never, exchange: Exchange) => Promise<void>;
 
 export interface RouteOptions {
   handlers: Handlers;
+  streams: StreamHandlers;
   authenticator: Authenticator;
   addressing: AddressingOptions;
   /** Aborts when the server stops. */
@@ -39,26 +41,32 @@ const nothing = strict({});
 /** One route for each operation of the contract. Nothing of a body is read before the caller is known. */
 export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
   const handlers: Partial<Record<string, AnyHandler>> = options.handlers;
+  const streams: Partial<Record<string, AnyStreamHandler>> = options.streams;
   for (const [id, operation] of operationList) {
     const identities = new WeakMap<Request, Identity>();
-    app.route<RouteTypes>({
-      method: operation.method,
-      url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
-      config: { operation: id },
-      onRequest: async (request) => {
-        identities.set(request, await identify(request, operation, options));
-        if (!operation.implemented) {
-          throw new StandinError('not_implemented', `${operation.method} ${operation.path} is not there yet`);
-        }
-      },
-      handler: async (request, reply) => {
-        const identity = identities.get(request);
-        if (identity === undefined) throw new Error('a handler was reached without authentication');
-        if (operation.webSocket === true) return accept(request, reply, { identity, options });
-        const input = { ...identity, ...inputOf(request, operation), signal: signalOf(reply, options.stopping) };
-        return reply.code(operation.success.status).send(await dispatch(handlers[id], input));
-      },
-    });
+    const add = (to: FastifyInstance) =>
+      to.route<RouteTypes>({
+        method: operation.method,
+        url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
+        config: { operation: id },
+        onRequest: async (request) => {
+          identities.set(request, await identify(request, operation, options));
+          if (!operation.implemented) {
+            throw new StandinError('not_implemented', `${operation.method} ${operation.path} is not there yet`);
+          }
+        },
+        handler: async (request, reply) => {
+          const identity = identities.get(request);
+          if (identity === undefined) throw new Error('a handler was reached without authentication');
+          if (operation.webSocket === true) return accept(request, reply, { identity, options });
+          const input = { ...identity, ...inputOf(request, operation), signal: signalOf(reply, options.stopping) };
+          if (operation.streamed === true)
+            return stream(request, reply, { handler: streams[id], input, logger: options.logger });
+          return reply.code(operation.success.status).send(await dispatch(handlers[id], input));
+        },
+      });
+    if (operation.bytes === true) void app.register(async (part) => add(takingBytes(part)));
+    else add(app);
   }
 }
 
@@ -72,10 +80,50 @@ async function dispatch(handler: AnyHandler | undefined, input: object): Promise
   return answer;
 }
 
+/** Bodies are left to the handler, whatever they are called. */
+function takingBytes(part: FastifyInstance): FastifyInstance {
+  part.removeAllContentTypeParsers();
+  part.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  return part;
+}
+
+/** Rejects with what went wrong before the answer began; what goes wrong later ends the connection. */
+async function stream(
+  request: Request,
+  reply: FastifyReply,
+  { handler, input, logger }: { handler: AnyStreamHandler | undefined; input: object; logger: Logger },
+): Promise<void> {
+  if (handler === undefined) throw new Error('an implemented operation has no handler');
+  const exchange: Exchange = {
+    request: request.raw,
+    begin(status, headers) {
+      reply.hijack();
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value);
+      }
+      return reply.raw.writeHead(status, headers);
+    },
+  };
+  try {
+    await Reflect.apply(handler, undefined, [input, exchange]);
+  } catch (error) {
+    if (!reply.raw.headersSent) throw error;
+    const facts = { err: error, requestId: request.id, operation: operationOf(request) };
+    logger.info(facts, 'an answer was broken off');
+    reply.raw.destroy();
+  }
+}
+
 /** The operation that a request was routed to, for the log. */
 export function operationOf(request: Pick<FastifyRequest, 'routeOptions'>): string | null {
   const { config } = request.routeOptions;
   return 'operation' in config && typeof config.operation === 'string' ? config.operation : null;
+}
+
+/** Whether it was routed to an operation whose body is bytes of any length. */
+export function takesBytes(request: Pick<FastifyRequest, 'routeOptions'>): boolean {
+  const id = operationOf(request);
+  return operationList.some(([each, operation]) => each === id && operation.bytes === true);
 }
 
 /** The methods of the operations at a path. */
@@ -106,7 +154,12 @@ function inputOf(request: Request, operation: Operation) {
   return {
     params: paramsOf(request, operation),
     query: checked(operation.query ?? nothing, nested(request.query)),
-    body: operation.body === undefined ? noBody(body) : checked(operation.body, body),
+    body:
+      operation.bytes === true
+        ? undefined
+        : operation.body === undefined
+          ? noBody(body)
+          : checked(operation.body, body),
   };
 }
 

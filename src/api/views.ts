@@ -4,6 +4,7 @@ import type {
   AuditEventView,
   AuditService,
   EgressView,
+  NetworkLogPage,
   ProviderView,
   SandboxView,
   SandboxWithAccess,
@@ -94,7 +95,8 @@ export function sandboxAnswer(view: SandboxView): Answer<'listSandboxes'>[number
     ...(view.autoDeleteSeconds === null ? {} : { auto_delete_seconds: view.autoDeleteSeconds }),
     ...(view.network === null ? {} : { network: view.network }),
     metadata: view.metadata,
-    preview_access: 'private',
+    ...(view.autoDeleteAt === null ? {} : { auto_delete_at: view.autoDeleteAt.toISOString() }),
+    preview_access: view.previewAccess,
     secrets: view.secrets.map(({ envKey, secretName, revoked }) => ({
       env_key: envKey,
       secret_name: secretName,
@@ -109,6 +111,37 @@ export function accessAnswer({ sandbox, accessToken, egress }: SandboxWithAccess
 
 export function egressAnswer(view: EgressView): Answer<'rotateEgressToken'> {
   return { proxy_url: view.proxyUrl, ca_pem: view.caPem, env: view.env };
+}
+
+export function networkLogAnswer({ rows, nextCursor }: NetworkLogPage): Answer<'getSandboxNetwork'> {
+  return { data: rows.map(networkRow), next_cursor: nextCursor, has_more: nextCursor !== null };
+}
+
+function networkRow(row: NetworkLogPage['rows'][number]): Answer<'getSandboxNetwork'>['data'][number] {
+  const common = { id: row.id, ts: row.ts.toISOString(), host: row.host };
+  if (row.kind === 'connection') {
+    return {
+      kind: 'connection',
+      ...common,
+      dst_ip: row.dstIp,
+      dst_port: row.dstPort,
+      verdict: row.verdict,
+      match_rule: row.matchRule,
+      bytes_sent: row.bytesSent,
+      bytes_recv: row.bytesRecv,
+    };
+  }
+  return {
+    kind: 'request',
+    ...common,
+    method: row.method,
+    path: row.path,
+    status: row.status,
+    upstream_status: row.upstreamStatus,
+    latency_ms: row.latencyMs === null ? null : Math.round(row.latencyMs),
+    secret_id: row.secretId,
+    error_code: row.errorCode,
+  };
 }
 
 export function webhookAnswer({ id, url, events, createdAt }: WebhookView): Answer<'listWebhooks'>[number] {

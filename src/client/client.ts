@@ -17,6 +17,8 @@ export type Webhook = Answer<'listWebhooks'>[number];
 export type CreatedWebhook = Answer<'createWebhook'>;
 export type CreatedApiKey = Answer<'createApiKey'>;
 export type ExecResult = Answer<'exec'>;
+export type NetworkLog = Answer<'getSandboxNetwork'>;
+export type DirectoryEntry = Answer<'listSandboxFiles'>['entries'][number];
 
 /** What the data plane wants to know of a sandbox: what create and get answer has it. */
 export type SandboxAccess = Pick<SandboxWithAccess, 'id' | 'access_token'>;
@@ -47,6 +49,17 @@ export interface Client {
     attach(id: string, binding: RequestBody<'attachSecret'>): Promise<void>;
     detach(id: string, envKey: string): Promise<void>;
     rotateEgressToken(id: string): Promise<Egress>;
+    /** At least one field; null clears. */
+    update(id: string, change: RequestBody<'updateSandbox'>): Promise<void>;
+    pause(id: string): Promise<void>;
+    /** Its access token is replaced. */
+    resume(id: string): Promise<Answer<'resumeSandbox'>>;
+    /** The same, also for one that is active: whatever it was, it runs. */
+    activate(id: string): Promise<SandboxWithAccess>;
+    /** What left it, newest first. */
+    network(id: string, page?: Partial<Query<'getSandboxNetwork'>>): Promise<NetworkLog>;
+    /** The entries of a directory, by name. */
+    files(id: string, path: string): Promise<DirectoryEntry[]>;
   };
   providers: { list(): Promise<Provider[]> };
   keys: {
@@ -92,6 +105,12 @@ export function createClient(options: ClientOptions): Client {
       attach: async (id, body) => void (await call('attachSecret', { params: { id }, body })),
       detach: (id, envKey) => call('detachSecret', { params: { id, env_key: envKey } }),
       rotateEgressToken: (id) => call('rotateEgressToken', { params: { id } }),
+      update: (id, body) => call('updateSandbox', { params: { id }, body }),
+      pause: (id) => call('pauseSandbox', { params: { id } }),
+      resume: (id) => call('resumeSandbox', { params: { id } }),
+      activate: (id) => call('activateSandbox', { params: { id } }),
+      network: (id, query = {}) => call('getSandboxNetwork', { params: { id }, query }),
+      files: async (id, path) => (await call('listSandboxFiles', { params: { id }, query: { path } })).entries,
     },
     providers: { list: () => call('listProviders') },
     keys: {

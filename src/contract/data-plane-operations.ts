@@ -22,7 +22,8 @@ export const dataPlaneOperations = {
     body: execRequest,
     success: { status: 200, schema: null, mediaType: 'text/event-stream' },
     errors: ['conflict', 'unavailable'],
-    implemented: false,
+    implemented: true,
+    streamed: true,
   },
   execConnect: {
     method: 'GET',
@@ -41,8 +42,9 @@ export const dataPlaneOperations = {
     auth: 'access-token',
     query: downloadQuery,
     success: { status: 200, schema: null, mediaType: 'application/octet-stream' },
-    errors: ['not_found', 'unavailable'],
-    implemented: false,
+    errors: ['not_found', 'conflict', 'unavailable'],
+    implemented: true,
+    streamed: true,
   },
   uploadFile: {
     method: 'POST',
@@ -51,7 +53,9 @@ export const dataPlaneOperations = {
     auth: 'access-token',
     query: filePathQuery,
     success: { status: 200, schema: uploadedFile },
-    errors: ['unavailable', 'sandbox_storage_full'],
-    implemented: false,
+    errors: ['conflict', 'unavailable', 'sandbox_storage_full'],
+    implemented: true,
+    bytes: true,
+    streamed: true,
   },
 } as const satisfies Record<string, Operation>;

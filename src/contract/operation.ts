@@ -20,6 +20,10 @@ export interface Operation {
   readonly errors: readonly ErrorCode[];
   /** False: answered `not_implemented`, after authentication. */
   readonly implemented: boolean;
+  /** The body is bytes of any length, whatever its type is called. */
+  readonly bytes?: true;
+  /** Its answer goes out as it is made. */
+  readonly streamed?: true;
   /** After the HTTP exchange the connection becomes a WebSocket. */
   readonly webSocket?: true;
 }
@@ -30,6 +34,7 @@ export function errorsOf(operation: Operation): ErrorCode[] {
   if (operation.auth !== 'none') codes.add('unauthorized').add('rate_limited');
   if (operation.params !== undefined) codes.add('not_found');
   if (operation.query !== undefined || operation.body !== undefined) codes.add('bad_request');
+  if (operation.bytes === true) codes.add('bad_request');
   if (operation.body !== undefined) codes.add('payload_too_large').add('unsupported_media_type');
   if (!operation.implemented) codes.add('not_implemented');
   return [...codes];

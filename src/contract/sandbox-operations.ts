@@ -69,7 +69,7 @@ export const sandboxOperations = {
     body: updateSandboxRequest,
     success: { status: 204, schema: null },
     errors: ['conflict'],
-    implemented: false,
+    implemented: true,
   },
   deleteSandbox: {
     method: 'DELETE',
@@ -88,8 +88,8 @@ export const sandboxOperations = {
     auth: 'api-key',
     params: byId,
     success: { status: 204, schema: null },
-    errors: ['conflict'],
-    implemented: false,
+    errors: ['conflict', 'unavailable'],
+    implemented: true,
   },
   resumeSandbox: {
     method: 'POST',
@@ -98,8 +98,8 @@ export const sandboxOperations = {
     auth: 'api-key',
     params: byId,
     success: { status: 200, schema: resumedSandbox },
-    errors: ['conflict'],
-    implemented: false,
+    errors: ['conflict', 'unavailable'],
+    implemented: true,
   },
   activateSandbox: {
     method: 'POST',
@@ -108,8 +108,8 @@ export const sandboxOperations = {
     auth: 'api-key',
     params: byId,
     success: { status: 200, schema: sandboxWithAccess },
-    errors: ['conflict'],
-    implemented: false,
+    errors: ['conflict', 'unavailable'],
+    implemented: true,
   },
   attachSecret: {
     method: 'POST',
@@ -151,7 +151,7 @@ export const sandboxOperations = {
     query: networkLogQuery,
     success: { status: 200, schema: networkLogPage },
     errors: [],
-    implemented: false,
+    implemented: true,
   },
   listSandboxFiles: {
     method: 'GET',
@@ -161,8 +161,8 @@ export const sandboxOperations = {
     params: byId,
     query: filePathQuery,
     success: { status: 200, schema: directoryListing },
-    errors: ['unavailable'],
-    implemented: false,
+    errors: ['conflict', 'unavailable'],
+    implemented: true,
   },
 
   listPreviewPorts: {

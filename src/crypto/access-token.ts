@@ -20,6 +20,22 @@ export function accessToken(tokenKey: Secret, { sandboxId, generation }: AccessT
     .digest('base64url');
 }
 
+/** How many rotations back a token is still known for one that was right once. */
+const remembered = 64;
+
+/** Whether `token` was right before one of the newest rotations. It opens nothing: who has it is no guesser. */
+export function wasAccessToken(
+  tokenKey: Secret,
+  token: string,
+  { sandboxId, generation }: AccessTokenSubject,
+): boolean {
+  const oldest = Math.max(1, generation - remembered);
+  for (let each = generation - 1; each >= oldest; each--) {
+    if (sameHash(token, accessToken(tokenKey, { sandboxId, generation: each }))) return true;
+  }
+  return false;
+}
+
 /** Whether `token` is the current one of the subject; in constant time. */
 export function verifyAccessToken(tokenKey: Secret, token: string, subject: AccessTokenSubject): boolean {
   return sameHash(token, accessToken(tokenKey, subject));

@@ -11,6 +11,9 @@ import { verifyTrail } from './verify.ts';
 const segmentsAtOnce = 500;
 const eventsAtOnce = 4096;
 
+/** By how much an event may be written after one that is younger: a row of a connection has the time of its beginning. */
+const outOfOrderMs = 24 * 60 * 60_000;
+
 interface Page {
   limit: number;
   before?: number;
@@ -24,6 +27,8 @@ interface Wanted {
   /** Bits of `traits`; a segment with none of them is passed over. Zero: every segment. */
   traits: number;
   fits: (event: Omit<StoredEvent, 'sandboxName'>) => boolean;
+  /** True where none before it can be wanted. */
+  tooOld?: (event: Omit<StoredEvent, 'sandboxName'>) => boolean;
 }
 
 export function eventStore({ read, appendSegments }: Pick<Database, 'read' | 'appendSegments'>): EventStore {
@@ -41,8 +46,18 @@ export function eventStore({ read, appendSegments }: Pick<Database, 'read' | 'ap
         fits: (event) => event.secretId === secretId && kinds.includes(event.kind) && hasStatus(event, status),
       }),
 
-    bySandbox: (sandboxId, page) =>
-      readPage(read, page, { owner: sandboxId, column: 'sandbox_id', traits: 0, fits: () => true }),
+    bySandbox: (sandboxId, { since, until, verdict, kinds, ...page }) =>
+      readPage(read, page, {
+        owner: sandboxId,
+        column: 'sandbox_id',
+        traits: verdict === undefined ? 0 : traits[verdict],
+        fits: (event) =>
+          (kinds === undefined || kinds.includes(event.kind)) &&
+          (verdict === undefined || event.verdict === verdict) &&
+          (since === undefined || event.ts >= since) &&
+          (until === undefined || event.ts < until),
+        ...(since === undefined ? {} : { tooOld: ({ ts }) => ts.getTime() < since.getTime() - outOfOrderMs }),
+      }),
 
     verify: (options = {}) => verifyTrail(read, options),
   };
@@ -65,7 +80,9 @@ async function readPage(read: Database['read'], { limit, before }: Page, wanted:
         const reader = new SegmentReader(segment);
         for (let id = Math.min(segment.last_id, newest); id >= segment.first_id; id--) {
           const event = reader.event(id);
-          if (event === null || !wanted.fits(event)) continue;
+          if (event === null) continue;
+          if (wanted.tooOld?.(event) === true) return events;
+          if (!wanted.fits(event)) continue;
           events.push({ ...event, sandboxName: segment.sandbox_name });
           if (events.length === limit) return events;
         }

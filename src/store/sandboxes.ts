@@ -80,6 +80,24 @@ export function sandboxStore({ kind, read, write }: Database): SandboxStore {
       return rows.map(sandboxRecord);
     },
 
+    async nextDue(server) {
+      const { active, paused } = await read
+        .selectFrom('sandboxes')
+        .select([
+          sql<number | null>`min(case when status = 'active' then active_since + timeout_seconds * 1000 end)`.as(
+            'active',
+          ),
+          sql<number | null>`min(case when status = 'paused' then paused_at + auto_delete_seconds * 1000 end)`.as(
+            'paused',
+          ),
+        ])
+        .where('server', '=', server)
+        .where('deleted_at', 'is', null)
+        .executeTakeFirstOrThrow();
+      const times = [active, paused].filter((each) => each !== null).map(Number);
+      return times.length === 0 ? null : new Date(Math.min(...times));
+    },
+
     async update(id, change, from) {
       const row = await write
         .updateTable('sandboxes')

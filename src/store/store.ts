@@ -169,6 +169,8 @@ export interface SandboxStore {
   byServer(server: string): Promise<SandboxRecord[]>;
   /** Of those of a server, whose time is up: active for `timeoutSeconds`, or paused for `autoDeleteSeconds`. */
   due(server: string, at: Date): Promise<SandboxRecord[]>;
+  /** When the next of them is due; null: none ever, as things are. */
+  nextDue(server: string): Promise<Date | null>;
   update(
     id: string,
     change: Partial<

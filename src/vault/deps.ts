@@ -27,6 +27,8 @@ export interface VaultDeps {
    * is answered, so that the next request through the proxy sees it. Must reject where a worker may not have heard.
    */
   changed: (sandboxIds: string[]) => Promise<void>;
+  /** When there is something to do next, as `lifetimes.next` says, may have changed. */
+  scheduled: () => void;
   /** Deliveries to webhooks were queued. */
   queued: () => void;
   logger: Logger;

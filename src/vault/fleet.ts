@@ -9,6 +9,10 @@ export interface Fleet {
   start(driverName: string, spec: SandboxSpec): Promise<void>;
   /** Throws `conflict` where somebody else runs it, `unavailable` where it does not run. */
   require(sandbox: SandboxRecord): RunningSandbox;
+  /** The same, whatever its state is: `conflict`, or `unavailable`. */
+  find(sandbox: SandboxRecord): RunningSandbox;
+  /** Those that run here. */
+  ids(): string[];
   /** Ends it, if it runs here. Never rejects: what cannot be ended is logged. */
   end(sandboxId: string): Promise<void>;
   /**
@@ -31,6 +35,23 @@ export function createFleet({
     running.delete(sandbox.id);
     logger.warn({ sandbox: sandbox.id }, 'a sandbox ended by itself');
     await store.sandboxes.update(sandbox.id, { status: 'failed' });
+  }
+
+  function find(sandbox: SandboxRecord): RunningSandbox {
+    if (drivers.get(sandbox.driver)?.runs === false) {
+      throw new StandinError(
+        'conflict',
+        `driver: ${sandbox.driver} sandboxes are run by somebody else, not by Standin`,
+      );
+    }
+    if (sandbox.server !== null && sandbox.server !== server) {
+      throw new StandinError('unavailable', `the sandbox is run by another server (${sandbox.server}): ask that one`);
+    }
+    const found = running.get(sandbox.id);
+    if (found === undefined || sandbox.status === 'failed') {
+      throw new StandinError('unavailable', 'the sandbox does not run here any more; delete it and create another');
+    }
+    return found;
   }
 
   function keep(sandbox: RunningSandbox): void {
@@ -69,21 +90,17 @@ export function createFleet({
       keep(await driver.create(spec));
     },
 
+    find,
+    ids: () => [...running.keys()],
+
     require(sandbox) {
-      if (drivers.get(sandbox.driver)?.runs === false) {
-        throw new StandinError(
-          'conflict',
-          `driver: ${sandbox.driver} sandboxes are run by somebody else, not by Standin`,
-        );
-      }
-      if (sandbox.status === 'paused' || sandbox.status === 'resuming') {
+      if (
+        drivers.get(sandbox.driver)?.runs !== false &&
+        (sandbox.status === 'paused' || sandbox.status === 'resuming')
+      ) {
         throw new StandinError('unavailable', 'the sandbox is paused; resume it first');
       }
-      const found = running.get(sandbox.id);
-      if (found === undefined || sandbox.status === 'failed') {
-        throw new StandinError('unavailable', 'the sandbox does not run here any more; delete it and create another');
-      }
-      return found;
+      return find(sandbox);
     },
 
     async end(sandboxId) {
@@ -103,4 +120,18 @@ export function createFleet({
       await Promise.all(known.map((each) => settle(each)));
     },
   };
+}
+
+/** Ends those that run here and were deleted, as by another server on the same database. Null: any may have been. */
+export async function reconcile(
+  { store }: Pick<VaultDeps, 'store'>,
+  fleet: Fleet,
+  sandboxIds: readonly string[] | null,
+): Promise<void> {
+  const here = fleet.ids();
+  for (const id of sandboxIds === null ? here : here.filter((each) => sandboxIds.includes(each))) {
+    const sandbox = await store.sandboxes.byIdEver(id);
+    // One that is being made is not there yet.
+    if (sandbox !== null && sandbox.deletedAt !== null) await fleet.end(id);
+  }
 }

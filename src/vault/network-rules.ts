@@ -14,8 +14,10 @@ const ruleLimit = 256;
 export function parseNetwork(network: NetworkInput = {}): NetworkRecord {
   const { allow_out: allowOut, deny_out: denyOut, intercept, tunnel_out: tunnelOut } = network;
   return {
-    ...(allowOut === undefined ? {} : { allow_out: parseEach('network.allow_out', allowOut, cidrOrDomain) }),
-    ...(denyOut === undefined ? {} : { deny_out: parseEach('network.deny_out', denyOut, cidr) }),
+    ...(allowOut === undefined || allowOut === null
+      ? {}
+      : { allow_out: parseEach('network.allow_out', allowOut, cidrOrDomain) }),
+    ...(denyOut === undefined || denyOut === null ? {} : { deny_out: parseEach('network.deny_out', denyOut, cidr) }),
     ...(intercept === undefined ? {} : { intercept }),
     ...(tunnelOut === undefined ? {} : { tunnel_out: parseEach('network.tunnel_out', tunnelOut, domainOnly) }),
   };

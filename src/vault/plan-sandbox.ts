@@ -29,6 +29,7 @@ export type SandboxPlan = Pick<
   | 'vcpuCount'
   | 'memoryMib'
   | 'template'
+  | 'previewAccess'
 > & { mounts: Mount[]; tree: Template | null };
 
 /** Throws `bad_request` that names the field, and `forbidden` for what only an operator key may ask. */
@@ -68,6 +69,7 @@ export function planSandbox(
     vcpuCount: limits.vcpuCount,
     memoryMib: limits.memoryMib,
     mounts,
+    previewAccess: input.previewAccess ?? 'private',
     ...templateOf(templates, input.template, { name: driver, runs: known.runs }),
   };
 }

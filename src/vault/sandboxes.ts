@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { accessToken, verifyAccessToken } from '../crypto/access-token.ts';
+import { accessToken, verifyAccessToken, wasAccessToken } from '../crypto/access-token.ts';
 import { hashToken } from '../crypto/hash.ts';
 import { badField, StandinError } from '../errors.ts';
 import type { BindingRecord, SandboxRecord, SecretRecord } from '../store/store.ts';
@@ -9,6 +9,9 @@ import { egressView, ownEnvironment } from './environment.ts';
 import { requireExec } from './exec-input.ts';
 import type { Fleet } from './fleet.ts';
 import { refuseTunnelledSecrets } from './network-rules.ts';
+import { dueAt } from './lifecycle.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { readNetworkLog } from './network-log.ts';
 import { planSandbox } from './plan-sandbox.ts';
 import { bindingLimit } from './sandbox-input.ts';
 import { isUuid, notFound, requireEnvKey } from './text.ts';
@@ -19,7 +22,7 @@ interface Bound {
   secret: SecretRecord;
 }
 
-export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
+export function createSandboxes(deps: VaultDeps, fleet: Fleet, lifecycle: Lifecycle): SandboxService {
   const { store, tokenKey, network, changed, now } = deps;
 
   async function find({ teamId }: Caller, id: string): Promise<SandboxRecord> {
@@ -31,9 +34,8 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
   async function authorized(id: string, token: string): Promise<SandboxRecord> {
     const sandbox = isUuid(id) ? await store.sandboxes.byId(id) : null;
     const subject = { sandboxId: sandbox?.id ?? id, generation: sandbox?.accessGeneration ?? 0 };
-    // Verified also where there is no sandbox, so that the time taken does not tell which ids exist.
     if (verifyAccessToken(tokenKey, token, subject) && sandbox !== null) return sandbox;
-    throw new StandinError('unauthorized', 'X-Access-Token: not the token of this sandbox, or a stale one');
+    throw wrongToken();
   }
 
   function egress({ id, envVars }: SandboxRecord, bound: readonly Bound[], token: string | null): EgressView {
@@ -52,6 +54,22 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
     };
   }
 
+  async function again(sandbox: SandboxRecord): Promise<SandboxWithAccess> {
+    return withAccess(sandbox, await store.bindings.bySandbox(sandbox.id), null);
+  }
+
+  /** Before anything is started; the store decides. */
+  async function requireRoom({ teamId }: Caller): Promise<void> {
+    if (deps.maxSandboxes === 0) return;
+    const { maxSandboxes: limit } = deps;
+    if ((await store.sandboxes.list(teamId, { limit, offset: 0 })).length >= limit) throw tooMany();
+  }
+
+  function tooMany(): StandinError {
+    const message = `this team may have ${deps.maxSandboxes} sandboxes at once: delete one, or have STANDIN_MAX_SANDBOXES raised`;
+    return new StandinError('too_many_sandboxes', message, { retryAfter: 60 });
+  }
+
   async function bindAll(sandbox: SandboxRecord, secrets: Record<string, string>): Promise<Bound[]> {
     const bound: Bound[] = [];
     for (const [envKey, name] of Object.entries(secrets)) {
@@ -63,6 +81,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
 
   return {
     async create(caller, input) {
+      await requireRoom(caller);
       const token = proxyToken();
       const { mounts, tree, ...plan } = planSandbox(deps, caller, input);
       const sandbox: SandboxRecord = {
@@ -75,7 +94,6 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
         createdAt: now(),
         deletedAt: null,
         server: deps.drivers.get(plan.driver)?.runs === true ? deps.server : null,
-        previewAccess: 'private',
         activeSince: now(),
         pausedAt: null,
       };
@@ -88,10 +106,12 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       const { id, name } = sandbox;
       await fleet.start(sandbox.driver, { id, name, caPem, caBundlePem, mounts, limits: deps.limits, template: tree });
       try {
-        await store.sandboxes.insert(
+        const inserted = await store.sandboxes.insert(
           sandbox,
           bound.map(({ binding }) => binding),
+          deps.maxSandboxes === 0 ? undefined : deps.maxSandboxes,
         );
+        if (inserted === 'full') throw tooMany();
         // A worker may have asked for it already, by the listeners of its network, and found nothing.
         await changed([id]);
       } catch (error) {
@@ -99,6 +119,7 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
         await store.sandboxes.remove(id, now());
         throw error;
       }
+      deps.scheduled();
       return withAccess(sandbox, bound, token);
     },
 
@@ -115,17 +136,11 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
 
     async get(caller, id) {
       const sandbox = await find(caller, id);
-      return withAccess(sandbox, await store.bindings.bySandbox(sandbox.id), null);
+      return again(sandbox);
     },
 
     async remove(caller, id) {
-      const sandbox = await find(caller, id);
-      if (!(await store.sandboxes.remove(sandbox.id, now()))) throw notFound('sandbox');
-      try {
-        await changed([sandbox.id]);
-      } finally {
-        await fleet.end(sandbox.id);
-      }
+      await lifecycle.remove(await find(caller, id));
     },
 
     async attach(caller, id, { envKey, secretName }) {
@@ -157,8 +172,37 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       return egress(rotated, await store.bindings.bySandbox(sandbox.id), token);
     },
 
+    async pause(caller, id) {
+      await lifecycle.pause(await find(caller, id));
+    },
+
+    async resume(caller, id) {
+      return again(await lifecycle.resume(await find(caller, id)));
+    },
+
+    async activate(caller, id) {
+      return again(await lifecycle.activate(await find(caller, id)));
+    },
+
+    async update(caller, id, change) {
+      await lifecycle.update(await find(caller, id), change);
+    },
+
+    async networkLog(caller, id, query) {
+      return readNetworkLog(store, (await find(caller, id)).id, query);
+    },
+
+    async listFiles(caller, id, path) {
+      return await fleet.require(await find(caller, id)).files.list(path);
+    },
+
     async authorize(sandboxId, token) {
-      await authorized(sandboxId, token);
+      const sandbox = isUuid(sandboxId) ? await store.sandboxes.byId(sandboxId) : null;
+      const subject = { sandboxId: sandbox?.id ?? sandboxId, generation: sandbox?.accessGeneration ?? 0 };
+      // Verified also where there is no sandbox, so that the time taken does not tell which ids exist.
+      if (verifyAccessToken(tokenKey, token, subject) && sandbox !== null) return 'current';
+      if (wasAccessToken(tokenKey, token, subject)) return 'stale';
+      throw wrongToken();
     },
 
     async exec(sandboxId, token, request) {
@@ -172,7 +216,15 @@ export function createSandboxes(deps: VaultDeps, fleet: Fleet): SandboxService {
       );
       return await running.exec({ ...asked, env: { ...running.baseEnv, ...own, ...asked.env } });
     },
+
+    async files(sandboxId, token) {
+      return fleet.require(await authorized(sandboxId, token)).files;
+    },
   };
+}
+
+function wrongToken(): StandinError {
+  return new StandinError('unauthorized', 'X-Access-Token: not the token of this sandbox, or a stale one');
 }
 
 /** 256 bits, in characters that need no escape in a URL. */
@@ -194,6 +246,8 @@ function view(sandbox: SandboxRecord, bound: readonly Bound[]): SandboxView {
     autoDeleteSeconds,
     network: Object.keys(sandbox.network).length === 0 ? null : sandbox.network,
     metadata: sandbox.metadata,
+    autoDeleteAt: status === 'paused' ? dueAt(sandbox) : null,
+    previewAccess: sandbox.previewAccess,
     secrets: bound.map(({ binding, secret }) => ({
       envKey: binding.envKey,
       secretName: secret.name,

@@ -1,7 +1,7 @@
 import type { Secret } from '../crypto/secret.ts';
-import type { ExecRequest, ExecSession, Mount } from '../sandbox/driver.ts';
-import type { NetworkRecord, SandboxStatus, WebhookRecord } from '../store/store.ts';
-import type { StatusClass, TrailVerdict, VerifyOptions } from '../store/trail.ts';
+import type { DirectoryEntry, ExecRequest, ExecSession, Mount, SandboxFiles } from '../sandbox/driver.ts';
+import type { NetworkRecord, PreviewAccess, SandboxStatus, WebhookRecord } from '../store/store.ts';
+import type { StatusClass, StoredEvent, TrailVerdict, VerifyOptions } from '../store/trail.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -27,9 +27,20 @@ export interface VaultSystem extends Vault {
    * shown once; null where the team has a live key. A fresh one is handed to `keep` before it is stored.
    */
   bootstrap(apiKey: string | null, keep?: (madeKey: string) => void): Promise<{ apiKey: string } | null>;
-  /** Marks the sandboxes of a server that is gone as failed. Before anything is served. */
+  /** Takes over the sandboxes of the last server, and marks those that are gone as failed. Before anything is served. */
   recover(): Promise<void>;
+  lifetimes: LifetimeService;
   egress: EgressService;
+}
+
+/** What is to be done when time passes; the caller has the clock. */
+export interface LifetimeService {
+  /** Pauses and deletes the sandboxes whose time is up. */
+  sweep(): Promise<void>;
+  /** When there is something to do next; null: never, as things are. */
+  next(): Promise<Date | null>;
+  /** Ends those that run here and were deleted by another server. */
+  reconcile(sandboxIds: readonly string[] | null): Promise<void>;
 }
 
 /** The control plane's answers to the egress proxy; its `ControlPlane`, in structure. */
@@ -173,8 +184,8 @@ export interface ProviderView {
 
 /** The network rules of a sandbox as a client gives them; `parseNetwork` judges them. */
 export interface NetworkInput {
-  allow_out?: string[] | undefined;
-  deny_out?: string[] | undefined;
+  allow_out?: string[] | null | undefined;
+  deny_out?: string[] | null | undefined;
   intercept?: 'all' | 'bound' | undefined;
   tunnel_out?: string[] | undefined;
 }
@@ -189,8 +200,32 @@ export interface CreateSandboxInput {
   autoDeleteSeconds?: number | undefined;
   /** `base`, or one that the operator registered. */
   template?: string | undefined;
+  /** `private` where nothing is said. */
+  previewAccess?: PreviewAccess | undefined;
   /** Operator keys only. */
   mounts?: Mount[] | undefined;
+}
+/** What is not there stays as it is; null clears. */
+export interface UpdateSandboxInput {
+  /** `allow_out` and `deny_out` are replaced together. */
+  network?: NetworkInput | undefined;
+  metadata?: Record<string, string> | undefined;
+  timeoutSeconds?: number | null | undefined;
+  autoDeleteSeconds?: number | null | undefined;
+  previewAccess?: PreviewAccess | undefined;
+}
+export interface NetworkLogQuery {
+  limit: number;
+  /** The cursor of a page, or an RFC 3339 time. */
+  before?: string | undefined;
+  since?: Date | undefined;
+  verdict?: NonNullable<StoredEvent['verdict']> | undefined;
+}
+export interface NetworkLogPage {
+  /** Connections and requests, newest first. */
+  rows: StoredEvent[];
+  /** Null: there are no more. */
+  nextCursor: string | null;
 }
 export interface SandboxView {
   id: string;
@@ -205,6 +240,9 @@ export interface SandboxView {
   network: NetworkRecord | null;
   metadata: Record<string, string>;
   secrets: { envKey: string; secretName: string; revoked: boolean }[];
+  /** Only while it is paused. */
+  autoDeleteAt: Date | null;
+  previewAccess: PreviewAccess;
 }
 /**
  * How a sandbox run elsewhere reaches the proxy. `proxyUrl` carries the token only where it was just made; elsewhere
@@ -242,10 +280,23 @@ export interface SandboxService {
   attach(caller: Caller, id: string, input: { envKey: string; secretName: string }): Promise<void>;
   detach(caller: Caller, id: string, envKey: string): Promise<void>;
   rotateEgressToken(caller: Caller, id: string): Promise<EgressView>;
-  /** Refuses (`unauthorized`) a wrong or stale access token, and an id that no sandbox has, with the same words. */
-  authorize(sandboxId: string, accessToken: string): Promise<void>;
+  pause(caller: Caller, id: string): Promise<void>;
+  /** Its access tokens are replaced. */
+  resume(caller: Caller, id: string): Promise<SandboxWithAccess>;
+  /** The same, also for one that is active. */
+  activate(caller: Caller, id: string): Promise<SandboxWithAccess>;
+  update(caller: Caller, id: string, change: UpdateSandboxInput): Promise<void>;
+  networkLog(caller: Caller, id: string, query: NetworkLogQuery): Promise<NetworkLogPage>;
+  listFiles(caller: Caller, id: string, path: string): Promise<DirectoryEntry[]>;
+  /**
+   * `stale`: right before a rotation, and of no use. Refuses (`unauthorized`) any other that is not the current one, and an id
+   * that no sandbox has, with the same words.
+   */
+  authorize(sandboxId: string, accessToken: string): Promise<'current' | 'stale'>;
   /** The data plane: by the sandbox's own access token, no API key. 401 where it is wrong or stale. */
   exec(sandboxId: string, accessToken: string, request: ExecInput): Promise<ExecSession>;
+  /** The same for its files. */
+  files(sandboxId: string, accessToken: string): Promise<SandboxFiles>;
 }
 /** `env` adds to, and wins over, the sandbox's own variables. */
 export type ExecInput = Omit<ExecRequest, 'env'> & { env?: Record<string, string> };

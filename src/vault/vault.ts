@@ -2,7 +2,8 @@ import { bootstrap, createAccess } from './access.ts';
 import { createAudit, createRecorder, recordGap } from './audit.ts';
 import type { VaultDeps } from './deps.ts';
 import { LastUses } from './last-uses.ts';
-import { createFleet } from './fleet.ts';
+import { createFleet, reconcile } from './fleet.ts';
+import { createLifecycle } from './lifecycle.ts';
 import { openSecret } from './open-secret.ts';
 import { providerViews } from './providers/catalogue.ts';
 import { createSandboxes } from './sandboxes.ts';
@@ -14,11 +15,17 @@ import { createWebhooks } from './webhooks.ts';
 /** The domain over a store, an envelope and drivers. It reads no environment, opens no socket and starts no timer. */
 export function createVault(deps: VaultDeps): VaultSystem {
   const fleet = createFleet(deps);
+  const lifecycle = createLifecycle(deps, fleet);
   const lastUses = new LastUses({ secrets: deps.store.secrets, logger: deps.logger });
   return {
     access: createAccess(deps),
     secrets: createSecrets(deps),
-    sandboxes: createSandboxes(deps, fleet),
+    sandboxes: createSandboxes(deps, fleet, lifecycle),
+    lifetimes: {
+      sweep: () => lifecycle.sweep(),
+      next: () => deps.store.sandboxes.nextDue(deps.server),
+      reconcile: (ids) => reconcile(deps, fleet, ids),
+    },
     providers: providerViews,
     audit: createAudit(deps),
     webhooks: createWebhooks(deps),

@@ -12,9 +12,31 @@ const program = {
   working_dir: text({ min: 1, max: 4096 }).optional(),
 };
 
+/** signal(7), but those that report a fault of the process itself, and those of real time. */
+const signalNames = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGABRT',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGPIPE',
+  'SIGALRM',
+  'SIGTERM',
+  'SIGCONT',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGWINCH',
+] as const;
+
 const timeout = wholeNumber({ min: 1, max: 86_400 });
 
-export const execRequest = strict({ ...program, timeout_s: timeout.default(30) });
+/** Without `timeout_s` a command has 30 seconds, less a moment: clients that wait as long are to get an answer. */
+export const execRequest = strict({ ...program, timeout_s: timeout.optional() });
+export const defaultTimeoutSeconds = 29.5;
 
 export const execResponse = z.object({
   /** UTF-8; bytes that are none are replaced by U+FFFD. */
@@ -43,7 +65,7 @@ export const execControl = z.discriminatedUnion('type', [
   strict({ type: z.literal('stdin_close') }),
   strict({
     type: z.literal('signal'),
-    name: z.enum(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGKILL', 'SIGUSR1', 'SIGUSR2', 'SIGTERM', 'SIGCONT', 'SIGTSTP']),
+    name: z.enum(signalNames),
   }),
   strict({ type: z.literal('resize'), ...terminalSize }),
 ]);

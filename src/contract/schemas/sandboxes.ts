@@ -19,9 +19,9 @@ function bytesOf(entries: Record<string, string>): number {
 
 const network = strict({
   /** CIDRs, domains and `*.domains`. */
-  allow_out: z.array(z.string().min(1).max(255)).max(256).optional(),
+  allow_out: z.array(z.string().min(1).max(255)).max(256).nullable().optional(),
   /** CIDRs only. */
-  deny_out: z.array(z.string().min(1).max(255)).max(256).optional(),
+  deny_out: z.array(z.string().min(1).max(255)).max(256).nullable().optional(),
   /** Which TLS the proxy opens: all of it, or only that to hosts which a secret of this sandbox names. */
   intercept: z.enum(['all', 'bound'], { error: 'must be `all` or `bound`' }).optional(),
   /** Domains and `*.domains` whose TLS is never opened, for clients that pin certificates. */
@@ -52,6 +52,8 @@ export const createSandboxRequest = strict({
   auto_delete_seconds: autoDeleteSeconds.optional(),
   from_template: z.string().min(1).max(128).optional(),
   driver: z.string().min(1).max(32).optional(),
+  /** What a port that is published without a word is; `private` where nothing is said. */
+  preview_access: previewAccess.optional(),
   mounts: z.array(mount).max(16, { error: 'must list 16 mounts or fewer' }).optional(),
 });
 
@@ -60,9 +62,13 @@ export const updateSandboxRequest = strict({
   metadata: metadata.optional(),
   timeout_seconds: timeoutSeconds.nullable().optional(),
   auto_delete_seconds: autoDeleteSeconds.nullable().optional(),
+  preview_access: previewAccess.optional(),
 }).refine((change) => Object.keys(change).length > 0, { error: 'must change something' });
 
 export const attachSecretRequest = strict({ env_key: envKey, secret_name: secretName });
+
+/** Official clients know these too; no sandbox here is ever seen in one. */
+const passingStatuses = ['starting', 'pausing', 'migrating', 'deleted'] as const;
 
 /** `metadata.<key>=<value>` arrives here as one object. */
 export const listSandboxesQuery = strict({
@@ -70,14 +76,16 @@ export const listSandboxesQuery = strict({
   status: z
     .string()
     .transform((value, context) => {
-      const statuses = z.array(sandboxStatus).safeParse(value.split(','));
-      if (statuses.success) return statuses.data;
+      const names = value.split(',');
+      const known = z.array(z.enum([...sandboxStatus.options, ...passingStatuses])).safeParse(names);
+      if (known.success) return sandboxStatus.options.filter((each) => names.includes(each));
       const message = `must be one of ${sandboxStatus.options.join(', ')}, or several with commas between them`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
     })
     .optional(),
-  limit: queryNumber({ min: 1, max: 1000 }).default(1000),
+  /** Absent: all of them. */
+  limit: queryNumber({ min: 1, max: 1000 }).optional(),
   offset: queryNumber({ min: 0 }).default(0),
   metadata: z.record(z.string(), z.string()).optional(),
 });
@@ -125,26 +133,26 @@ export const resumedSandbox = z.object({ id: uuid, status: sandboxStatus, access
 export const networkLogQuery = strict({
   limit: queryNumber({ min: 1, max: 200 }).default(50),
   before: z.string().min(1).max(64).optional(),
-  since: timestamp.optional(),
+  since: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }).optional(),
   verdict: z.enum(['allowed', 'blocked', 'failed']).optional(),
 });
 
 const networkLogRow = z.object({
   kind: z.enum(['connection', 'request']),
-  id: z.string(),
+  id: z.int(),
   ts: timestamp,
   host: z.string(),
-  dst_ip: z.string().optional(),
-  dst_port: z.int().optional(),
-  verdict: z.enum(['allowed', 'blocked', 'failed']).optional(),
-  match_rule: z.string().optional(),
-  bytes_sent: z.int().optional(),
-  bytes_recv: z.int().optional(),
-  method: z.string().optional(),
-  path: z.string().optional(),
-  status: z.int().optional(),
+  dst_ip: z.string().nullable().optional(),
+  dst_port: z.int().nullable().optional(),
+  verdict: z.enum(['allowed', 'blocked', 'failed']).nullable().optional(),
+  match_rule: z.string().nullable().optional(),
+  bytes_sent: z.int().nullable().optional(),
+  bytes_recv: z.int().nullable().optional(),
+  method: z.string().nullable().optional(),
+  path: z.string().nullable().optional(),
+  status: z.int().nullable().optional(),
   upstream_status: z.int().nullable().optional(),
-  latency_ms: z.number().optional(),
+  latency_ms: z.int().nullable().optional(),
   secret_id: uuid.nullable().optional(),
   error_code: z.string().nullable().optional(),
 });

@@ -90,6 +90,7 @@ test('what another team has is 404 for every operation that names it, as what no
   const bodies: Record<string, unknown> = {
     rotateSecret: { value: 'another' },
     attachSecret: { env_key: 'OTHER', secret_name: bearerSecret.name },
+    updateSandbox: { metadata: { taken: 'over' } },
   };
   let walked = 0;
   for (const [id, operation] of operationList) {
@@ -104,8 +105,9 @@ test('what another team has is 404 for every operation that names it, as what no
       .replace('{name}', 'nobody-has-this')
       .replace('{env_key}', 'ANTHROPIC_API_KEY');
     const call = { headers: { 'x-api-key': key }, body: bodies[id] };
-    const reply = await send(server, operation.method, { path: own, ...call });
-    const none = await send(server, operation.method, { path: nobodys, ...call });
+    const query = id === 'listSandboxFiles' ? '?path=/' : '';
+    const reply = await send(server, operation.method, { path: own + query, ...call });
+    const none = await send(server, operation.method, { path: nobodys + query, ...call });
     assert.equal(reply.status, 404, `${id}: ${reply.text}`);
     assert.deepEqual([reply.status, reply.error()], [none.status, none.error()], id);
   }

@@ -73,7 +73,12 @@ describe('exec', () => {
     }
     assert.equal(messages.size, 1);
     await store.sandboxes.update(mine.sandbox.id, { accessGeneration: 2 });
-    await assert.rejects(vault.sandboxes.authorize(mine.sandbox.id, mine.accessToken), refusal('unauthorized'));
+    assert.equal(await vault.sandboxes.authorize(mine.sandbox.id, mine.accessToken), 'stale');
+    await assert.rejects(
+      vault.sandboxes.exec(mine.sandbox.id, mine.accessToken, { command: 'true' }),
+      refusal('unauthorized'),
+    );
+    await assert.rejects(vault.sandboxes.files(mine.sandbox.id, mine.accessToken), refusal('unauthorized'));
     const fresh = await vault.sandboxes.get(owner, mine.sandbox.id);
     await vault.sandboxes.authorize(mine.sandbox.id, fresh.accessToken);
   });

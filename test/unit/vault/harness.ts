@@ -65,6 +65,7 @@ export async function startVault(t: TestContext, overrides: Partial<VaultDeps> =
       const seen = await Promise.all(ids.map(async (id) => [id, await vault.egress.snapshot(id)] as const));
       told.push(new Map(seen));
     },
+    scheduled: () => undefined,
     queued: () => undefined,
     logger: createLogger({ level: 'silent' }),
     now: () => clock.now,

@@ -34,6 +34,8 @@ describe('creating a sandbox', () => {
       id: made.sandbox.id,
       name: 'box',
       status: 'active',
+      autoDeleteAt: null,
+      previewAccess: 'private',
       driver: 'bubblewrap',
       vcpuCount: 2,
       memoryMib: 512,

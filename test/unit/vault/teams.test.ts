@@ -25,10 +25,17 @@ const onSandboxes: Calls<SandboxService> = {
   list: 'not by team',
   authorize: 'not by team',
   exec: 'not by team',
+  files: 'not by team',
   get: ({ vault }, caller, id) => vault.sandboxes.get(caller, id),
   remove: ({ vault }, caller, id) => vault.sandboxes.remove(caller, id),
   attach: ({ vault }, caller, id) => vault.sandboxes.attach(caller, id, { envKey: 'X', secretName: 'KEY' }),
   detach: ({ vault }, caller, id) => vault.sandboxes.detach(caller, id, 'KEY'),
+  pause: ({ vault }, caller, id) => vault.sandboxes.pause(caller, id),
+  resume: ({ vault }, caller, id) => vault.sandboxes.resume(caller, id),
+  activate: ({ vault }, caller, id) => vault.sandboxes.activate(caller, id),
+  update: ({ vault }, caller, id) => vault.sandboxes.update(caller, id, { metadata: { taken: 'over' } }),
+  networkLog: ({ vault }, caller, id) => vault.sandboxes.networkLog(caller, id, { limit: 1 }),
+  listFiles: ({ vault }, caller, id) => vault.sandboxes.listFiles(caller, id, '/'),
   rotateEgressToken: ({ vault }, caller, id) => vault.sandboxes.rotateEgressToken(caller, id),
 };
 

@@ -1,0 +1,62 @@
+import { pipeline } from 'node:stream/promises';
+import { defaultTimeoutSeconds } from '../../contract/schemas/exec.ts';
+import { StandinError } from '../../errors.ts';
+import type { Vault } from '../../vault/types.ts';
+import type { StreamHandlers } from '../handler.ts';
+import { sendEvents } from '../exec-events.ts';
+import { attachment } from '../attachment.ts';
+import { zipOf } from '../zip.ts';
+
+/** How long an upload may stand still, in milliseconds. */
+const uploadIdleMs = 60_000;
+
+/** Answers that go out as they are made. What fails after their beginning ends the connection, so that none looks whole. */
+export function streamHandlers({ sandboxes }: Vault): StreamHandlers {
+  return {
+    async execStream({ access, body, signal }, exchange) {
+      const session = await sandboxes.exec(access.sandboxId, access.accessToken, {
+        command: body.command,
+        ...(body.args === undefined ? {} : { args: body.args }),
+        ...(body.env === undefined ? {} : { env: body.env }),
+        ...(body.working_dir === undefined ? {} : { workingDir: body.working_dir }),
+      });
+      session.stdin.on('error', () => undefined).end();
+      await sendEvents(session, { timeoutSeconds: body.timeout_s ?? defaultTimeoutSeconds, signal, exchange });
+    },
+
+    async downloadFile({ access, query }, exchange) {
+      const files = await sandboxes.files(access.sandboxId, access.accessToken);
+      if (query.format === 'zip') {
+        const zip = await zipOf(files, query.path);
+        const response = exchange.begin(200, attachment(`${nameOf(query.path)}.zip`, 'application/zip'));
+        await pipeline(zip, response);
+        return;
+      }
+      const { size, content } = await files.read(query.path);
+      const response = exchange.begin(200, {
+        ...attachment(nameOf(query.path), 'application/octet-stream'),
+        ...(size === null ? {} : { 'content-length': String(size) }),
+      });
+      await pipeline(content, response);
+    },
+
+    async uploadFile({ access, query }, exchange) {
+      const files = await sandboxes.files(access.sandboxId, access.accessToken);
+      const { request } = exchange;
+      request.socket.setTimeout(uploadIdleMs, () => request.destroy(new Error('the upload stood still')));
+      try {
+        const { size } = await files.write(query.path, request);
+        const answer = JSON.stringify({ path: query.path, size });
+        exchange.begin(200, { 'content-type': 'application/json' }).end(answer);
+      } catch (error) {
+        throw request.destroyed && !request.complete ? new StandinError('bad_request', 'the upload broke off') : error;
+      } finally {
+        request.socket.setTimeout(0);
+      }
+    },
+  };
+}
+
+function nameOf(path: string): string {
+  return path.split('/').findLast((part) => part !== '') ?? 'root';
+}

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
+import { ZipFile } from 'yazl';
+import type { Vault } from '../vault/types.ts';
+
+type Files = Awaited<ReturnType<Vault['sandboxes']['files']>>;
+
+/**
+ * All that is below a directory as a zip, made while it is read. Rejects where there is nothing to read; fails on the way where
+ * reading does, so that what was sent has no end.
+ */
+export async function zipOf(files: Files, path: string): Promise<Readable> {
+  const zip = new ZipFile();
+  const output = new PassThrough();
+  zip.on('error', (error) => output.destroy(error instanceof Error ? error : new Error('the zip failed')));
+  zip.outputStream.pipe(output);
+  const entries = files.walk(path)[Symbol.asyncIterator]();
+  const first = await entries.next();
+  fill(zip, { first, entries, output }).catch((error: unknown) =>
+    output.destroy(error instanceof Error ? error : new Error('the directory could not be read')),
+  );
+  output.once('close', () => void entries.return?.());
+  return output;
+}
+
+type Entries = AsyncIterator<Awaited<ReturnType<Files['walk']>> extends AsyncIterable<infer Entry> ? Entry : never>;
+
+async function fill(
+  zip: ZipFile,
+  { first, entries, output }: { first: Awaited<ReturnType<Entries['next']>>; entries: Entries; output: PassThrough },
+): Promise<void> {
+  for (let next = first; next.done !== true; next = await entries.next()) {
+    const { path, content, modified, mode } = next.value;
+    // Zip has no other separator than `/`, and tools take a letter and a colon for a drive.
+    const name = path.replaceAll('\\', '_').replace(/^(?=[a-z]:)/i, './');
+    const options = { mtime: new Date(modified * 1000), mode: mode | (content === null ? 0o040_000 : 0o100_000) };
+    if (content === null) {
+      zip.addEmptyDirectory(name, options);
+      continue;
+    }
+    const read = once(content, 'close');
+    content.on('error', (error) => output.destroy(error));
+    zip.addReadStream(content, name, options);
+    await read;
+    if (output.destroyed) return;
+  }
+  zip.end();
+}

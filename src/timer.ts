@@ -1,0 +1,58 @@
+import type { Logger } from './log.ts';
+
+/** Node takes no longer one. */
+const longestMs = 2 ** 31 - 1;
+const retryMs = 5_000;
+
+/** Does work when it is due, and asks when that is next. Between them it does nothing, and keeps no process alive. */
+export class DueTimer {
+  readonly #parts: { work: () => Promise<void>; next: () => Promise<Date | null>; now: () => Date; logger: Logger };
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #stopped = false;
+
+  constructor(parts: { work: () => Promise<void>; next: () => Promise<Date | null>; now: () => Date; logger: Logger }) {
+    this.#parts = parts;
+  }
+
+  /** When the next thing is due may have changed. */
+  wake(): void {
+    if (this.#stopped) return;
+    if (this.#running !== null) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      if (!this.#again) return;
+      this.#again = false;
+      this.wake();
+    });
+  }
+
+  /** Resolves when what is under way is done. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { work, next, now, logger } = this.#parts;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    let wait: number | null = retryMs;
+    try {
+      const first = await next();
+      if (first !== null && first <= now()) await work();
+      const due = await next();
+      // What is due still could not be done.
+      wait = due === null ? null : due <= now() ? retryMs : due.getTime() - now().getTime();
+    } catch (err) {
+      logger.error({ err }, 'what is due by the clock could not be looked for; trying again');
+    }
+    if (wait === null || this.#stopped) return;
+    this.#timer = setTimeout(() => this.wake(), Math.min(wait, longestMs));
+    this.#timer.unref();
+  }
+}
