@@ -257,7 +257,7 @@ function createDataplane(
       );
     },
   });
-  server.on('request', (request, response) => api.routing(request, response));
+  server.on('request', api.listener);
   api.upgrades.listen(server, api);
   return server;
 }

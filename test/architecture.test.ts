@@ -42,6 +42,7 @@ const environmentReaders: Record<string, string> = {
 /** Every place that reads a secret's bytes: how often, and what for. */
 const exposures: Record<string, { calls: number; why: string }> = {
   'src/crypto/access-token.ts': { calls: 1, why: 'the key of an HMAC' },
+  'src/crypto/preview-token.ts': { calls: 1, why: 'the key of an HMAC' },
   'src/crypto/envelope.ts': { calls: 1, why: 'encrypts it' },
   'src/first-start.ts': { calls: 1, why: 'opens the key that access tokens are derived from' },
   'src/vault/value.ts': { calls: 2, why: 'judges its bytes, and chooses the prefix of its stand-in' },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { StandinError } from '../errors.ts';
@@ -12,10 +13,12 @@ import { auditHandlers } from './handlers/audit.ts';
 import { execHandlers } from './handlers/exec.ts';
 import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
+import { previewHandlers } from './handlers/previews.ts';
 import { streamHandlers } from './handlers/streams.ts';
 import { systemHandlers } from './handlers/system.ts';
 import type { SystemFacts } from './handlers/system.ts';
 import { webhookHandlers } from './handlers/webhooks.ts';
+import { Previews } from './previews.ts';
 import { problemOf } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
@@ -34,6 +37,9 @@ export interface ApiOptions extends SystemFacts {
   drainMs?: number;
 }
 
+/** For another listener, such as the data plane's own with TLS: `listener`, and `upgrades.listen(server, api)`. */
+export type Api = FastifyInstance & { upgrades: Upgrades; listener: RequestListener };
+
 const bodyLimit = 64 * 1024;
 
 /** How long a client may take to send its head, and the whole request. */
@@ -45,13 +51,14 @@ const defaultDrainMs = 5000;
 
 /**
  * The HTTP server of the control plane, and of the data plane by header; the caller lets it listen. For another
- * listener (the data plane's own, with TLS) hand `app.routing` and `app.upgrades.listen(server)` to that server.
+ * listener see `Api`.
  *
  * It logs one line a request, with the operation's name: no body, header, path or query.
  */
-export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Upgrades } {
+export function createApi(options: ApiOptions): Api {
   const { vault, logger } = options;
-  const upgrades = new Upgrades();
+  const previews = new Previews({ vault, logger, domain: options.dataplaneDomain });
+  const upgrades = new Upgrades(previews);
   const stopping = new AbortController();
   const app = fastify({
     logger: false,
@@ -60,7 +67,16 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
     requestTimeout: 0,
     // Longer than clients keep theirs: one that is closed while a request is on its way costs them that request.
     keepAliveTimeout,
-    http: { headersTimeout, shouldUpgradeCallback: (request) => upgrades.wanted(request) },
+    // A published port of a sandbox is none of our paths.
+    serverFactory: (handler) => {
+      const settings = { headersTimeout, requestTimeout: 0, keepAliveTimeout };
+      const shouldUpgradeCallback = (request: IncomingMessage) => upgrades.wanted(request);
+      return createServer({ ...settings, shouldUpgradeCallback }, (request, response) => {
+        const place = previews.placeOf(request);
+        if (place === null) handler(request, response);
+        else void previews.serve(place, request, response);
+      });
+    },
     genReqId: () => randomUUID(),
     exposeHeadRoutes: false,
     return503OnClosing: false,
@@ -104,6 +120,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
   app.addHook('preClose', async () => {
     stopping.abort();
     upgrades.close();
+    previews.close();
     // A head that never ends would keep the server: once it closes, Node no longer looks at its own time limits.
     setTimeout(() => app.server.closeAllConnections(), options.drainMs ?? defaultDrainMs).unref();
   });
@@ -132,6 +149,7 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
       ...webhookHandlers(vault),
       ...auditHandlers(vault),
       ...execHandlers(vault),
+      ...previewHandlers(vault),
     },
     streams: streamHandlers(vault),
     authenticator: createAuthenticator(vault),
@@ -142,7 +160,12 @@ export function createApi(options: ApiOptions): FastifyInstance & { upgrades: Up
     logger,
   });
   upgrades.listen(app.server, app);
-  return Object.assign(app, { upgrades });
+  const listener: RequestListener = (request, response) => {
+    const place = previews.placeOf(request);
+    if (place === null) app.routing(request, response);
+    else void previews.serve(place, request, response);
+  };
+  return Object.assign(app, { upgrades, listener });
 }
 
 /** Ends a request that is not there as a whole in time. */

@@ -7,6 +7,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { execSubprotocol } from '../contract/exec-wire.ts';
 import { StandinError } from '../errors.ts';
+import type { Previews } from './previews.ts';
 import { writeRefusal } from './raw-refusal.ts';
 
 /** A start frame carries a whole command line. */
@@ -28,7 +29,10 @@ export class Upgrades {
     handleProtocols: () => execSubprotocol,
   });
 
-  constructor() {
+  readonly #previews: Previews;
+
+  constructor(previews: Previews) {
+    this.#previews = previews;
     this.#sockets.on('wsClientError', (_error, socket) => {
       writeRefusal(socket, 'bad_request', 'this is not a WebSocket handshake as RFC 6455 has it');
     });
@@ -43,6 +47,8 @@ export class Upgrades {
   listen(server: Server, app: FastifyInstance): void {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       socket.on('error', () => socket.destroy());
+      const place = this.#previews.placeOf(request);
+      if (place !== null) return void this.#previews.upgrade(place, request, { socket, head });
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       response.once('finish', () => socket.end());

@@ -17,6 +17,7 @@ export type Webhook = Answer<'listWebhooks'>[number];
 export type CreatedWebhook = Answer<'createWebhook'>;
 export type CreatedApiKey = Answer<'createApiKey'>;
 export type ExecResult = Answer<'exec'>;
+export type PreviewToken = Answer<'createPreviewToken'>;
 export type NetworkLog = Answer<'getSandboxNetwork'>;
 export type DirectoryEntry = Answer<'listSandboxFiles'>['entries'][number];
 
@@ -60,6 +61,15 @@ export interface Client {
     network(id: string, page?: Partial<Query<'getSandboxNetwork'>>): Promise<NetworkLog>;
     /** The entries of a directory, by name. */
     files(id: string, path: string): Promise<DirectoryEntry[]>;
+  };
+  /** Ports of a sandbox that can be seen from outside. */
+  previews: {
+    list(id: string): Promise<Answer<'listPreviewPorts'>>;
+    publish(id: string, port: RequestBody<'publishPreviewPort'>): Promise<Answer<'publishPreviewPort'>>;
+    unpublish(id: string, port: number): Promise<void>;
+    /** Without `seconds` it lasts until the port's tokens are rotated. */
+    token(id: string, port: number, seconds?: number): Promise<PreviewToken>;
+    rotate(id: string, port: number): Promise<PreviewToken>;
   };
   providers: { list(): Promise<Provider[]> };
   keys: {
@@ -111,6 +121,14 @@ export function createClient(options: ClientOptions): Client {
       activate: (id) => call('activateSandbox', { params: { id } }),
       network: (id, query = {}) => call('getSandboxNetwork', { params: { id }, query }),
       files: async (id, path) => (await call('listSandboxFiles', { params: { id }, query: { path } })).entries,
+    },
+    previews: {
+      list: (id) => call('listPreviewPorts', { params: { id } }),
+      publish: (id, body) => call('publishPreviewPort', { params: { id }, body }),
+      unpublish: (id, port) => call('unpublishPreviewPort', { params: { id, port } }),
+      token: (id, port, seconds) =>
+        call('createPreviewToken', { params: { id, port }, body: { expires_in_seconds: seconds ?? null } }),
+      rotate: (id, port) => call('rotatePreviewToken', { params: { id, port } }),
     },
     providers: { list: () => call('listProviders') },
     keys: {

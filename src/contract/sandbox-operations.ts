@@ -173,7 +173,7 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: previewPortList },
     errors: [],
-    implemented: false,
+    implemented: true,
   },
   publishPreviewPort: {
     method: 'POST',
@@ -184,7 +184,7 @@ export const sandboxOperations = {
     body: publishPreviewPortRequest,
     success: { status: 200, schema: previewPort },
     errors: ['conflict'],
-    implemented: false,
+    implemented: true,
   },
   unpublishPreviewPort: {
     method: 'DELETE',
@@ -194,7 +194,7 @@ export const sandboxOperations = {
     params: byIdAndPort,
     success: { status: 204, schema: null },
     errors: ['conflict'],
-    implemented: false,
+    implemented: true,
   },
   createPreviewToken: {
     method: 'POST',
@@ -205,7 +205,7 @@ export const sandboxOperations = {
     body: previewTokenRequest,
     success: { status: 200, schema: previewToken },
     errors: ['conflict'],
-    implemented: false,
+    implemented: true,
   },
   rotatePreviewToken: {
     method: 'POST',
@@ -215,6 +215,6 @@ export const sandboxOperations = {
     params: byIdAndPort,
     success: { status: 200, schema: previewToken },
     errors: ['conflict'],
-    implemented: false,
+    implemented: true,
   },
 } as const satisfies Record<string, Operation>;

@@ -1,6 +1,13 @@
 import type { Secret } from '../crypto/secret.ts';
-import type { DirectoryEntry, ExecRequest, ExecSession, Mount, SandboxFiles } from '../sandbox/driver.ts';
-import type { NetworkRecord, PreviewAccess, SandboxStatus, WebhookRecord } from '../store/store.ts';
+import type {
+  DirectoryEntry,
+  ExecRequest,
+  ExecSession,
+  Mount,
+  RunningSandbox,
+  SandboxFiles,
+} from '../sandbox/driver.ts';
+import type { NetworkRecord, PreviewAccess, PreviewPortRecord, SandboxStatus, WebhookRecord } from '../store/store.ts';
 import type { StatusClass, StoredEvent, TrailVerdict, VerifyOptions } from '../store/trail.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
 import type { ValueAsk } from './open-secret.ts';
@@ -18,6 +25,7 @@ export interface Vault {
   providers: () => ProviderView[];
   audit: AuditService;
   webhooks: WebhookService;
+  previews: PreviewService;
 }
 
 /** The vault as the composition root sees it: also what starts it, and what the egress proxy asks. */
@@ -297,6 +305,39 @@ export interface SandboxService {
   exec(sandboxId: string, accessToken: string, request: ExecInput): Promise<ExecSession>;
   /** The same for its files. */
   files(sandboxId: string, accessToken: string): Promise<SandboxFiles>;
+}
+/** Ports of sandboxes that can be seen from outside. */
+export interface PreviewService {
+  list(caller: Caller, id: string): Promise<{ previewAccess: PreviewAccess; ports: PreviewPortRecord[] }>;
+  publish(
+    caller: Caller,
+    id: string,
+    input: { port: number; access: PreviewAccess | undefined },
+  ): Promise<PreviewPortRecord>;
+  /** Its tokens stop working. */
+  unpublish(caller: Caller, id: string, port: number): Promise<void>;
+  /** `seconds`: how long it lasts; null: until the port's tokens are rotated. */
+  token(caller: Caller, id: string, port: number, seconds: number | null): Promise<PreviewTokenView>;
+  /** Every token of the port stops working. */
+  rotate(caller: Caller, id: string, port: number): Promise<PreviewTokenView>;
+  /**
+   * For whoever comes with this token, or none: refuses (`unauthorized`) what is not for them, with the same words whatever the
+   * reason. `proof`: what a valid token says of itself. `connect` rejects with `unavailable`.
+   */
+  open(
+    sandboxId: string,
+    port: number,
+    token: string | null,
+  ): Promise<{ proof: { expiresAt: Date | null } | null; connect: () => ReturnType<RunningSandbox['connect']> }>;
+}
+export interface PreviewTokenView {
+  token: string;
+  port: number;
+  access: PreviewAccess;
+  tokenVersion: number;
+  /** Of the sandbox. */
+  previewAccess: PreviewAccess;
+  expiresAt: Date | null;
 }
 /** `env` adds to, and wins over, the sandbox's own variables. */
 export type ExecInput = Omit<ExecRequest, 'env'> & { env?: Record<string, string> };

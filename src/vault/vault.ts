@@ -6,6 +6,7 @@ import { createFleet, reconcile } from './fleet.ts';
 import { createLifecycle } from './lifecycle.ts';
 import { openSecret } from './open-secret.ts';
 import { providerViews } from './providers/catalogue.ts';
+import { createPreviews } from './previews.ts';
 import { createSandboxes } from './sandboxes.ts';
 import { createSecrets } from './secrets.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -21,6 +22,7 @@ export function createVault(deps: VaultDeps): VaultSystem {
     access: createAccess(deps),
     secrets: createSecrets(deps),
     sandboxes: createSandboxes(deps, fleet, lifecycle),
+    previews: createPreviews(deps, fleet),
     lifetimes: {
       sweep: () => lifecycle.sweep(),
       next: () => deps.store.sandboxes.nextDue(deps.server),
