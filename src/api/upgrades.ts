@@ -48,7 +48,10 @@ export class Upgrades {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       socket.on('error', () => socket.destroy());
       const place = this.#previews.placeOf(request);
-      if (place !== null) return void this.#previews.upgrade(place, request, { socket, head });
+      if (place !== null) {
+        void this.#previews.upgrade(place, request, { socket, head });
+        return;
+      }
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       response.once('finish', () => socket.end());

@@ -5,7 +5,7 @@ import type { BindingSnapshot } from './ports.ts';
 import type { SandboxEntry, SandboxRegistry } from './registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { judgeRequest, judgeTrailers } from './request-judge.ts';
+import { deniedBy, hostDenied, judgeRequest, judgeTrailers, sandboxGone } from './request-judge.ts';
 import type { RefusedRequest } from './request-judge.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { Destination, Refused, Target } from './target.ts';
@@ -129,14 +129,22 @@ export class Admission {
     this.#outcome.refuse(otherwise);
   }
 
-  /** Whether one of the values that went out is not this sandbox's any more. False where nobody can tell. */
-  async isRevoked(): Promise<boolean> {
-    const { entry, swaps } = this;
-    if (entry === null || swaps.length === 0) return false;
+  /**
+   * Why what is under way may not go on by the rules of now: a value that went out is not this sandbox's any more, or its host, at
+   * the address that was dialled, is not allowed. Null: it may, or nobody can tell.
+   */
+  async stopped(address: string | null): Promise<{ refused: Refusal; blockedBy?: string | null } | null> {
+    const { entry, swaps, target } = this;
+    if (entry === null) return null;
     const fresh = await this.#registry.load(entry.snapshot.id).catch(() => entry);
-    if (fresh === null || fresh.snapshot.deleted === true) return true;
+    if (fresh === entry) return null;
+    const revoked = { refused: refusal('credential_revoked', 'its secret was revoked or detached') };
+    if (fresh === null || fresh.snapshot.deleted === true)
+      return swaps.length > 0 ? revoked : { refused: sandboxGone() };
     const live = new Set(fresh.snapshot.bindings.filter(({ state }) => state === 'live').map(({ id }) => id));
-    return swaps.some(({ binding }) => !live.has(binding.id));
+    if (swaps.some(({ binding }) => !live.has(binding.id))) return revoked;
+    const denied = target === null ? null : deniedBy(fresh, target.host, address);
+    return denied === null || target === null ? null : { refused: hostDenied(target.host), blockedBy: denied.rule };
   }
 
   #note({ bindings, foreign }: Pick<RefusedRequest, 'bindings' | 'foreign'>): void {

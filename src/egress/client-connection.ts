@@ -13,6 +13,7 @@ import { http2Refusal, unspokenHttp2 } from './http2-refusal.ts';
 import { LentWriter } from './lent-writer.ts';
 import { ReadGate } from './read-gate.ts';
 import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
+import { isOfUse } from './request-judge.ts';
 import type { Refusal } from './refusals.ts';
 import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
 import type { Share } from './turns.ts';
@@ -91,7 +92,7 @@ export class ClientConnection implements RequestSource {
   }
 
   get sandboxId(): string | null {
-    return this.origin.sandboxId;
+    return this.origin.sandboxId ?? this.#sharer;
   }
 
   identified(sandboxId: string): Share {
@@ -355,7 +356,13 @@ export class ClientConnection implements RequestSource {
   }
 
   reconsider(): void {
-    this.#exchange?.reconsider();
+    if (this.#exchange !== null) {
+      this.#exchange.reconsider();
+      return;
+    }
+    void isOfUse(this.context, this.sandboxId, this.destination).then((isNeeded) => {
+      if (!isNeeded && this.#exchange === null) this.socket.destroy();
+    });
   }
 
   expire(): void {

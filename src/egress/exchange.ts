@@ -37,6 +37,8 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   #heldBody: Buffer[] = [];
   #heldBytes = 0;
   #drained = 0;
+  /** That was dialled. */
+  #address: string | null = null;
   /** Refused: what is still to come of the request is thrown away, then the connection goes on or not. */
   #refused: { keepAlive: boolean } | null = null;
   #repeats = 0;
@@ -181,6 +183,8 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.#heldBody = [];
     this.#heldBytes = 0;
     this.#upstream = link;
+    // One that the guard would not let through was given by the operator, and is not judged.
+    this.#address = this.#client.context.guard(link.address) ? link.address : null;
     this.#client.shared.rows.reached(entry, target, link.address);
     link.handler = this;
     this.#relay = new ResponseRelay(this.#client, link, this);
@@ -284,10 +288,15 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.refuse(refused);
   }
 
-  /** The rules have changed: an exchange that lives on a credential which is none any more is cut off. */
+  /** The rules have changed: what they would not let begin is cut off. */
   reconsider(): void {
-    void this.#admission.isRevoked().then((revoked) => {
-      if (revoked) this.#fail(refusal('credential_revoked', 'its secret was revoked or detached'));
+    void this.#admission.stopped(this.#address).then((stop) => {
+      if (stop === null || this.#over) return;
+      const { refused, blockedBy } = stop;
+      if (blockedBy !== undefined) {
+        this.#recordConnection({ matchRule: blockedBy, dstIp: this.#address, verdict: 'blocked' });
+      }
+      this.#fail(refused);
     });
   }
 

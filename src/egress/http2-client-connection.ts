@@ -7,6 +7,7 @@ import { Http2Endpoint } from './http2-endpoint.ts';
 import { Http2Request, refusalFields } from './http2-request.ts';
 import { unreadRefusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import { isOfUse } from './request-judge.ts';
 import type { SharedRoute } from './request-source.ts';
 import type { Destination, Refused } from './target.ts';
 import { RecentFields } from './wire/http2/recent-fields.ts';
@@ -142,6 +143,14 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
     } else {
       this.socket.destroy();
     }
+  }
+
+  /** Its streams are asked one by one. */
+  reconsider(): void {
+    if (this.http2.openStreams > 0) return;
+    void isOfUse(this.context, this.sandboxId, this.destination).then((isNeeded) => {
+      if (!isNeeded && this.http2.openStreams === 0) this.expire();
+    });
   }
 
   drain(): void {

@@ -102,6 +102,30 @@ export function hostDenied(host: string): Refusal {
   return refusal('host_denied', `${host} is not allowed by this sandbox's network rules`);
 }
 
+/** The rule by which a host is not allowed, at this address where it is known; null: it is allowed. */
+export function deniedBy(entry: SandboxEntry, host: string, address: string | null): { rule: string | null } | null {
+  const { network } = entry.rules;
+  const asked = network.judgeHost(host);
+  const verdict = asked.verdict === 'ask-address' && address !== null ? network.judgeAddress(address) : asked;
+  return verdict.verdict === 'deny' ? { rule: verdict.rule } : null;
+}
+
+/** Whether a connection to this host, with nothing under way on it, is still of use. */
+export async function isOfUse(
+  { registry }: EgressContext,
+  sandboxId: string | null,
+  destination: Destination | null,
+): Promise<boolean> {
+  if (sandboxId === null || destination === null) return true;
+  try {
+    const entry = await registry.load(sandboxId);
+    return entry !== null && entry.snapshot.deleted !== true && deniedBy(entry, destination.host, null) === null;
+  } catch {
+    // Nobody can tell; its next request is judged.
+    return true;
+  }
+}
+
 /** Where an allowed request is sent, and which addresses that name may turn out to have. */
 export function upstreamTargetOf(
   entry: SandboxEntry,

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -23,9 +23,9 @@ export async function startConnectProxy(toPort: number): Promise<{ url: string; 
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const address = server.address() as AddressInfo;
+  const address = server.address();
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
