@@ -183,8 +183,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.#heldBody = [];
     this.#heldBytes = 0;
     this.#upstream = link;
-    // One that the guard would not let through was given by the operator, and is not judged.
-    this.#address = this.#client.context.guard(link.address) ? link.address : null;
+    this.#address = link.address;
     this.#client.shared.rows.reached(entry, target, link.address);
     link.handler = this;
     this.#relay = new ResponseRelay(this.#client, link, this);
@@ -290,7 +289,9 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
 
   /** The rules have changed: what they would not let begin is cut off. */
   reconsider(): void {
-    void this.#admission.stopped(this.#address).then((stop) => {
+    // An address that the guard would not let through was given by the operator, and is not judged.
+    const judged = this.#address !== null && this.#client.context.guard(this.#address) ? this.#address : null;
+    void this.#admission.stopped(judged).then((stop) => {
       if (stop === null || this.#over) return;
       const { refused, blockedBy } = stop;
       if (blockedBy !== undefined) {

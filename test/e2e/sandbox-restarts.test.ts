@@ -84,12 +84,12 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
     await server.kill9();
     await assert.rejects(front);
     // The workers finish what they have in hand, and let nothing new through.
-    let before = -1;
+    let last = -1;
     await waitUntil(
       async () => {
         const now = upstream.requests.length;
-        const quiet = now === before;
-        before = now;
+        const quiet = now === last;
+        last = now;
         if (!quiet) await new Promise((resolve) => setTimeout(resolve, 300));
         return quiet;
       },
@@ -112,8 +112,8 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
     assert.ok(upstream.requests.length > silent);
     const listed = await server.client.sandboxes.list();
     assert.deepEqual(
-      listed.map(({ name, status }) => [name, status]).toSorted(),
-      all.map((index) => [`box-${index}`, index === 1 ? 'paused' : 'active']).toSorted(),
+      listed.map(({ name, status }) => `${name} ${status}`).toSorted(),
+      all.map((index) => `box-${index} ${index === 1 ? 'paused' : 'active'}`).toSorted(),
     );
     for (const { head } of upstream.requests) {
       const sent = head.headers.find(([name]) => name.toLowerCase() === 'authorization');
