@@ -13,7 +13,6 @@ export const errorCodes = [
   'rate_limited',
   'too_many_sandboxes',
   'internal',
-  'not_implemented',
   'unavailable',
   'sandbox_storage_full',
 ] as const;

@@ -29,6 +29,8 @@ import { DueTimer } from './timer.ts';
 import { createVault } from './vault/vault.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
+/** MiB of a sandbox's memory that are not for what it writes, so that a full disk is no end of its agent. */
+const agentRoomMib = 128;
 /** How long a worker may hold a decrypted value before it asks again. */
 const valueTtlMs = 300_000;
 
@@ -59,6 +61,11 @@ export async function startServer(
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
+    if (config.sandboxDisk + agentRoomMib > config.sandboxMemory) {
+      throw new StartupError(
+        `STANDIN_SANDBOX_DISK: what a sandbox writes counts as its memory: must be ${agentRoomMib} MiB less than STANDIN_SANDBOX_MEMORY (${config.sandboxMemory}) at least`,
+      );
+    }
     prepareDataDir(config.dataDir);
     const store = await openStore(config.databaseUrl, { logger: log });
     undo.push(() => store.close());

@@ -20,13 +20,9 @@ export type HandlerInput<Id extends OperationId> = Identity<Id> & {
 
 export type Handler<Id extends OperationId> = (input: HandlerInput<Id>) => Promise<Answer<Id>>;
 
-/** Operations that are answered by a handler: implemented, and over before the connection is. */
+/** Operations that are answered by a handler, and over before the connection is. */
 type HandledId = {
-  [Id in OperationId]: Operations[Id]['implemented'] extends true
-    ? Operations[Id] extends { webSocket: true } | { streamed: true }
-      ? never
-      : Id
-    : never;
+  [Id in OperationId]: Operations[Id] extends { webSocket: true } | { streamed: true } ? never : Id;
 }[OperationId];
 
 /** Operations whose answers go out as they are made. */
@@ -47,5 +43,5 @@ export type StreamHandlers = {
 
 export type HandlersOf<Id extends OperationId> = { [Each in Id]: Handler<Each> };
 
-/** One handler for each implemented operation: the compiler refuses a table that lacks one. */
+/** One handler for each operation: the compiler refuses a table that lacks one. */
 export type Handlers = HandlersOf<HandledId>;

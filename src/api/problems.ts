@@ -13,7 +13,6 @@ export const statusOf: Record<ErrorCode, number> = {
   rate_limited: 429,
   too_many_sandboxes: 429,
   internal: 500,
-  not_implemented: 501,
   unavailable: 503,
   sandbox_storage_full: 507,
 };

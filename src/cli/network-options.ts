@@ -29,7 +29,8 @@ export function addNetworkOptions(command: Command): Command {
     );
 }
 
-/** `network` of the request that makes a sandbox; what was not said is not in it. */
-export function networkOf({ allowOut, denyOut, intercept, tunnelOut }: NetworkOptions): Network {
+/** `network` of a request; what was not said is not in it, and undefined where nothing was. */
+export function networkOf({ allowOut, denyOut, intercept, tunnelOut }: NetworkOptions): Network | undefined {
+  if ([allowOut, denyOut, intercept, tunnelOut].every((each) => each === undefined)) return undefined;
   return { allow_out: allowOut, deny_out: denyOut, intercept, tunnel_out: tunnelOut };
 }

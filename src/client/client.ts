@@ -1,6 +1,8 @@
 import type { Answer, ExecConnectRequest, Query, RequestBody } from '../contract/operations.ts';
 import { openExecConnection } from './exec-connection.ts';
 import type { ExecConnection } from './exec-connection.ts';
+import { fileCalls } from './files.ts';
+import type { FileCalls } from './files.ts';
 import { createCall } from './transport.ts';
 import type { ClientOptions } from './transport.ts';
 
@@ -85,6 +87,7 @@ export interface Client {
   };
   /** Operator keys only. */
   audit: { verify(since?: Partial<Query<'verifyAudit'>>): Promise<AuditVerdict> };
+  files: FileCalls;
   /** Runs a command to its end and answers its output; for one that takes minutes, or a terminal, use `execConnect`. */
   exec(sandbox: SandboxAccess, request: RequestBody<'exec'>, options?: { signal?: AbortSignal }): Promise<ExecResult>;
   /** Starts a command and resolves once the server has it. */
@@ -143,6 +146,7 @@ export function createClient(options: ClientOptions): Client {
       test: (id) => call('testWebhook', { params: { id } }),
     },
     audit: { verify: (since = {}) => call('verifyAudit', { query: since }) },
+    files: fileCalls(options),
     exec: (sandbox, body, { signal } = {}) =>
       call('exec', {
         body,

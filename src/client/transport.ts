@@ -78,7 +78,8 @@ async function answer(response: Response, operation: Operation): Promise<unknown
   );
 }
 
-async function refusal(response: Response, operation: Operation): Promise<Error> {
+/** The error for an answer that is not a success. */
+export async function refusal(response: Response, operation: Operation): Promise<Error> {
   const parsed = errorEnvelope.safeParse(await jsonOf(response));
   if (!parsed.success) {
     return new UnexpectedAnswerError(

@@ -12,7 +12,6 @@ export const dataPlaneOperations = {
     body: execRequest,
     success: { status: 200, schema: execResponse },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   execStream: {
     method: 'POST',
@@ -22,7 +21,6 @@ export const dataPlaneOperations = {
     body: execRequest,
     success: { status: 200, schema: null, mediaType: 'text/event-stream' },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
     streamed: true,
   },
   execConnect: {
@@ -32,7 +30,6 @@ export const dataPlaneOperations = {
     auth: 'access-token',
     success: { status: 101, schema: null },
     errors: ['bad_request', 'conflict', 'unavailable'],
-    implemented: true,
     webSocket: true,
   },
   downloadFile: {
@@ -43,7 +40,6 @@ export const dataPlaneOperations = {
     query: downloadQuery,
     success: { status: 200, schema: null, mediaType: 'application/octet-stream' },
     errors: ['not_found', 'conflict', 'unavailable'],
-    implemented: true,
     streamed: true,
   },
   uploadFile: {
@@ -54,7 +50,6 @@ export const dataPlaneOperations = {
     query: filePathQuery,
     success: { status: 200, schema: uploadedFile },
     errors: ['conflict', 'unavailable', 'sandbox_storage_full'],
-    implemented: true,
     bytes: true,
     streamed: true,
   },

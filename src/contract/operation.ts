@@ -18,8 +18,6 @@ export interface Operation {
   readonly success: { readonly status: number; readonly schema: z.ZodType | null; readonly mediaType?: string };
   /** Beyond those that any operation of its kind may answer: see `errorsOf`. */
   readonly errors: readonly ErrorCode[];
-  /** False: answered `not_implemented`, after authentication. */
-  readonly implemented: boolean;
   /** The body is bytes of any length, whatever its type is called. */
   readonly bytes?: true;
   /** Its answer goes out as it is made. */
@@ -36,6 +34,5 @@ export function errorsOf(operation: Operation): ErrorCode[] {
   if (operation.query !== undefined || operation.body !== undefined) codes.add('bad_request');
   if (operation.bytes === true) codes.add('bad_request');
   if (operation.body !== undefined) codes.add('payload_too_large').add('unsupported_media_type');
-  if (!operation.implemented) codes.add('not_implemented');
   return [...codes];
 }

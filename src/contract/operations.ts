@@ -30,7 +30,6 @@ export const operations = {
     auth: 'none',
     success: { status: 200, schema: health },
     errors: ['unavailable'],
-    implemented: true,
   },
   getOpenApi: {
     method: 'GET',
@@ -39,7 +38,6 @@ export const operations = {
     auth: 'none',
     success: { status: 200, schema: openApiDocument },
     errors: [],
-    implemented: true,
   },
 
   createSecret: {
@@ -50,7 +48,6 @@ export const operations = {
     body: createSecretRequest,
     success: { status: 201, schema: secretResponse },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   listSecrets: {
     method: 'GET',
@@ -59,7 +56,6 @@ export const operations = {
     auth: 'api-key',
     success: { status: 200, schema: z.array(secretResponse) },
     errors: [],
-    implemented: true,
   },
   getSecret: {
     method: 'GET',
@@ -69,7 +65,6 @@ export const operations = {
     params: byName,
     success: { status: 200, schema: secretResponse },
     errors: [],
-    implemented: true,
   },
   rotateSecret: {
     method: 'PATCH',
@@ -80,7 +75,6 @@ export const operations = {
     body: rotateSecretRequest,
     success: { status: 200, schema: secretResponse },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   deleteSecret: {
     method: 'DELETE',
@@ -90,7 +84,6 @@ export const operations = {
     params: byName,
     success: { status: 204, schema: null },
     errors: [],
-    implemented: true,
   },
   getSecretAudit: {
     method: 'GET',
@@ -101,7 +94,6 @@ export const operations = {
     query: auditQuery,
     success: { status: 200, schema: z.array(auditEvent) },
     errors: [],
-    implemented: true,
   },
   getSecretSandboxes: {
     method: 'GET',
@@ -111,7 +103,6 @@ export const operations = {
     params: byName,
     success: { status: 200, schema: z.array(secretBinding) },
     errors: [],
-    implemented: true,
   },
   listProviders: {
     method: 'GET',
@@ -120,7 +111,6 @@ export const operations = {
     auth: 'api-key',
     success: { status: 200, schema: z.array(providerResponse) },
     errors: [],
-    implemented: true,
   },
 
   ...sandboxOperations,
@@ -134,7 +124,6 @@ export const operations = {
     query: verifyAuditQuery,
     success: { status: 200, schema: auditVerdict },
     errors: ['unavailable'],
-    implemented: true,
   },
 
   ...webhookOperations,
@@ -147,7 +136,6 @@ export const operations = {
     body: createApiKeyRequest,
     success: { status: 201, schema: createdApiKey },
     errors: [],
-    implemented: true,
   },
   listApiKeys: {
     method: 'GET',
@@ -156,7 +144,6 @@ export const operations = {
     auth: 'api-key',
     success: { status: 200, schema: z.array(apiKeyResponse) },
     errors: [],
-    implemented: true,
   },
   revokeApiKey: {
     method: 'DELETE',
@@ -166,7 +153,6 @@ export const operations = {
     params: byId,
     success: { status: 204, schema: null },
     errors: ['conflict'],
-    implemented: true,
   },
 } as const satisfies Record<string, Operation>;
 

@@ -38,7 +38,6 @@ export const sandboxOperations = {
     body: createSandboxRequest,
     success: { status: 201, schema: sandboxWithAccess },
     errors: ['conflict', 'too_many_sandboxes', 'unavailable'],
-    implemented: true,
   },
   listSandboxes: {
     method: 'GET',
@@ -48,7 +47,6 @@ export const sandboxOperations = {
     query: listSandboxesQuery,
     success: { status: 200, schema: z.array(sandboxResponse) },
     errors: [],
-    implemented: true,
   },
   getSandbox: {
     method: 'GET',
@@ -58,7 +56,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: sandboxWithAccess },
     errors: [],
-    implemented: true,
   },
   updateSandbox: {
     method: 'PATCH',
@@ -69,7 +66,6 @@ export const sandboxOperations = {
     body: updateSandboxRequest,
     success: { status: 204, schema: null },
     errors: ['conflict'],
-    implemented: true,
   },
   deleteSandbox: {
     method: 'DELETE',
@@ -79,7 +75,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 204, schema: null },
     errors: [],
-    implemented: true,
   },
   pauseSandbox: {
     method: 'POST',
@@ -89,7 +84,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 204, schema: null },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   resumeSandbox: {
     method: 'POST',
@@ -99,7 +93,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: resumedSandbox },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   activateSandbox: {
     method: 'POST',
@@ -109,7 +102,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: sandboxWithAccess },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
   attachSecret: {
     method: 'POST',
@@ -120,7 +112,6 @@ export const sandboxOperations = {
     body: attachSecretRequest,
     success: { status: 201, schema: attachedSecret },
     errors: ['conflict'],
-    implemented: true,
   },
   detachSecret: {
     method: 'DELETE',
@@ -130,7 +121,6 @@ export const sandboxOperations = {
     params: byIdAndKey,
     success: { status: 204, schema: null },
     errors: [],
-    implemented: true,
   },
   rotateEgressToken: {
     method: 'POST',
@@ -140,7 +130,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: egressResponse },
     errors: [],
-    implemented: true,
   },
   getSandboxNetwork: {
     method: 'GET',
@@ -151,7 +140,6 @@ export const sandboxOperations = {
     query: networkLogQuery,
     success: { status: 200, schema: networkLogPage },
     errors: [],
-    implemented: true,
   },
   listSandboxFiles: {
     method: 'GET',
@@ -162,7 +150,6 @@ export const sandboxOperations = {
     query: filePathQuery,
     success: { status: 200, schema: directoryListing },
     errors: ['conflict', 'unavailable'],
-    implemented: true,
   },
 
   listPreviewPorts: {
@@ -173,7 +160,6 @@ export const sandboxOperations = {
     params: byId,
     success: { status: 200, schema: previewPortList },
     errors: [],
-    implemented: true,
   },
   publishPreviewPort: {
     method: 'POST',
@@ -184,7 +170,6 @@ export const sandboxOperations = {
     body: publishPreviewPortRequest,
     success: { status: 200, schema: previewPort },
     errors: ['conflict'],
-    implemented: true,
   },
   unpublishPreviewPort: {
     method: 'DELETE',
@@ -194,7 +179,6 @@ export const sandboxOperations = {
     params: byIdAndPort,
     success: { status: 204, schema: null },
     errors: ['conflict'],
-    implemented: true,
   },
   createPreviewToken: {
     method: 'POST',
@@ -205,7 +189,6 @@ export const sandboxOperations = {
     body: previewTokenRequest,
     success: { status: 200, schema: previewToken },
     errors: ['conflict'],
-    implemented: true,
   },
   rotatePreviewToken: {
     method: 'POST',
@@ -215,6 +198,5 @@ export const sandboxOperations = {
     params: byIdAndPort,
     success: { status: 200, schema: previewToken },
     errors: ['conflict'],
-    implemented: true,
   },
 } as const satisfies Record<string, Operation>;

@@ -15,7 +15,6 @@ export const webhookOperations = {
     body: createWebhookRequest,
     success: { status: 201, schema: createdWebhook },
     errors: ['conflict'],
-    implemented: true,
   },
   listWebhooks: {
     method: 'GET',
@@ -24,7 +23,6 @@ export const webhookOperations = {
     auth: 'api-key',
     success: { status: 200, schema: z.array(webhookResponse) },
     errors: [],
-    implemented: true,
   },
   deleteWebhook: {
     method: 'DELETE',
@@ -34,7 +32,6 @@ export const webhookOperations = {
     params: byId,
     success: { status: 204, schema: null },
     errors: [],
-    implemented: true,
   },
   testWebhook: {
     method: 'POST',
@@ -44,6 +41,5 @@ export const webhookOperations = {
     params: byId,
     success: { status: 202, schema: queuedDelivery },
     errors: ['conflict'],
-    implemented: true,
   },
 } as const satisfies Record<string, Operation>;

@@ -119,7 +119,8 @@ export async function isOfUse(
   if (sandboxId === null || destination === null) return true;
   try {
     const entry = await registry.load(sandboxId);
-    return entry !== null && entry.snapshot.deleted !== true && deniedBy(entry, destination.host, null) === null;
+    // One of a sandbox that was deleted stays, to say so.
+    return entry === null || entry.snapshot.deleted === true || deniedBy(entry, destination.host, null) === null;
   } catch {
     // Nobody can tell; its next request is judged.
     return true;

@@ -11,7 +11,7 @@ import { verifyTrail } from './verify.ts';
 const segmentsAtOnce = 500;
 const eventsAtOnce = 4096;
 
-/** By how much an event may be written after one that is younger: a row of a connection has the time of its beginning. */
+/** By how much an event may be written after one that ended later: the store was away, or the clock was set back. */
 const outOfOrderMs = 24 * 60 * 60_000;
 
 interface Page {
@@ -56,11 +56,19 @@ export function eventStore({ read, appendSegments }: Pick<Database, 'read' | 'ap
           (verdict === undefined || event.verdict === verdict) &&
           (since === undefined || event.ts >= since) &&
           (until === undefined || event.ts < until),
-        ...(since === undefined ? {} : { tooOld: ({ ts }) => ts.getTime() < since.getTime() - outOfOrderMs }),
+        ...(since === undefined ? {} : { tooOld: (event) => endOf(event) < since.getTime() - outOfOrderMs }),
       }),
 
     verify: (options = {}) => verifyTrail(read, options),
   };
+}
+
+/**
+ * When it ended, and so about when it was written: the time of a request is that of its beginning, which may be days before.
+ * Of a tripwire's request that is not known: it is told by those around it.
+ */
+function endOf({ kind, ts, latencyMs }: Pick<StoredEvent, 'kind' | 'ts' | 'latencyMs'>): number {
+  return kind === 'tripwire' ? Number.POSITIVE_INFINITY : ts.getTime() + (latencyMs ?? 0);
 }
 
 /** The newest events that are wanted, newest first. */

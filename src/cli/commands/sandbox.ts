@@ -7,6 +7,10 @@ import { addNetworkOptions, networkOf } from '../network-options.ts';
 import type { NetworkOptions } from '../network-options.ts';
 import { shortTime } from '../output.ts';
 import { parseMount } from '../run/mounts.ts';
+import { addCopyCommand } from './sandbox-copy.ts';
+import { addLifeCommands } from './sandbox-life.ts';
+import { addLogCommand } from './sandbox-log.ts';
+import { addPreviewCommands } from './sandbox-preview.ts';
 import { runRemotely } from '../run/remote-command.ts';
 import { relaySignals } from '../run/signals.ts';
 
@@ -17,6 +21,9 @@ interface CreateOptions extends CommonOptions, NetworkOptions {
   driver?: string;
   metadata?: Record<string, string>;
   showEnv?: boolean;
+  template?: string;
+  timeout?: number;
+  autoDelete?: number;
 }
 
 /** `standin sandbox …` */
@@ -29,6 +36,10 @@ export function addSandboxCommands(program: Command, cli: Cli): void {
   addShell(sandbox, cli);
   addAttach(sandbox, cli);
   addDetach(sandbox, cli);
+  addLifeCommands(sandbox, cli);
+  addLogCommand(sandbox, cli);
+  addCopyCommand(sandbox, cli);
+  addPreviewCommands(sandbox, cli);
   addDelete(sandbox, cli);
 }
 
@@ -50,13 +61,21 @@ function addCreate(sandbox: Command, cli: Cli): void {
     .addOption(pairs('-e, --env <KEY=value>', 'an ordinary variable'))
     .addOption(repeatable('--mount <source[:target][:ro]>', "a directory of the server's machine (operator keys)"))
     .addOption(pairs('--metadata <KEY=value>', 'kept with the sandbox'))
-    .option('--driver <name>', "bubblewrap or external; without it the server's own choice")
+    .option('--driver <name>', "bubblewrap, gvisor or external; without it the server's own choice")
+    .option('--template <name>', 'the tree that it runs on: `base`, or one that the server has registered')
+    .addOption(new Option('--timeout <seconds>', 'pause it after so long').argParser(wholeNumber(1, 604_800)))
+    .addOption(
+      new Option('--auto-delete <seconds>', 'delete it after so long paused').argParser(wholeNumber(0, 2_592_000)),
+    )
     .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token');
   addNetworkOptions(create).action(async (name: string, options: CreateOptions) => {
     const output = cli.output(options);
     const created = await cli.connect().sandboxes.create({
       name,
       network: networkOf(options),
+      from_template: options.template,
+      timeout_seconds: options.timeout,
+      auto_delete_seconds: options.autoDelete,
       secrets: options.secret,
       env_vars: options.env,
       mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
@@ -134,6 +153,8 @@ function addGet(sandbox: Command, cli: Cli): void {
             .map((each) => `${each.env_key}=${each.secret_name}${each.revoked ? ' (revoked)' : ''}`)
             .join(', '),
         ],
+        ['paused after', found.timeout_seconds === undefined ? undefined : `${found.timeout_seconds} s of activity`],
+        ['deleted', found.auto_delete_at === undefined ? undefined : shortTime(found.auto_delete_at)],
         ['may reach', found.network?.allow_out?.join(', ') ?? 'any public address'],
         ['may not', found.network?.deny_out?.join(', ')],
         ['TLS opened', found.network?.intercept === 'bound' ? 'to the hosts of its secrets' : 'all'],

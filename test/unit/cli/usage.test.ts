@@ -61,12 +61,12 @@ test('every command has help with examples and --json, on stdout with exit code 
       'webhook',
     ].toSorted(),
   );
-  const leaves = await Promise.all(
-    groups.map(async (group) => {
-      const below = (await subcommands([group])).filter((name) => name !== 'help');
-      return below.length === 0 ? [[group]] : below.map((name) => [group, name]);
-    }),
-  );
+  const leavesBelow = async (path: string[]): Promise<string[][]> => {
+    const below = (await subcommands(path)).filter((name) => name !== 'help');
+    if (below.length === 0) return [path];
+    return (await Promise.all(below.map((name) => leavesBelow([...path, name])))).flat();
+  };
+  const leaves = await Promise.all(groups.map((group) => leavesBelow([group])));
   for (const path of leaves.flat()) {
     const { code, stdout } = await help(path);
     assert.equal(code, 0, path.join(' '));
