@@ -21,7 +21,7 @@ export interface Comparison extends LoadShape {
 /** What is measured on Standin alone: against itself, or in its own unit. */
 export interface OwnScenario {
   kind: 'own';
-  name: 'two-workers' | 'sandboxes-1000' | 'flood' | 'idle-tunnels' | 'memory';
+  name: 'two-workers' | 'sandboxes-1000' | 'flood' | 'idle-tunnels' | 'memory' | 'sandbox-life';
   summary: string;
 }
 
@@ -102,4 +102,9 @@ export const scenarios: readonly Scenario[] = [
   { kind: 'own', name: 'flood', summary: 'p99 of one sandbox at 250 requests a second beside another at full blast' },
   { kind: 'own', name: 'idle-tunnels', summary: '10,000 idle tunnels with their TLS ended here' },
   { kind: 'own', name: 'memory', summary: 'resident set under mixed load' },
+  {
+    kind: 'own',
+    name: 'sandbox-life',
+    summary: 'sandboxes: create, exec, pause, resume, files, 200 idle; podman, runsc',
+  },
 ];

@@ -5,6 +5,7 @@ import type { Figure } from './figures.ts';
 import { measureFlood } from './flood.ts';
 import { measureIdleTunnels } from './idle-tunnels.ts';
 import { measureMemory } from './memory.ts';
+import { measureSandboxLife } from './sandbox-life.ts';
 import { measureSandboxes } from './sandboxes.ts';
 import { measureTwoWorkers } from './two-workers.ts';
 
@@ -17,4 +18,5 @@ export const ownScenarios: Readonly<
   flood: measureFlood,
   'idle-tunnels': measureIdleTunnels,
   memory: measureMemory,
+  'sandbox-life': measureSandboxLife,
 };

@@ -243,11 +243,12 @@ describe('SIGTERM and SIGINT', { skip: unfit }, () => {
         assert.deepEqual(await ended, [0, null]);
         assert.equal(workers.length, 2);
         assert.deepEqual(workers.filter(isRunning), []);
-        assert.ok(inSandbox.length >= 3, `bwrap, its agent and sleep, not only ${inSandbox.length}`);
-        assert.deepEqual(inSandbox.filter(isRunning), inSandbox);
+        // A program that was only passing, such as one that makes pipes, may have ended.
+        const left = inSandbox.filter(isRunning).length;
+        assert.ok(left >= 3, `bwrap, its agent and sleep, not only ${left}`);
       } finally {
-        endProcesses(below);
         await rig.stop();
+        endProcesses(below);
       }
     });
   }

@@ -194,7 +194,13 @@ export function isRunning(pid: number): boolean {
 
 /** Kills those of the processes that still run: what a failed test leaves behind. */
 export function endProcesses(pids: readonly number[]): void {
-  for (const pid of pids.filter(isRunning)) process.kill(pid, 'SIGKILL');
+  for (const pid of pids.filter(isRunning)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended with one that was killed before it.
+    }
+  }
 }
 
 function accepts(port: number): Promise<boolean> {

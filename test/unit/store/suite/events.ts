@@ -110,6 +110,40 @@ export function eventSuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(await statuses('errors'), [null, 503, 404]);
     });
 
+    it('filters the rows of a sandbox by kind, by verdict and by time', async () => {
+      const own = await newSandbox(store, await newTeam(store));
+      const at = (minutes: number) => new Date(noon.getTime() + minutes * 60_000);
+      await appendEvents(store, [connectionEvent(own, { verdict: 'allowed', ts: at(0), host: 'a' })]);
+      await appendEvents(store, [
+        requestEvent(own, { ts: at(1), host: 'b' }),
+        connectionEvent(own, { verdict: 'blocked', ts: at(2), host: 'c' }),
+      ]);
+      await appendEvents(store, [connectionEvent(own, { verdict: 'failed', ts: at(3), host: 'd' })]);
+      const hosts = async (page: Partial<Parameters<Store['events']['bySandbox']>[1]>) =>
+        (await store.events.bySandbox(own.id, { limit: 10, ...page })).map(({ host }) => host).join('');
+      assert.equal(await hosts({}), 'dcba');
+      assert.equal(await hosts({ kinds: ['connection'] }), 'dca');
+      assert.equal(await hosts({ kinds: ['request'] }), 'b');
+      assert.equal(await hosts({ verdict: 'blocked' }), 'c');
+      assert.equal(await hosts({ verdict: 'allowed', kinds: ['connection'] }), 'a');
+      assert.equal(await hosts({ since: at(1) }), 'dcb', 'the time itself is in it');
+      assert.equal(await hosts({ until: at(2) }), 'ba', 'the time itself is not in it');
+      assert.equal(await hosts({ since: at(1), until: at(3), kinds: ['connection'] }), 'c');
+    });
+
+    it('finds what is younger than a time behind a request that began days before and ended last', async () => {
+      const own = await newSandbox(store, await newTeam(store));
+      const day = 24 * 60 * 60_000;
+      const late = new Date(noon.getTime() + 3 * day);
+      await appendEvents(store, [requestEvent(own, { ts: late, host: 'young' })]);
+      await appendEvents(store, [requestEvent(own, { ts: noon, latencyMs: 3 * day + 1000, host: 'long' })]);
+      const rows = await store.events.bySandbox(own.id, { limit: 10, since: new Date(late.getTime() - 1000) });
+      assert.deepEqual(
+        rows.map(({ host }) => host),
+        ['young'],
+      );
+    });
+
     it('writes a batch larger than one statement, in its order', async () => {
       const secretId = randomUUID();
       const batch = Array.from({ length: 2500 }, (_, index) => requestEvent(box, { secretId, path: `/${index}` }));
