@@ -7,7 +7,6 @@ import { toolPath } from '../../test/support/processes.ts';
 import { startStandin } from '../../test/support/standin-server.ts';
 import type { StandinServer } from '../../test/support/standin-server.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { processTree } from '../cpu.ts';
 import type { Setting } from '../setting.ts';
 import type { Figure } from './figures.ts';
 
@@ -79,7 +78,7 @@ async function lives({ client }: StandinServer): Promise<Figure[]> {
   ];
 }
 
-async function idleMemory({ client, program }: StandinServer): Promise<Figure[]> {
+async function idleMemory({ client }: StandinServer): Promise<Figure[]> {
   const before = new Set(readdirSync('/proc').filter((name) => /^\d+$/.test(name)));
   const start = performance.now();
   const boxes: SandboxWithAccess[] = [];
@@ -88,10 +87,7 @@ async function idleMemory({ client, program }: StandinServer): Promise<Figure[]>
     boxes.push(...made);
   }
   const took = performance.now() - start;
-  const server = new Set(processTree(program.pid).map(String));
-  const own = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && !before.has(name) && !server.has(name) && isSandbox(name),
-  );
+  const own = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !before.has(name) && isSandbox(name));
   const kb = own.reduce((sum, pid) => sum + proportionalKb(pid), 0);
   const alive = await Promise.all(boxes.slice(0, 20).map((box) => client.exec(box, { command: 'echo here' })));
   if (alive.some(({ stdout }) => stdout !== 'here\n')) throw new Error('a sandbox did not answer');
@@ -192,7 +188,7 @@ function has(name: string): boolean {
 }
 
 function failed(note: (line: string) => void, name: string, error: unknown): Figure[] {
-  note(`left out: ${name}: ${error instanceof Error ? error.message.split('\n')[0] : 'it failed'}`);
+  note(`left out: ${name}: ${error instanceof Error ? error.message.trim().split('\n').at(-1) : 'it failed'}`);
   return [];
 }
 
