@@ -6,7 +6,7 @@ import { findProblems } from '../../src/sandbox/bubblewrap/preflight.ts';
 import { randomCharacters } from '../../src/stand-in.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
-import { descendantsOf, endProcesses, isRunning, waitUntil } from '../support/processes.ts';
+import { descendantsOf, endProcesses, isRunning, waitUntil, workerPids } from '../support/processes.ts';
 import { sized } from '../support/replies.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { TraceFinder, formsOf } from './traces.ts';
@@ -337,10 +337,10 @@ describe('row 21: values and tokens', () => {
       assert.match(readFileSync(`/proc/${pid}/coredump_filter`, 'utf8'), /^0+\n$/, `process ${pid}`);
     }
     const { program } = rig.server;
-    const [worker = 0] = descendantsOf(program.pid);
+    const [worker = 0] = workerPids(program.pid);
     process.kill(worker, 'SIGABRT');
     await waitUntil(() => !isRunning(worker), { what: 'the worker to end' });
-    const workers = descendantsOf(program.pid);
+    const workers = workerPids(program.pid);
     process.kill(program.pid, 'SIGABRT');
     try {
       await waitUntil(() => ![program.pid, ...workers].some(isRunning), { what: 'the others to end' });
