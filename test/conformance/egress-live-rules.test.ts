@@ -97,24 +97,21 @@ for (const [how, network] of [
       }
     });
 
-    // Where the operator says at which address a name is dialled, addresses are not judged.
-    it(
-      'is refused on the next connection',
-      { skip: 'deny_out' in network && 'a name of this test is dialled where it says' },
-      async () => {
-        const sandbox = await rig.sandbox();
-        await forbid(sandbox, network);
-        const refused = sandbox.connect(host).then((connection) => {
-          connection.send(get('/quick'));
-          return connection.response();
-        });
-        const status = await refused.then(
-          (response) => response.status,
-          () => 403,
-        );
-        assert.equal(status, 403);
-      },
-    );
+    // Where the operator says at which address a name is dialled, as in this test, it is not judged anew.
+    if ('deny_out' in network) return;
+    it('is refused on the next connection', async () => {
+      const sandbox = await rig.sandbox();
+      await forbid(sandbox, network);
+      const refused = sandbox.connect(host).then((connection) => {
+        connection.send(get('/quick'));
+        return connection.response();
+      });
+      const status = await refused.then(
+        (response) => response.status,
+        () => 403,
+      );
+      assert.equal(status, 403);
+    });
   });
 }
 
