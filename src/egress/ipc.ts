@@ -15,7 +15,12 @@ export type ToWorker =
   /** Forget what you hold of these sandboxes (null: of all); acknowledged by `forgotten`. */
   | { type: 'forget'; id: number; sandboxIds: string[] | null }
   /** Comes with a handle. */
-  | { type: 'listen'; sandboxId: string; kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp'; port: number }
+  | {
+      type: 'listen';
+      sandboxId: string;
+      kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp' | 'other';
+      port: number;
+    }
   /** Before its listeners: what the sandbox's resolver gave addresses to in another worker. */
   | { type: 'names'; sandboxId: string; given: GivenNames }
   | { type: 'unlisten'; sandboxId: string }

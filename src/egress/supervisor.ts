@@ -13,7 +13,7 @@ import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPlane, EgressSettings } from './ports.ts';
 import type { Authority } from './tls/authority.ts';
 
-const listenerKinds = ['http', 'https', 'proxy', 'dns-udp', 'dns-tcp'] as const;
+const listenerKinds = ['http', 'https', 'proxy', 'dns-udp', 'dns-tcp', 'other'] as const;
 
 /** A listening socket out of a sandbox's network namespace, as Node's IPC carries it. */
 export interface NamespaceHandle {

@@ -81,7 +81,8 @@ export interface NamespaceNetwork {
 }
 
 export interface NamespaceListener {
-  kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp';
+  /** `other`: connections to every port that has no listener of its own; `socket.localPort` is the one that was dialled. */
+  kind: 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp' | 'other';
   port: number;
   /**
    * A native handle, bound, neither listening nor receiving. `process.send(message, handle)` passes it on, as often as

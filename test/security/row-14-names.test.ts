@@ -198,6 +198,7 @@ def query(name, kind):
   labels = [label.encode() for label in name.split('.')] if isinstance(name, str) else name
   return struct.pack('>HHHHHH', 7, 0x0100, 1, 0, 0, 0) + b''.join(bytes([len(l)]) + l for l in labels) + b'\0' + struct.pack('>HH', kind, 1)
 def brief(answer):
+  if not answer: return ''
   flags, questions, answers = struct.unpack('>HHH', answer[2:8])
   return [flags & 15, answers, '.'.join(map(str, answer[-4:])) if answers else '']
 def udp(to, port, data):
@@ -273,7 +274,9 @@ describe('the resolver of a bubblewrap sandbox', { skip: skip || skipWithout('bw
         assert.deepEqual(answer, [0, 0, ''], server);
         for (const port of [853, 5353, 5355, 137]) {
           assert.equal(await ask(`udp('${server}', ${port}, query('${name}', 1))`), 'ConnectionRefusedError');
-          assert.equal(await ask(`tcp('${server}', ${port}, query('${name}', 1))`), 'ConnectionRefusedError');
+          // The proxy's, but on loopback: it takes the connection and has no answer to a query.
+          const over = server.startsWith('127.') ? /^ConnectionRefusedError$/ : /^(|ConnectionResetError)$/;
+          assert.match(String(await ask(`tcp('${server}', ${port}, query('${name}', 1))`)), over, `${server}:${port}`);
         }
       }
     });

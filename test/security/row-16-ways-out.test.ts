@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
@@ -10,7 +11,7 @@ import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig } from '../support/egress-rig.ts';
 import { readBytes } from '../support/http-bytes.ts';
 import { listenOnLoopback } from '../support/ports.ts';
-import { skipWithout } from '../support/processes.ts';
+import { skipWithout, waitUntil } from '../support/processes.ts';
 import { openTunnel } from '../support/proxy-client.ts';
 
 /** Row 16: HTTP/3, raw TCP, UDP, ICMP, IPv6, ECH: nothing leads out of a sandbox but the proxy, and it speaks HTTP alone. */
@@ -24,18 +25,23 @@ const tcp = createServer((socket) => {
   arrived.push(`tcp from ${socket.remoteAddress}`);
   socket.on('error', () => undefined).end('SSH-2.0-host\r\n');
 });
+const https = createHttpsServer((_request, response) => response.end('over TLS'));
 const udp = createSocket('udp4', (_message, from) => arrived.push(`udp from ${from.address}`));
 
 before(async () => {
   const tcpPort = await listenOnLoopback(tcp);
   udp.bind(tcpPort, '127.0.0.1');
   await once(udp, 'listening');
-  rig = await startEgressRig({ names: [host], also: { [`${host}:22`]: tcpPort, [`${host}:8443`]: tcpPort } });
+  const also = { [`${host}:22`]: tcpPort, [`${host}:8443`]: tcpPort, [`${host}:9443`]: await listenOnLoopback(https) };
+  rig = await startEgressRig({ names: [host], also });
+  const { certPem, keyPem } = rig.authority.issue([host]);
+  https.setSecureContext({ cert: certPem, key: keyPem });
   await rig.secret({ name: 'key', auth: { type: 'bearer' }, hosts: [host] });
 });
 after(async () => {
   await rig?.stop();
   tcp.close();
+  https.close();
   udp.close();
 });
 
@@ -90,9 +96,13 @@ describe('from inside a bubblewrap sandbox', { skip: skipWithout('bwrap', 'nsent
   }
 
   for (const to of [address, address6]) {
-    it(`of all TCP ports of ${to} four answer, which are the proxy's own and the resolver's`, async () => {
-      const open = await run(`[p for p in range(1, 65536) if tcp('${to}', p) != 'ECONNREFUSED']`);
-      assert.deepEqual(open, [53, 80, 443, 3128]);
+    it(`every TCP port of ${to} leads to the proxy, which has no answer to what it does not speak`, async () => {
+      const ports = [1, 22, 25, 587, 853, 1024, 3000, 3306, 5432, 6379, 8080, 9418, 27_017, hostPort(), 65_535];
+      const answers = await run(`{p: tcp('${to}', p, b'SSH-2.0-x\\r\\n') for p in ${JSON.stringify(ports)}}`);
+      assert.ok(typeof answers === 'object' && answers !== null);
+      assert.deepEqual(Object.keys(answers), ports.map(String));
+      for (const [port, answer] of Object.entries(answers)) assert.match(String(answer), /^(|ECONNRESET)$/, port);
+      assert.deepEqual(arrived, []);
     });
 
     it(`of all UDP ports of ${to} only the resolver's is there: no QUIC, and nothing else`, async () => {
@@ -102,14 +112,55 @@ describe('from inside a bubblewrap sandbox', { skip: skipWithout('bwrap', 'nsent
     });
   }
 
+  for (const to of ['127.0.0.1', '::1', '198.18.255.254']) {
+    it(`of all TCP ports of ${to}, its own address, only those that the proxy listens on answer`, async () => {
+      const open = (ports: string) => `[p for p in ${ports} if tcp('${to}', p) != 'ECONNREFUSED']`;
+      // Twice: a socket may be given the port as its own that it dials, and so reach itself.
+      const found = await run(open(open('range(1, 65536)')));
+      assert.deepEqual(found, [1, 53, 80, 443, 3128]);
+    });
+  }
+
+  it('HTTP and TLS go to any port by the name that was looked up, and by its rules', async () => {
+    const ask = async (url: string) => {
+      const command = `curl -sS -m 10 -o /dev/null -w '%{http_code} %header{x-standin-error}' ${url} 2>&1`;
+      return (await shell(command)).trim();
+    };
+    assert.match(await ask(`https://${host}:9443/`), /^200\b/);
+    assert.equal(await ask('https://other.example.com:9443/'), '403 host_denied');
+    assert.equal(await ask('http://other.example.com:8080/'), '403 host_denied');
+    assert.equal(await ask(`http://${address}:8080/`), '403 host_denied');
+    const credential = await ask(`-H 'Host: other.example.com' https://${host}:9443/`);
+    assert.equal(credential, '421 misdirected_request');
+  });
+
+  it('what is refused at another port has a row that says to where and why', async () => {
+    const hello = String.raw`b'\0\0\0\x08\x04\xd2\x16\x2f'`;
+    await run(`[tcp('${address}', 5432, ${hello}), tcp(socket.gethostbyname('${host}'), 22, b'SSH-2.0-x\\r\\n')]`);
+    const rowAt = async (port: number) => {
+      const { data } = await rig.server.client.sandboxes.network(inside.id, { verdict: 'blocked', limit: 200 });
+      return data.find((row) => row.dst_port === port && row.match_rule === 'not HTTP or TLS' && row.host !== address6);
+    };
+    await waitUntil(async () => (await rowAt(5432)) !== undefined, { what: 'a row of the database' });
+    await waitUntil(async () => (await rowAt(22))?.host === host, { what: 'a row of SSH' });
+    assert.equal((await rowAt(5432))?.host, address);
+  });
+
   it('a socket of the host gets nothing, by none of its addresses', async () => {
     const addresses = ['127.0.0.1', '127.0.0.2', '::1', '::ffff:127.0.0.1', '0.0.0.0', '::', '169.254.1.1', '10.0.0.1'];
     const port = hostPort();
-    const answers = await run(`[f(to, ${port}) for to in ${JSON.stringify(addresses)} for f in [tcp, udp]]`);
+    const call = `[[tcp(to, ${port}, b'hello\\r\\n'), udp(to, ${port})] for to in ${JSON.stringify(addresses)}]`;
+    const answers = await run(call);
+    assert.ok(Array.isArray(answers));
     assert.deepEqual(
-      answers,
-      addresses.flatMap(() => ['ECONNREFUSED', 'ECONNREFUSED']),
+      answers.slice(0, 6),
+      addresses.slice(0, 6).map(() => ['ECONNREFUSED', 'ECONNREFUSED']),
     );
+    // Of others the proxy takes the connection, and drops it.
+    for (const [stream, datagram] of answers.slice(6)) {
+      assert.match(String(stream), /^(|ECONNRESET)$/);
+      assert.equal(datagram, 'ECONNREFUSED');
+    }
     assert.deepEqual(arrived, []);
   });
 

@@ -9,7 +9,7 @@ import { serveProxyPort } from './proxy.ts';
 import { serveDnsOverTcp, serveDnsOverUdp } from './dns.ts';
 import { SyntheticDns } from './synthetic-dns.ts';
 
-type Kind = 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp';
+type Kind = 'http' | 'https' | 'proxy' | 'dns-udp' | 'dns-tcp' | 'other';
 
 interface Namespace {
   readonly dns: SyntheticDns;
@@ -90,7 +90,8 @@ export class NamespaceListeners {
       serveProxyPort(this.#context, socket, sandboxId);
     } else {
       const address = socket.localAddress ?? '';
-      const dialled = { address, port: call.port, name: call.dns.nameOf(address) };
+      // Of the socket for all other ports its own is the one that was dialled.
+      const dialled = { address, port: socket.localPort ?? call.port, name: call.dns.nameOf(address) };
       openTunnel(this.#context, socket, { sandboxId, connect: null, dialled });
     }
   }

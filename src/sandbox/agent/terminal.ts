@@ -22,11 +22,30 @@ export function openTerminal([perl, ...words]: Perl): Terminal {
   return {
     fd,
     master: new ReadStream(fd),
-    resize({ columns, rows }) {
+    resize: inTurn((size, done) => {
       // The size is of the terminal, so any process may set it; the kernel sends SIGWINCH.
       const place = `/dev/pts/${index}`;
-      execFile(perl, [...words, '-e', setSize, place, String(columns), String(rows)], () => undefined);
-    },
+      execFile(perl, [...words, '-e', setSize, place, String(size.columns), String(size.rows)], done);
+    }),
+  };
+}
+
+/** One at a time, and of those that came meanwhile only the last: two processes would set their sizes in any order. */
+export function inTurn<Value>(act: (value: Value, done: () => void) => void): (value: Value) => void {
+  let isUnderWay = false;
+  let next: { value: Value } | null = null;
+  const begin = (value: Value) => {
+    isUnderWay = true;
+    act(value, () => {
+      isUnderWay = false;
+      const following = next;
+      next = null;
+      if (following !== null) begin(following.value);
+    });
+  };
+  return (value) => {
+    if (isUnderWay) next = { value };
+    else begin(value);
   };
 }
 

@@ -6,7 +6,7 @@
  * it: nothing stays on the host.
  *
  * Arguments: host uid to run as (0: that of the caller, in a user namespace of its own) · path for the agent's socket ·
- * `1` where the kernel has IPv6 · system call numbers · seccomp program · bwrap · size of the scratch space, MiB · its
+ * `1` where the kernel has IPv6 · rules for other ports, in hex (other-ports.ts) · system call numbers · seccomp program · bwrap · size of the scratch space, MiB · its
  * directories as `name:octal mode`, with commas · command of the sandbox, as a number of words and the words · then for each thing staged: path, owner, group (empty owner: no id mapping).
  *
  * The agent's socket is descriptor 3 and the seccomp program 4: all above 2 are closed first, and these are the first
@@ -14,7 +14,7 @@
  */
 export const launcherScript = String.raw`
 use strict; use warnings;
-my ($uid, $socket, $ipv6, $numbers, $seccomp, $bwrap, $size, $places, $words, @rest) = @ARGV;
+my ($uid, $socket, $ipv6, $rules, $numbers, $seccomp, $bwrap, $size, $places, $words, @rest) = @ARGV;
 my @command = splice(@rest, 0, $words);
 $uid += 0; # a number and not its text: syscall would pass the text's address
 my ($UNSHARE, $MOUNT, $SETGROUPS, $SETRESGID, $SETRESUID) = map { $_ + 0 } split(/,/, $numbers);
@@ -90,6 +90,8 @@ open(my $ip, '|-', 'ip', '-batch', '-') or die "ip: $!\n";
 print $ip "link set lo up\naddr add 198.18.255.254/32 dev lo\nroute add local 0.0.0.0/0 dev lo src 198.18.255.254\n";
 print $ip "addr add 2001:2::fffe/128 dev lo nodad\nroute add local ::/0 dev lo src 2001:2::fffe\n" if $ipv6;
 close($ip) or die "ip could not set up the sandbox's network\n";
+# A kernel without nf_tables refuses connections to other ports by itself: nothing listens there.
+if (socket(my $filters, 16, 3, 12)) { send($filters, pack('H*', $rules), 0); close($filters) }
 
 if ($uid) {
   call('setgroups', $SETGROUPS, 0, 0); call('setresgid', $SETRESGID, $uid, $uid, $uid); call('setresuid', $SETRESUID, $uid, $uid, $uid);

@@ -5,6 +5,7 @@ import { StandinError } from '../../errors.ts';
 import { scratchPlaces } from './arguments.ts';
 import type { Staged } from './arguments.ts';
 import { launcherScript } from './launcher-script.ts';
+import { otherPortRules } from './other-ports.ts';
 import { endProcesses } from './life.ts';
 import { identify } from './process-identity.ts';
 import { launcherCalls, thisMachine } from './system-calls.ts';
@@ -60,6 +61,7 @@ export class Launcher {
         String(options.uid ?? 0),
         options.socketName,
         options.ipv6 ? '1' : '',
+        otherPortRules().toString('hex'),
         launcherCalls[thisMachine()].join(','),
         options.seccomp,
         findTool('bwrap') ?? 'bwrap',

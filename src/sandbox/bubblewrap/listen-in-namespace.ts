@@ -1,11 +1,13 @@
 /**
  * A program of its own: run by nsenter in a sandbox's network namespace, it binds the sockets that the sandbox's
  * traffic arrives at, sends them to the server over IPC and ends. It neither listens nor receives: whoever gets a
- * handle does (`net.Server.listen(handle)`, `dgram.Socket.bind(handle)`). Argument: `::`, or `0.0.0.0` without IPv6.
+ * handle does (`net.Server.listen(handle)`, `dgram.Socket.bind(handle)`). Arguments: `::`, or `0.0.0.0` without IPv6; the
+ * descriptor of the socket for all other ports, which is bound already (namespace-listeners.ts says why).
  */
 interface RawHandle {
   bind(address: string, port: number): number;
   bind6(address: string, port: number, flags: number): number;
+  open(descriptor: number): number;
 }
 
 interface RawProcess {
@@ -15,16 +17,22 @@ interface RawProcess {
   binding(name: 'udp_wrap'): { UDP: new () => RawHandle };
 }
 
+/** Where the socket for other ports is bound: below 1024, so that nothing inside can have it. */
+export const transparentPort = 1;
+
 const sockets = [
   { kind: 'http', port: 80 },
   { kind: 'https', port: 443 },
   { kind: 'proxy', port: 3128 },
   { kind: 'dns-tcp', port: 53 },
   { kind: 'dns-udp', port: 53 },
+  { kind: 'other', port: transparentPort },
 ] as const;
 
 export type BoundSocket = (typeof sockets)[number];
 export const socketCount = sockets.length;
+/** TCP ports that have a listener of their own. */
+export const boundPorts = sockets.filter(({ kind }) => kind !== 'dns-udp' && kind !== 'other').map(({ port }) => port);
 
 export function isBoundSocket(value: unknown): value is BoundSocket {
   return (
@@ -45,8 +53,14 @@ if (import.meta.main && isRawProcess(host)) {
   process.once('disconnect', () => process.exit());
   for (const socket of sockets) {
     const handle = socket.kind === 'dns-udp' ? new udp.UDP() : new tcp.TCP(tcp.constants.SERVER);
-    const error = address.includes(':') ? handle.bind6(address, socket.port, 0) : handle.bind(address, socket.port);
+    const error = bind(handle, { ...socket, address });
     if (error !== 0) throw new Error(`cannot bind port ${socket.port} in the sandbox's network: error ${error}`);
     host.send(socket, handle);
   }
+}
+
+/** Zero, or the error's number. */
+function bind(handle: RawHandle, { kind, port, address }: BoundSocket & { address: string }): number {
+  if (kind === 'other') return handle.open(Number(process.argv[3]));
+  return address.includes(':') ? handle.bind6(address, port, 0) : handle.bind(address, port);
 }

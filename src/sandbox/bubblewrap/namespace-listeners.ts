@@ -2,10 +2,27 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
 import type { NamespaceListener } from '../driver.ts';
-import { isBoundSocket, socketCount } from './listen-in-namespace.ts';
+import { isBoundSocket, socketCount, transparentPort } from './listen-in-namespace.ts';
 import { collectText, toolEnvironment } from './tools.ts';
 
 const timeoutMs = 10_000;
+
+/**
+ * Binds the socket for all other ports and becomes the program that binds the rest. Packets to addresses and ports that it is
+ * not bound to are led to it (other-ports.ts), so it has IP_TRANSPARENT (ip(7)) or IPV6_TRANSPARENT, which Node cannot set.
+ * Arguments: `1` with IPv6, the port, the words of the program; the descriptor is added to them.
+ */
+const bindTransparent = String.raw`
+use strict; use warnings;
+my ($ipv6, $port, @program) = @ARGV;
+$^F = 255; # stays open for the program
+socket(my $s, $ipv6 ? 10 : 2, 1, 0) or die "socket: $!\n";
+setsockopt($s, 1, 2, pack('i', 1)) or die "SO_REUSEADDR: $!\n";
+setsockopt($s, $ipv6 ? 41 : 0, $ipv6 ? 75 : 19, pack('i', 1)) or die "IP_TRANSPARENT: $!\n";
+if ($ipv6) { setsockopt($s, 41, 26, pack('i', 0)) or die "IPV6_V6ONLY: $!\n" }
+bind($s, $ipv6 ? pack('S n x20 x4', 10, $port) : pack('S n x4 x8', 2, $port)) or die "bind: $!\n";
+exec(@program, fileno($s)) or die "$program[0]: $!\n";
+`;
 
 /**
  * Binds the sockets of a sandbox in the network namespace of the process `pid`, which must be waiting at its gate.
@@ -23,7 +40,18 @@ export async function openNamespaceListeners(
   const enter = names.map((name, index) => `--${name}=/proc/self/fd/${4 + index}`);
   const helper = spawn(
     'nsenter',
-    [...enter, '--preserve-credentials', process.execPath, options.script, options.ipv6 ? '::' : '0.0.0.0'],
+    [
+      ...enter,
+      '--preserve-credentials',
+      'perl',
+      '-e',
+      bindTransparent,
+      options.ipv6 ? '1' : '',
+      String(transparentPort),
+      process.execPath,
+      options.script,
+      options.ipv6 ? '::' : '0.0.0.0',
+    ],
     { env: toolEnvironment, stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...namespaces] },
   );
   for (const fd of namespaces) closeSync(fd);

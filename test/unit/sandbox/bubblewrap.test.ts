@@ -99,8 +99,51 @@ describe('the network', () => {
     },
   );
 
-  it('refuses other ports at once', async () => {
-    await assert.rejects(dial('203.0.113.5', 22), /ConnectionRefusedError/);
+  it('brings a connection to any other port to one listener, with the address and port that were dialled', async () => {
+    assert.equal(await dial('203.0.113.5', 22), `${sandbox.id} other ::ffff:203.0.113.5 22`);
+    assert.equal(await dial('198.18.0.1', 65_535), `${sandbox.id} other ::ffff:198.18.0.1 65535`);
+    if (existsSync('/proc/sys/net/ipv6')) {
+      assert.equal(await dial('2606:4700::1111', 5432), `${sandbox.id} other 2606:4700::1111 5432`);
+    }
+  });
+
+  it('leaves loopback and its own address to its own servers, and no other address', async () => {
+    const answers = await python(
+      sandbox,
+      `
+import socket
+def reach(host):
+    s = socket.create_connection((host, 3000), 5); s.settimeout(5); return s.recv(99).decode()
+try:
+    socket.create_connection(('127.0.0.1', 3000), 5)
+except ConnectionRefusedError:
+    print('refused')
+server = socket.create_server(('', 3000))
+import threading
+def serve():
+    while True:
+        c, a = server.accept(); c.send(b'mine'); c.close()
+threading.Thread(target=serve, daemon=True).start()
+for host in ('127.0.0.1', '127.9.9.9', '198.18.255.254', '203.0.113.5'): print(reach(host))`,
+    );
+    assert.equal(answers, `refused\nmine\nmine\nmine\n${sandbox.id} other ::ffff:203.0.113.5 3000`);
+  });
+
+  it('cannot have its rules for other ports undone from inside, nor a socket that they lead to', async () => {
+    const answers = await python(
+      sandbox,
+      `
+import socket
+# NETLINK_NETFILTER, which would be asked to remove them
+try: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+except OSError as error: print(error.errno)
+s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+for option in ((41, 75), (0, 19)):
+    try: s.setsockopt(option[0], option[1], 1); print('transparent')
+    except PermissionError: print('not permitted')`,
+    );
+    assert.equal(answers, '97\nnot permitted\nnot permitted');
+    assert.equal(await dial('203.0.113.5', 22), `${sandbox.id} other ::ffff:203.0.113.5 22`);
   });
 
   it('answers datagrams to the name server of resolv.conf', async () => {
