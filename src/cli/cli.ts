@@ -8,6 +8,7 @@ import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addProjectCommands } from './commands/project.ts';
 import { addProviderCommands } from './commands/provider.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommands } from './commands/sandbox.ts';
@@ -93,6 +94,7 @@ export function buildProgram(cli: Cli): Command {
   addSecretCommands(program, cli);
   addRunCommand(program, cli);
   addSandboxCommands(program, cli);
+  addProjectCommands(program, cli);
   addProviderCommands(program, cli);
   program.commandsGroup('Run a server for others:');
   addKeyCommands(program, cli);

@@ -40,7 +40,7 @@ export function commandsBelow(command: Command, path: string[] = []): { path: st
 /** What a command line prints, without a process of its own; stdout is a terminal of so many columns where told. */
 export async function printed(
   words: string[],
-  options: { columns?: number; env?: NodeJS.ProcessEnv } = {},
+  options: { columns?: number; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const stream = () =>
     Object.assign(
@@ -48,7 +48,7 @@ export async function printed(
       options.columns === undefined ? {} : { isTTY: true, columns: options.columns, rows: 30 },
     );
   const [stdout, stderr] = [stream(), stream()];
-  const io = { ...processIo(), env: options.env ?? {}, stdout, stderr };
+  const io = { ...processIo(), env: options.env ?? {}, cwd: options.cwd ?? process.cwd(), stdout, stderr };
   const code = await runCli(['node', 'standin', ...words], deps, io);
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
 }
