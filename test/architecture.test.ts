@@ -17,7 +17,8 @@ const mayImport: Record<string, readonly string[]> = {
   api: ['contract', 'vault', 'crypto/secret.ts'],
   client: ['contract'],
   webhooks: ['store/store.ts', 'store/trail.ts', 'crypto', 'vault/webhook-key.ts'],
-  cli: ['client', 'contract', 'config.ts', 'config-settings.ts'],
+  // Near matches are found as the server finds them.
+  cli: ['client', 'contract', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
   'config.ts': ['config-settings.ts', 'config-values.ts'],
   'config-settings.ts': ['config-values.ts'],
   'config-values.ts': [],
