@@ -102,6 +102,11 @@ export class ClientConnection implements RequestSource {
     return (this.share = this.context.turns.hold(sandboxId));
   }
 
+  /** What was read of the socket before this serves it: comes before all that it reads. */
+  begin(first: Buffer): void {
+    this.#onData(first);
+  }
+
   #onData = (chunk: Buffer): void => {
     if (this.#closing) return;
     const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);

@@ -17,7 +17,8 @@ import type { Origin } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { terminateTls } from './tls/terminate.ts';
 import { handshakeWeight } from './turns.ts';
-import { maxClientHello, readClientHello } from './wire/client-hello.ts';
+import { readClientHello } from './wire/client-hello.ts';
+import type { ClientHello } from './wire/client-hello.ts';
 
 /** What is known of a byte stream that wants to reach one host. */
 export interface TunnelOrigin extends Origin {
@@ -44,14 +45,18 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     return;
   }
   context.turns.holdTunnel(sandboxId, socket);
+  let hello: ClientHello = { kind: 'more' };
   sniff(
     context,
     socket,
     (first) => {
-      socket.unshift(first);
       const kind = readFirstBytes(first);
-      if (kind === 'tls') serveTls(context, socket, { origin, first });
-      else if (kind === 'http') ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null });
+      if (kind === 'http') {
+        ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null }).begin(first);
+        return;
+      }
+      socket.unshift(first);
+      if (kind === 'tls') serveTls(context, socket, { origin, hello });
       else {
         recordTunnel(context, origin, {
           verdict: 'blocked',
@@ -63,8 +68,12 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     },
     {
       sandboxId,
-      enough: (bytes) =>
-        bytes[0] === 0x16 ? readClientHello(bytes).kind !== 'more' : readFirstBytes(bytes) !== 'more',
+      enough: (bytes) => {
+        const kind = readFirstBytes(bytes);
+        if (kind !== 'tls') return kind !== 'more';
+        hello = readClientHello(bytes);
+        return hello.kind !== 'more';
+      },
       gone: () => recordTunnel(context, origin, { verdict: 'failed', matchRule: 'not HTTP or TLS: too little came' }),
     },
   );
@@ -73,7 +82,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
 const unspoken = { http2: unspokenHttp2.cleartext, other: 'not HTTP or TLS' } as const;
 
 /** Where a tunnel's TLS goes: to us, or through. Waits for the sandbox's rules where they are not held. */
-function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; first: Buffer }): void {
+function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; hello: ClientHello }): void {
   const { sandboxId } = tunnel.origin;
   const held = context.registry.get(sandboxId);
   if (held !== undefined) {
@@ -92,10 +101,9 @@ function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: Tunn
 function routeTls(
   context: EgressContext,
   socket: Socket,
-  tunnel: { origin: TunnelOrigin; first: Buffer; entry: SandboxEntry | null },
+  tunnel: { origin: TunnelOrigin; hello: ClientHello; entry: SandboxEntry | null },
 ): void {
-  const { origin, first, entry } = tunnel;
-  const hello = readClientHello(first.subarray(0, maxClientHello * 2));
+  const { origin, hello, entry } = tunnel;
   if (hello.kind !== 'hello') {
     const reason = hello.kind === 'refused' ? hello.reason : 'a cut ClientHello';
     recordTunnel(context, origin, { verdict: 'failed', matchRule: `TLS failed: ${reason}` });
