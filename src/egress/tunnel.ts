@@ -16,7 +16,7 @@ import { arrivalOf, resolveDestination } from './target.ts';
 import type { Origin } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { terminateTls } from './tls/terminate.ts';
-import { handshakeWeight } from './turns.ts';
+import type { Share } from './turns.ts';
 import { readClientHello } from './wire/client-hello.ts';
 import type { ClientHello } from './wire/client-hello.ts';
 
@@ -44,7 +44,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     socket.destroy();
     return;
   }
-  context.turns.holdTunnel(sandboxId, socket);
+  const share = context.turns.holdTunnel(sandboxId, socket);
   let hello: ClientHello = { kind: 'more' };
   sniff(
     context,
@@ -56,7 +56,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
         return;
       }
       socket.unshift(first);
-      if (kind === 'tls') serveTls(context, socket, { origin, hello });
+      if (kind === 'tls') serveTls(context, socket, { origin, share, hello });
       else {
         recordTunnel(context, origin, {
           verdict: 'blocked',
@@ -82,7 +82,11 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
 const unspoken = { http2: unspokenHttp2.cleartext, other: 'not HTTP or TLS' } as const;
 
 /** Where a tunnel's TLS goes: to us, or through. Waits for the sandbox's rules where they are not held. */
-function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; hello: ClientHello }): void {
+function serveTls(
+  context: EgressContext,
+  socket: Socket,
+  tunnel: { origin: TunnelOrigin; share: Share; hello: ClientHello },
+): void {
   const { sandboxId } = tunnel.origin;
   const held = context.registry.get(sandboxId);
   if (held !== undefined) {
@@ -101,9 +105,9 @@ function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: Tunn
 function routeTls(
   context: EgressContext,
   socket: Socket,
-  tunnel: { origin: TunnelOrigin; hello: ClientHello; entry: SandboxEntry | null },
+  tunnel: { origin: TunnelOrigin; share: Share; hello: ClientHello; entry: SandboxEntry | null },
 ): void {
-  const { origin, hello, entry } = tunnel;
+  const { origin, share, hello, entry } = tunnel;
   if (hello.kind !== 'hello') {
     const reason = hello.kind === 'refused' ? hello.reason : 'a cut ClientHello';
     recordTunnel(context, origin, { verdict: 'failed', matchRule: `TLS failed: ${reason}` });
@@ -113,7 +117,7 @@ function routeTls(
   const asked = resolveDestination(arrivalOf(origin, null));
   const rule = entry === null || 'refused' in asked ? null : entry.rules.interception.tunnelledBy(asked.host);
   if (entry === null || 'refused' in asked || rule === null) {
-    endTls(context, socket, { origin, serverName: hello.serverName });
+    endTls(context, socket, { origin, share, serverName: hello.serverName });
     return;
   }
   const destination = resolveDestination(arrivalOf(origin, { serverName: hello.serverName }));
@@ -128,9 +132,9 @@ function routeTls(
 function endTls(
   context: EgressContext,
   socket: Socket,
-  input: { origin: TunnelOrigin; serverName: string | null },
+  input: { origin: TunnelOrigin; share: Share; serverName: string | null },
 ): void {
-  const { origin } = input;
+  const { origin, share } = input;
   const serverName = input.serverName === null ? null : parseHostname(input.serverName);
   // A name that is none gets no certificate; the host that CONNECT or the dialled address names stands in for a
   // missing one, as it does with a client that connects to an address.
@@ -141,20 +145,17 @@ function endTls(
     endWith(context, socket, tlsAlert('unrecognized_name'));
     return;
   }
-  const terminate = () => {
-    if (socket.destroyed) return;
-    terminateTls(context, socket, {
-      host,
-      sandboxId: origin.sandboxId,
-      offers: originProtocols,
-      serve: (secured) => {
-        const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
-        client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
-      },
-      failed,
-    });
-  };
-  if (context.turns.enterAs(origin.sandboxId, terminate, handshakeWeight)) terminate();
+  terminateTls(context, socket, {
+    host,
+    sandboxId: origin.sandboxId,
+    share,
+    offers: originProtocols,
+    serve: (secured) => {
+      const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
+      client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+    },
+    failed,
+  });
 }
 
 function hostWithoutServerName(origin: TunnelOrigin): string | null {
@@ -176,6 +177,7 @@ function recordTunnel(
 
 /** TLS on the proxy's own port: the certificate is for the name, or the local address, that the client asks for. */
 export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (secured: Socket) => void): void {
+  const { share } = context.turns.holdStranger(socket);
   sniff(
     context,
     socket,
@@ -191,6 +193,7 @@ export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (sec
         terminateTls(context, socket, {
           host,
           sandboxId: null,
+          share,
           offers: proxyProtocols,
           serve,
           failed: () => undefined,
