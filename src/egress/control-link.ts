@@ -1,7 +1,7 @@
 import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 import { Secret } from '../crypto/secret.ts';
 import { AuditQueue } from './audit-queue.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, weightOf } from './backlog.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPort, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
@@ -19,7 +19,7 @@ interface Unacknowledged {
   readonly batch: AuditBatch;
   /** When its first event came, in milliseconds since the epoch. */
   readonly since: number;
-  /** How many of each sandbox. */
+  /** What those of each sandbox count. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -86,7 +86,7 @@ export class ControlLink implements ControlPort {
   record(event: ObservedEvent): void {
     if (this.#queue.size === 0) this.#queuedSince = Date.now();
     this.#queue.add(event);
-    this.#backlog.add(event.sandboxId);
+    this.#backlog.add(event.sandboxId, weightOf(event));
     if (this.#queue.size >= batchSize) {
       this.#flush();
       return;
