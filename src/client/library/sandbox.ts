@@ -88,6 +88,13 @@ export class Sandbox {
     return new Sandbox(connection, active, { made: false });
   }
 
+  /** A handle to one that is there, by its id, as it is: a command or a file resumes it where it is paused. */
+  static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<Sandbox> {
+    const connection = connectionOf(options);
+    const found = await connection.call('getSandbox', { params: { id: sandboxId }, ...connection.limits(options) });
+    return new Sandbox(connection, found, { made: false });
+  }
+
   /** Sandboxes of the team, newest first. */
   static async list(options: SandboxListOptions = {}): Promise<SandboxInfo[]> {
     const connection = connectionOf(options);
