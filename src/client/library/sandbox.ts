@@ -6,6 +6,7 @@ import { connectionOf } from './connection.ts';
 import type { CallOptions, Connection, ConnectionOptions } from './connection.ts';
 import { networkLogPage } from './network-log.ts';
 import type { NetworkEvent, NetworkLogOptions, NetworkLogPage } from './network-log.ts';
+import { notInPage } from './no-egress-fetch.ts';
 import { Previews } from './previews.ts';
 import { createBody, updateBody } from './sandbox-info.ts';
 import type {
@@ -215,6 +216,7 @@ export class Sandbox {
       const message = 'the proxy token of this sandbox is not known here: call rotateEgressToken() first';
       throw new ValidationError(message, { code: 'bad_request', status: 400 });
     }
+    if (typeof process === 'undefined') throw notInPage();
     const { egressFetch } = await import('./egress-fetch.ts');
     return egressFetch(this.#egress, input, init);
   }
