@@ -4,6 +4,7 @@ import { painter, wantsColor } from './color.ts';
 import type { Cli, CliDeps } from './command.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCaCommands } from './commands/ca.ts';
+import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -105,6 +106,7 @@ export function buildProgram(cli: Cli): Command {
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');
+  addCompletionCommands(program, cli);
   program.helpCommand('help [command]', 'print the help of a command');
   return program;
 }
