@@ -232,10 +232,10 @@ while True:
 describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'standin-liar-'));
   after(() => rmSync(directory, { recursive: true }));
-  let count = 0;
+  let made = 0;
 
   async function against(answers: Buffer[], use: (files: SandboxFiles) => Promise<void>): Promise<void> {
-    const path = join(directory, `${(count += 1)}`);
+    const path = join(directory, `${(made += 1)}`);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -253,7 +253,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
 
   const lost = { code: 'unavailable' };
   const entry = { path: 'x', isDirectory: true, size: 0, modified: 0, mode: 0o755 };
-  const content = (length: number) => encodeFrame('content', Buffer.alloc(length));
+  const piece = (length: number) => encodeFrame('content', Buffer.alloc(length));
   const whole = async (each: SandboxFiles) => text((await each.read('/x')).content);
   const drained = async (tree: ReturnType<SandboxFiles['walk']>) => {
     let count = 0;
@@ -270,10 +270,10 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
-    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), content(5), content(1)], whole],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), piece(5), piece(1)], whole],
     [
       'a file that is shorter than it said',
-      [encodeFrame('opened', { size: 5 }), content(4), encodeFrame('contentEnd')],
+      [encodeFrame('opened', { size: 5 }), piece(4), encodeFrame('contentEnd')],
       whole,
     ],
     ['a silence', [], (each) => each.read('/x')],
