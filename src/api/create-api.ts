@@ -13,6 +13,7 @@ import { auditHandlers } from './handlers/audit.ts';
 import { execHandlers } from './handlers/exec.ts';
 import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
+import { pendingHandlers, pendingStreams } from './handlers/pending.ts';
 import { previewHandlers } from './handlers/previews.ts';
 import { streamHandlers } from './handlers/streams.ts';
 import { systemHandlers } from './handlers/system.ts';
@@ -150,8 +151,9 @@ export function createApi(options: ApiOptions): Api {
       ...auditHandlers(vault),
       ...execHandlers(vault),
       ...previewHandlers(vault),
+      ...pendingHandlers,
     },
-    streams: streamHandlers(vault),
+    streams: { ...streamHandlers(vault), ...pendingStreams },
     authenticator: createAuthenticator(vault),
     addressing,
     stopping: stopping.signal,
