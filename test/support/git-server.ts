@@ -35,7 +35,13 @@ export async function startGitServer(options: {
     { cert: options.certificate.certPem, key: options.certificate.keyPem },
     (request, response) => {
       const { authorization } = request.headers;
-      const entry = { at: Date.now(), method: request.method ?? '', target: request.url ?? '', authorization, status: 0 };
+      const entry = {
+        at: Date.now(),
+        method: request.method ?? '',
+        target: request.url ?? '',
+        authorization,
+        status: 0,
+      };
       requests.push(entry);
       response.on('finish', () => {
         entry.status = response.statusCode;
