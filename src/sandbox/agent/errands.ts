@@ -154,6 +154,10 @@ const failures: Record<string, { code: string; words: string } | undefined> = {
   },
   ETXTBSY: { code: 'bad_request', words: 'path: is a program that runs' },
   EINVAL: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  // As for an address that nothing is mapped at, in the memory of a process.
+  EIO: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  ENODEV: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  EOPNOTSUPP: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   ENXIO: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   ENOSPC: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },
   EDQUOT: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },
