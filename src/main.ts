@@ -28,7 +28,7 @@ async function serve({ flags, file }: ServeOptions): Promise<void> {
     line(`  key      ${server.madeApiKey}`);
     line('           shown once; the command line on this machine finds it by itself');
   }
-  for (const problem of server.problems) log.warn(`bubblewrap sandboxes cannot run here: ${problem}`);
+  for (const problem of server.problems) log.warn(`sandboxes cannot run here: ${problem}`);
   await stopSignal();
   log.info('stopping');
   await server.stop();

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
@@ -8,6 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, isRecord } from './agent/protocol.ts';
 import type { Frame, FrameType } from './agent/protocol.ts';
 import { roomIn } from './agent/room.ts';
+import type { DialAgent } from './agent-dial.ts';
 import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
 
 /**
@@ -22,23 +22,23 @@ const highWaterMark = 256 * 1024;
 const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');
 
 /** `dial` makes a connection to the agent; `refusal` says why nothing may be asked of it now. */
-export function agentFiles(dial: () => Socket, refusal: () => StandinError | null): SandboxFiles {
-  const ask = (type: FrameType, message: object) => new Errand(dial, refusal, encodeFrame(type, message));
+export function agentFiles(dial: DialAgent, refusal: () => StandinError | null): SandboxFiles {
+  const ask = (type: FrameType, message: object) => Errand.begin(dial, refusal, encodeFrame(type, message));
   return {
     async read(path) {
-      const errand = ask('read', { path });
+      const errand = await ask('read', { path });
       const { size } = decodeObject((await errand.next('opened')).payload);
       if (size !== null && !isCount(size)) throw errand.wrong();
       return { size, content: Readable.from(contentOf(errand, true), { objectMode: false, highWaterMark }) };
     },
 
     async write(path, content) {
-      const errand = ask('write', { path });
+      const errand = await ask('write', { path });
       return await errand.send(content);
     },
 
     async list(path) {
-      const errand = ask('list', { path });
+      const errand = await ask('list', { path });
       const entries: DirectoryEntry[] = [];
       for (;;) {
         const frame = await errand.next('entries', 'done');
@@ -53,7 +53,7 @@ export function agentFiles(dial: () => Socket, refusal: () => StandinError | nul
     },
 
     async *walk(path) {
-      const errand = ask('walk', { path });
+      const errand = await ask('walk', { path });
       try {
         for (;;) {
           const frame = await errand.next('entry', 'done');
@@ -76,8 +76,8 @@ export function agentFiles(dial: () => Socket, refusal: () => StandinError | nul
 }
 
 /** A connection to a port of the sandbox. */
-export async function dialPort(dial: () => Socket, port: number): Promise<Duplex> {
-  const errand = new Errand(dial, () => null, encodeFrame('dial', { port }));
+export async function dialPort(dial: DialAgent, port: number): Promise<Duplex> {
+  const errand = await Errand.begin(dial, () => null, encodeFrame('dial', { port }));
   await errand.next('opened');
   return errand.release();
 }
@@ -118,10 +118,14 @@ class Errand {
     this.#wake?.();
   };
 
-  constructor(dial: () => Socket, refusal: () => StandinError | null, request: Buffer) {
+  static async begin(dial: DialAgent, refusal: () => StandinError | null, request: Buffer): Promise<Errand> {
     const refused = refusal();
     if (refused !== null) throw refused;
-    this.#socket = dial();
+    return new Errand(await dial(), request);
+  }
+
+  private constructor(socket: Socket, request: Buffer) {
+    this.#socket = socket;
     this.#socket.on('data', this.#read);
     this.#socket.on('error', () => this.#socket.destroy());
     const close = () => {
@@ -243,9 +247,4 @@ function isName(value: unknown): boolean {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-/** A connection to the unix socket at this path. */
-export function dialer(path: string): () => Socket {
-  return () => connect({ path, allowHalfOpen: true });
 }
