@@ -50,9 +50,11 @@ export async function runErrand(
   try {
     if (!isErrand(type)) throw new SyntaxError('no errand');
     await errands[type](line, decodeObject(payload));
-    if (!line.raw) socket.end();
+    if (!line.raw) socket.once('end', () => socket.end()).resume();
   } catch (error) {
-    if (!socket.destroyed) socket.end(encodeFrame('failed', failureOf(error)));
+    if (socket.destroyed) return;
+    socket.once('end', () => socket.end()).resume();
+    socket.write(encodeFrame('failed', failureOf(error)));
     // What still comes is of no use; closing before it is read could cost the other side the answer.
     socket.resume();
   }

@@ -10,7 +10,8 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { encodeFrame } from '../../../src/sandbox/agent/protocol.ts';
-import { agentFiles, dialer } from '../../../src/sandbox/agent-files.ts';
+import { dialPath } from '../../../src/sandbox/agent-dial.ts';
+import { agentFiles } from '../../../src/sandbox/agent-files.ts';
 import type { RunningSandbox, SandboxFiles } from '../../../src/sandbox/driver.ts';
 import { againAsOrdinaryUser, eventually, isRoot, openRig, run } from './harness.ts';
 import type { Rig } from './harness.ts';
@@ -244,7 +245,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
     }).listen(path);
     await once(server, 'listening');
     try {
-      await use(agentFiles(dialer(path), () => null, { answerWithinMs: 500 }));
+      await use(agentFiles(dialPath(path), () => null, { answerWithinMs: 500 }));
     } finally {
       sockets.forEach((socket) => socket.destroy());
       server.close();

@@ -11,6 +11,7 @@ export const inside = {
   perl: '/opt/standin/bin/perl',
   libraries: '/opt/standin/lib',
   agent: '/opt/standin/agent',
+  seccomp: '/opt/standin/seccomp.bpf',
   trust: '/opt/standin/trust',
   /** One PEM bundle over the distribution's own. */
   bundle: '/etc/ssl/certs/ca-certificates.crt',

@@ -14,6 +14,8 @@ export function thisMachine(): Machine {
 
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
+/** prctl(2). */
+export const controlCalls: Record<Machine, number> = { x64: 157, arm64: 167 };
 /** prlimit64(2). */
 export const limitCalls: Record<Machine, number> = { x64: 302, arm64: 261 };
 

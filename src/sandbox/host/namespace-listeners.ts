@@ -24,16 +24,23 @@ bind($s, $ipv6 ? pack('S n x20 x4', 10, $port) : pack('S n x4 x8', 2, $port)) or
 exec(@program, fileno($s)) or die "$program[0]: $!\n";
 `;
 
+export interface NamespaceSockets {
+  listeners: NamespaceListener[];
+  /** The handle of the socket that the agent calls, or null. */
+  agent: unknown;
+}
+
 /**
  * Binds the sockets of a sandbox in the network namespace of the process `pid`, which must be waiting at its gate.
  * The handles are native: they do not accept here, can be sent to another process by `process.send(message, handle)`,
  * and again to the one that replaces it; the caller closes them. `ownUserNamespace`: the namespace was made by an
- * ordinary user, and is entered with its user namespace.
+ * ordinary user, and is entered with its user namespace. `withAgent`: a socket that the sandbox's agent calls is bound too.
  */
 export async function openNamespaceListeners(
   pid: number,
-  options: { script: string; ipv6: boolean; ownUserNamespace: boolean },
-): Promise<NamespaceListener[]> {
+  options: { script: string; ipv6: boolean; ownUserNamespace: boolean; withAgent?: boolean },
+): Promise<NamespaceSockets> {
+  const withAgent = options.withAgent === true;
   const names = options.ownUserNamespace ? ['user', 'net'] : ['net'];
   const namespaces = names.map((name) => openSync(`/proc/${pid}/ns/${name}`, 'r'));
   // 0 to 2, then the IPC channel, then the namespaces.
@@ -51,25 +58,30 @@ export async function openNamespaceListeners(
       process.execPath,
       options.script,
       options.ipv6 ? '::' : '0.0.0.0',
+      withAgent ? '1' : '',
     ],
     { env: toolEnvironment, stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...namespaces] },
   );
   for (const fd of namespaces) closeSync(fd);
   const errors = collectText(helper.stderr);
   const listeners: NamespaceListener[] = [];
+  let agent: unknown = null;
   const timer = setTimeout(() => helper.kill('SIGKILL'), timeoutMs);
   try {
     await new Promise<void>((resolve, reject) => {
       helper.on('message', (socket, handle) => {
-        if (isBoundSocket(socket)) listeners.push({ ...socket, handle });
-        if (listeners.length === socketCount) resolve();
+        if (!isBoundSocket(socket)) return;
+        if (socket.kind === 'agent') agent = handle;
+        else listeners.push({ ...socket, handle });
+        if (listeners.length + (agent === null ? 0 : 1) === socketCount(withAgent)) resolve();
       });
       helper.once('error', reject);
       helper.once('exit', () => reject(new Error(`it ended: ${errors()}`)));
     });
-    return listeners;
+    return { listeners, agent };
   } catch (error) {
     closeListeners(listeners);
+    closeHandle(agent);
     throw new StandinError('unavailable', "the sandbox's network could not be opened", { cause: error });
   } finally {
     clearTimeout(timer);
@@ -79,7 +91,11 @@ export async function openNamespaceListeners(
 
 /** Lets go of the handles; ones already closed are left as they are. */
 export function closeListeners(listeners: NamespaceListener[]): void {
-  for (const { handle } of listeners) if (isClosable(handle)) handle.close();
+  for (const { handle } of listeners) closeHandle(handle);
+}
+
+function closeHandle(handle: unknown): void {
+  if (isClosable(handle)) handle.close();
 }
 
 function isClosable(handle: unknown): handle is { close(): void } {
