@@ -66,7 +66,7 @@ describe('the package', { skip: skipWithout('npm', 'bwrap', 'curl', 'git') }, ()
   it('holds what is built, the documents, what is deployed and the bill of materials, and no source or test', () => {
     const wanted = [
       'bin/standin', 'dist/main.js', 'dist/egress/worker.js', 'dist/sandbox/agent/main.js', 'dist/docs-site/index.html',
-      'dist/docs-site/api.html', 'dist/docs-site/assets/scalar.js', 'dist/docs-site/providers/github.html',
+      'dist/docs-site/api.html', 'dist/docs-site/static/scalar.js', 'dist/docs-site/providers/github.html',
       'dist/sbom.cdx.json', 'openapi.json', 'scripts/install.sh', 'deploy/systemd/standin.service',
       'deploy/helm/standin/Chart.yaml', 'README.md', 'LICENSE',
     ]; // prettier-ignore

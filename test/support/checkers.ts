@@ -63,7 +63,7 @@ export async function renderChart(chart: string, values: object): Promise<{ foun
   const { stdout, stderr } = await runProgram(join(bin, 'python'), ['-c', program, chart, JSON.stringify(values)]);
   if (stdout === '') return { found: stderr, objects: '' };
   const report: { found: string; objects: Record<string, string> } = JSON.parse(stdout);
-  const files = Object.entries(report.objects).filter(([name, text]) => /\.yaml$/.test(name) && text.trim() !== '');
+  const files = Object.entries(report.objects).filter(([name, text]) => name.endsWith('.yaml') && text.trim() !== '');
   return { found: report.found, objects: files.map(([, text]) => text.replace(/^---\n/, '')).join('\n---\n') };
 }
 
