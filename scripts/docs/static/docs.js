@@ -1,8 +1,8 @@
 import MiniSearch from './minisearch.js';
 
 const root = document.documentElement;
-const assets = new URL('.', import.meta.url);
-const site = new URL('..', assets);
+const here = new URL('.', import.meta.url);
+const site = new URL('..', here);
 
 // Theme: the system's, until a person chooses another.
 const themes = ['system', 'light', 'dark'];
@@ -48,7 +48,7 @@ let chosen = -1;
 form.hidden = false;
 
 async function loadIndex() {
-  index ??= fetch(new URL('search.json', assets)).then(async (response) =>
+  index ??= fetch(new URL('search.json', here)).then(async (response) =>
     MiniSearch.loadJSON(await response.text(), {
       fields: ['title', 'page', 'text'],
       storeFields: ['title', 'page', 'url'],
