@@ -1,5 +1,5 @@
 import { Help } from 'commander';
-import type { Option } from 'commander';
+import type { Argument, Command, Option } from 'commander';
 import { styleText } from 'node:util';
 
 /** The heading of the options that every command has. */
@@ -14,6 +14,10 @@ export const helpLayout = {
   styleCommandText: cyan,
   styleOptionText: cyan,
   styleSubcommandText: cyan,
+  /** Every command has options: that is not said in each line. */
+  subcommandTerm(command: Command): string {
+    return [command.name(), ...command.registeredArguments.map((each) => argumentTerm(each))].join(' ');
+  },
   /** What `auto` means is in the description. */
   optionDescription(this: Help, option: Option): string {
     return option.long === '--color' ? option.description : Help.prototype.optionDescription.call(this, option);
@@ -41,6 +45,11 @@ export const helpLayout = {
     return new Map([...groups].filter(([, items]) => items.length > 0));
   },
 };
+
+function argumentTerm(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
 
 /** What somebody who has just installed it types, one after the other. */
 export const firstSteps = `

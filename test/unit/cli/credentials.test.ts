@@ -88,6 +88,13 @@ test('a key is known by its shape, the longest prefix first, and by its length w
   assert.deepEqual(of('DEEPSEEK_KEY', `sk-${'a'.repeat(40)}`), ['deepseek', 'shape', 'sk-'], 'its name decides');
 });
 
+test('where one vendor’s keys go to several places, its own name is meant, unless the variable says otherwise', () => {
+  const words = 'ghp_ + 36 letters and digits';
+  const github = shapesOf(['ghcr', 'github', 'github-npm'].map((name) => ({ name, token_shape: words })));
+  const of = (name: string) => recognise(name, `ghp_${'a'.repeat(36)}`, github)?.provider;
+  assert.deepEqual(['GH_TOKEN', 'GHCR_TOKEN', 'GITHUB_NPM_TOKEN'].map(of), ['github', 'ghcr', 'github-npm']);
+});
+
 test('what begins at random counts only with the name of its provider', () => {
   const hex = '0123456789abcdef'.repeat(2);
   assert.equal(recognise('DATADOG_API_KEY', hex, shapes)?.provider, 'datadog');
