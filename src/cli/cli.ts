@@ -10,6 +10,7 @@ import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addProjectCommands } from './commands/project.ts';
+import { addMcpCommand } from './commands/mcp.ts';
 import { addProviderCommands } from './commands/provider.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommands } from './commands/sandbox.ts';
@@ -101,6 +102,7 @@ export function buildProgram(cli: Cli): Command {
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
+  addMcpCommand(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');
