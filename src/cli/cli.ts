@@ -22,7 +22,7 @@ import { explain, jsonOf, linesOf } from './explain.ts';
 import type { Explanation } from './explain.ts';
 import { findServer } from './find-server.ts';
 import type { ServerAddress } from './find-server.ts';
-import { firstSteps, helpStyles } from './help.ts';
+import { firstSteps, helpLayout } from './help.ts';
 import { processIo } from './io.ts';
 import type { Io } from './io.ts';
 import { createOutput } from './output.ts';
@@ -74,7 +74,7 @@ export function buildProgram(cli: Cli): Command {
     .description('Lets code that nobody trusts use credentials that it never holds.')
     .version(cli.deps.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ showGlobalOptions: false, ...helpStyles })
+    .configureHelp({ showGlobalOptions: false, ...helpLayout })
     .configureOutput({
       writeOut: (text) => void cli.io.stdout.write(text),
       writeErr: (text) => void cli.io.stderr.write(text),

@@ -105,7 +105,7 @@ function show(output: Output, found: readonly Finding[]): void {
       { title: 'LOOKS LIKE', of: looks },
       { title: 'VALUE', of: (row) => (row.value === '' ? 'empty' : shown(row)) },
       { title: 'SECRET', of: (row) => (row.obstacle === null && row.target !== null ? row.secret : null) },
-      { title: 'NOT STORED BECAUSE', of: (row) => row.obstacle },
+      { title: 'NOT STORED BECAUSE', of: (row) => row.obstacle, optional: true },
     ],
     { empty: 'the file has no variables' },
   );

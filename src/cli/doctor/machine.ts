@@ -137,7 +137,10 @@ function kernelConfig(): string | null {
 }
 
 function checkRunsc(io: Io, driver: Config['sandboxDriver']): Check {
-  const found = findProgram({ env: { ...io.env, PATH: `${io.env['PATH'] ?? ''}:/usr/sbin:/sbin` } }, 'runsc');
+  const found = findProgram(
+    { cwd: io.cwd, env: { ...io.env, PATH: `${io.env['PATH'] ?? ''}:/usr/sbin:/sbin` } },
+    'runsc',
+  );
   if (found !== null) return ok('runsc', found.path);
   if (driver !== 'gvisor') return skip('runsc', 'not installed; only the driver gvisor needs it');
   return fail('runsc', 'not installed, and STANDIN_SANDBOX_DRIVER=gvisor needs it', 'run: apt-get install runsc');

@@ -5,6 +5,9 @@ import type { Io } from '../io.ts';
 
 const run = promisify(execFile);
 
+/** A clone may lack objects, and name the program that fetches them: none is fetched. */
+const offline = { GIT_NO_LAZY_FETCH: '1', GIT_ALLOW_PROTOCOL: 'none', GIT_TERMINAL_PROMPT: '0' };
+
 /** What git knows of a file: whether it is tracked now, and whether it ever was. Neither, where there is no git. */
 export async function askGit(io: Pick<Io, 'env'>, path: string): Promise<{ tracked: boolean; inHistory: boolean }> {
   const name = basename(path);
@@ -13,7 +16,7 @@ export async function askGit(io: Pick<Io, 'env'>, path: string): Promise<{ track
   const ask = async (...words: string[]): Promise<string | null> => {
     try {
       const { stdout } = await run('git', [...safe, '-C', dirname(path), ...words], {
-        env: { PATH: io.env['PATH'], HOME: io.env['HOME'], LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' },
+        env: { PATH: io.env['PATH'], HOME: io.env['HOME'], LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0', ...offline },
         timeout: 10_000,
       });
       return stdout;
