@@ -18,7 +18,8 @@ const mayImport: Record<string, readonly string[]> = {
   client: ['contract'],
   webhooks: ['store/store.ts', 'store/trail.ts', 'crypto', 'vault/webhook-key.ts'],
   mcp: ['client', 'contract'],
-  cli: ['client', 'contract', 'mcp', 'config.ts', 'config-settings.ts'],
+  // Near matches are found as the server finds them.
+  cli: ['client', 'contract', 'mcp', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
   'config.ts': ['config-settings.ts', 'config-values.ts'],
   'config-settings.ts': ['config-values.ts'],
   'config-values.ts': [],
