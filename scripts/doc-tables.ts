@@ -54,7 +54,7 @@ function formsOf({ rules }: Provider): string {
     .join('<br>');
 }
 
-function describeForm(form: AcceptedForm): string {
+export function describeForm(form: AcceptedForm): string {
   switch (form.type) {
     case 'bearer':
       return 'Authorization: Bearer …';

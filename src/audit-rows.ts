@@ -231,14 +231,19 @@ const maxMethod = 64;
 const maxPath = 2048;
 const maxSlot = 128;
 
-/** The row of an event. A path goes without its query, which may hold a credential. */
+/** As much of a request's path as is kept: without its query, which may hold a credential. */
+export function keptPath(path: string): string {
+  const query = path.indexOf('?');
+  return clip(query === -1 ? path : path.slice(0, query), maxPath);
+}
+
+/** The row of an event. */
 function auditRow(event: ObservedEvent, secret: number | null): AuditRow {
   const { ts, request, connection } = event;
   const host = clip(event.host, maxHost);
   if (request !== undefined) {
     const { status, upstreamStatus, latencyMs, errorCode } = request;
-    const query = request.path.indexOf('?');
-    const path = clip(query === -1 ? request.path : request.path.slice(0, query), maxPath);
+    const path = keptPath(request.path);
     const method = clip(request.method, maxMethod);
     return ['request', ts, secret, host, method, path, status, upstreamStatus, Math.round(latencyMs), errorCode];
   }

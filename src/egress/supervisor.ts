@@ -83,7 +83,10 @@ export class EgressSupervisor {
   }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
-    this.#journal = new GroupCommit((batches) => parts.plane.record(batches), { weigh: ({ count }) => count });
+    this.#journal = new GroupCommit((batches) => parts.plane.record(batches), {
+      weigh: ({ count }) => count,
+      isUrgent: ({ strays }) => strays.length > 0,
+    });
     this.#authority = parts.authority;
     this.#log = parts.log;
     this.#codeCache = parts.codeCache ?? null;

@@ -20,6 +20,8 @@ export interface AgentAccess {
 }
 
 const healthTimeoutMs = 2000;
+/** How long an agent may take to say that a process was started, in milliseconds. */
+const startWithinMs = 30_000;
 
 /** What a sandbox does through its agent. */
 export function openAgent({
@@ -112,14 +114,22 @@ class Connection {
   readonly #exit = Promise.withResolvers<number>();
   #state: 'starting' | 'running' | 'over' = 'starting';
   #credit = initialCredit;
+  readonly #starting = setTimeout(() => this.#end(gone()), startWithinMs);
   #waiting: { frames: Buffer[]; done: () => void } | null = null;
 
   constructor(socket: Socket, start: Start) {
     this.#socket = socket;
     this.#start = start;
-    const read = () => void socket.resume();
-    this.#stdout = new Readable({ read });
-    this.#stderr = new Readable({ read });
+    const output = {
+      read: () => void socket.resume(),
+      // Whoever wants neither output any more has given the process up, whether or not its end was told.
+      destroy: (error: Error | null, done: (error: Error | null) => void) => {
+        done(error);
+        if (this.#stdout.destroyed && this.#stderr.destroyed) this.#end(gone());
+      },
+    };
+    this.#stdout = new Readable(output);
+    this.#stderr = new Readable(output);
     this.#stdin = new Writable({
       highWaterMark: maxChunk,
       write: (chunk: Buffer, _encoding, done) => this.#write(chunk, done),
@@ -150,6 +160,7 @@ class Connection {
   #take({ type, payload }: Frame): void {
     if (type === 'started' && this.#state === 'starting') {
       this.#state = 'running';
+      clearTimeout(this.#starting);
       this.#start.started(this.#session());
     } else if (type === 'failed' && this.#state === 'starting') {
       const { message } = decodeObject(payload);
@@ -184,6 +195,7 @@ class Connection {
     if (this.#state === 'over') return;
     const starting = this.#state === 'starting';
     this.#state = 'over';
+    clearTimeout(this.#starting);
     this.#stdin.destroy();
     this.#waiting?.done();
     this.#stdout.push(null);

@@ -244,7 +244,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
     }).listen(path);
     await once(server, 'listening');
     try {
-      await use(agentFiles(dialer(path), () => null));
+      await use(agentFiles(dialer(path), () => null, { answerWithinMs: 500 }));
     } finally {
       sockets.forEach((socket) => socket.destroy());
       server.close();
@@ -253,6 +253,13 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
 
   const lost = { code: 'unavailable' };
   const entry = { path: 'x', isDirectory: true, size: 0, modified: 0, mode: 0o755 };
+  const content = (length: number) => encodeFrame('content', Buffer.alloc(length));
+  const whole = async (each: SandboxFiles) => text((await each.read('/x')).content);
+  const drained = async (tree: ReturnType<SandboxFiles['walk']>) => {
+    let count = 0;
+    for await (const _ of tree) count += 1;
+    return count;
+  };
   const lies: [string, Buffer[], (files: SandboxFiles) => Promise<unknown>][] = [
     ['a size that is none', [encodeFrame('opened', { size: -1 })], (each) => each.read('/x')],
     ['a frame out of its order', [encodeFrame('contentEnd')], (each) => each.read('/x')],
@@ -263,6 +270,15 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), content(5), content(1)], whole],
+    [
+      'a file that is shorter than it said',
+      [encodeFrame('opened', { size: 5 }), content(4), encodeFrame('contentEnd')],
+      whole,
+    ],
+    ['a silence', [], (each) => each.read('/x')],
+    ['a silence when it was sent everything', [], (each) => each.write('/x', Readable.from([Buffer.from('x')]))],
+    ['a silence where entries are wanted', [], (each) => each.list('/x')],
     [
       'a written size that is none',
       [encodeFrame('done', { size: 'all' })],
@@ -281,6 +297,17 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       await against(answers, (each) => assert.rejects(use(each), lost));
     });
   }
+
+  it('cannot fill the server’s memory with entries', async () => {
+    const tooMany = { code: 'bad_request' };
+    const many = Array.from({ length: 2000 }, () => ({ ...entry, name: 'x' }));
+    const list = Array.from({ length: 60 }, () => encodeFrame('entries', { entries: many }));
+    await against(list, (each) => assert.rejects(each.list('/x'), tooMany));
+    const long = Array.from({ length: 80 }, () => encodeFrame('entry', { ...entry, path: 'x'.repeat(500_000) }));
+    await against(long, (each) => assert.rejects(drained(each.walk('/x')), tooMany));
+    const tree = [Buffer.concat(Array.from({ length: 110_000 }, () => encodeFrame('entry', entry)))];
+    await against(tree, (each) => assert.rejects(drained(each.walk('/x')), tooMany));
+  });
 
   it('and stops in the middle of a file ends that file with an error', async () => {
     const answers = [
