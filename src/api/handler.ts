@@ -8,7 +8,9 @@ type Identity<Id extends OperationId> = Operations[Id]['auth'] extends 'api-key'
   ? { caller: Caller }
   : Operations[Id]['auth'] extends 'access-token'
     ? { access: SandboxAccess }
-    : unknown;
+    : Operations[Id]['auth'] extends 'session'
+      ? { request: IncomingMessage }
+      : unknown;
 
 /** What a handler is given: checked input, a proven caller, and a signal for when nobody waits for the answer. */
 export type HandlerInput<Id extends OperationId> = Identity<Id> & {
@@ -16,6 +18,8 @@ export type HandlerInput<Id extends OperationId> = Identity<Id> & {
   query: Query<Id>;
   body: Body<Id>;
   signal: AbortSignal;
+  /** Of the answer, where there is one. */
+  setHeader: (name: string, value: string) => void;
 };
 
 export type Handler<Id extends OperationId> = (input: HandlerInput<Id>) => Promise<Answer<Id>>;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { operationList } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
@@ -29,7 +30,7 @@ export interface RouteOptions {
 }
 
 /** Null: an operation that asks for nobody. */
-type Identity = { caller: Caller } | { access: SandboxAccess } | null;
+type Identity = { caller: Caller } | { access: SandboxAccess } | { request: IncomingMessage } | null;
 
 interface RouteTypes {
   Querystring: Record<string, unknown>;
@@ -56,7 +57,12 @@ export function addRoutes(app: FastifyInstance, options: RouteOptions): void {
           const identity = identities.get(request);
           if (identity === undefined) throw new Error('a handler was reached without authentication');
           if (operation.webSocket === true) return accept(request, reply, { identity, options });
-          const input = { ...identity, ...inputOf(request, operation), signal: signalOf(reply, options.stopping) };
+          const input = {
+            ...identity,
+            ...inputOf(request, operation),
+            signal: signalOf(reply, options.stopping),
+            setHeader: (name: string, value: string) => void reply.header(name, value),
+          };
           if (operation.streamed === true)
             return stream(request, reply, { handler: streams[id], input, logger: options.logger });
           return reply.code(operation.success.status).send(await dispatch(handlers[id], input));
@@ -141,6 +147,7 @@ async function identify(request: Request, operation: Operation, options: RouteOp
   if (operation.auth === 'access-token') return { access: await options.authenticator.sandbox(request.raw, sandboxId) };
   // A page that a sandbox serves under its name must not share an origin with the control plane.
   if (dataPlaneHost) throw new StandinError('not_found', "this host name is a sandbox's data plane only");
+  if (operation.auth === 'session') return { request: request.raw };
   return { caller: await options.authenticator.caller(request.raw) };
 }
 

@@ -21,6 +21,15 @@ export type CreatedApiKey = Answer<'createApiKey'>;
 export type ExecResult = Answer<'exec'>;
 export type PreviewToken = Answer<'createPreviewToken'>;
 export type NetworkLog = Answer<'getSandboxNetwork'>;
+export type SecretTest = Answer<'testSecret'>;
+export type SecretExplanation = Answer<'explainSecret'>;
+export type SecretUsage = Answer<'listSecretUsage'>[number];
+export type SecretVersion = Answer<'listSecretVersions'>[number];
+export type RequestPage = Answer<'listRequests'>;
+export type RequestExplanation = Answer<'explainRequest'>;
+export type Activity = Answer<'getActivity'>;
+export type ActivityMap = Answer<'getActivityMap'>;
+export type Setting = Answer<'getConfig'>[number];
 export type DirectoryEntry = Answer<'listSandboxFiles'>['entries'][number];
 
 /** What the data plane wants to know of a sandbox: what create and get answer has it. */
@@ -43,7 +52,25 @@ export interface Client {
     /** Requests; tripwire events too where `kind` asks for them. */
     audit(name: string, page?: Partial<Query<'getSecretAudit'>>): Promise<AuditEvent[]>;
     sandboxes(name: string): Promise<SecretBinding[]>;
+    /** When its value was replaced, newest first. */
+    versions(name: string): Promise<SecretVersion[]>;
+    /** One harmless call to its provider, or to a URL of its own hosts: does the key work? */
+    test(name: string, call?: RequestBody<'testSecret'>): Promise<SecretTest>;
+    /** Whether a request like this would be swapped; nothing is sent. */
+    explain(name: string, request: RequestBody<'explainSecret'>): Promise<SecretExplanation>;
   };
+  /** What the proxy did, for the team as a whole. */
+  requests: {
+    list(page?: Partial<Query<'listRequests'>>): Promise<RequestPage>;
+    explain(id: number): Promise<RequestExplanation>;
+  };
+  activity: {
+    get(window?: Query<'getActivity'>['window']): Promise<Activity>;
+    map(query?: Partial<Query<'getActivityMap'>>): Promise<ActivityMap>;
+    secrets(page?: Partial<Query<'listSecretUsage'>>): Promise<SecretUsage[]>;
+  };
+  /** The server's settings; operator keys only. */
+  config(): Promise<Setting[]>;
   sandboxes: {
     create(body: RequestBody<'createSandbox'>): Promise<SandboxWithAccess>;
     list(filter?: Partial<Query<'listSandboxes'>>): Promise<Sandbox[]>;
@@ -109,7 +136,20 @@ export function createClient(options: ClientOptions): Client {
       remove: (name) => call('deleteSecret', { params: { name } }),
       audit: (name, page = {}) => call('getSecretAudit', { params: { name }, query: page }),
       sandboxes: (name) => call('getSecretSandboxes', { params: { name } }),
+      versions: (name) => call('listSecretVersions', { params: { name } }),
+      test: (name, body = {}) => call('testSecret', { params: { name }, body }),
+      explain: (name, body) => call('explainSecret', { params: { name }, body }),
     },
+    requests: {
+      list: (query = {}) => call('listRequests', { query }),
+      explain: (id) => call('explainRequest', { params: { id } }),
+    },
+    activity: {
+      get: (window) => call('getActivity', { query: window === undefined ? {} : { window } }),
+      map: (query = {}) => call('getActivityMap', { query }),
+      secrets: (query = {}) => call('listSecretUsage', { query }),
+    },
+    config: () => call('getConfig'),
     sandboxes: {
       create: (body) => call('createSandbox', { body }),
       list: (filter = {}) => call('listSandboxes', { query: filter }),

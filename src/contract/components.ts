@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { activityMap, activityResponse, secretUsage, secretVersion } from './schemas/activity.ts';
 import { apiKeyResponse, createApiKeyRequest, createdApiKey } from './schemas/api-keys.ts';
 import { auditGap, auditVerdict } from './schemas/audit.ts';
+import { secretExplanation, secretTest } from './schemas/checks.ts';
 import { execRequest, execResponse } from './schemas/exec.ts';
 import { directoryListing } from './schemas/files.ts';
+import { refusalExplained, requestExplanation, requestPage, requestRow } from './schemas/requests.ts';
 import {
   attachSecretRequest,
   createSandboxRequest,
@@ -22,10 +25,13 @@ import {
   secretBinding,
   secretResponse,
 } from './schemas/secrets.ts';
+import { sessionResponse } from './schemas/sessions.ts';
 import { errorEnvelope } from './schemas/system.ts';
 
 /** Schemas that stand in the OpenAPI document once, under a name of their own. */
 const named = {
+  Activity: activityResponse,
+  ActivityMap: activityMap,
   ApiKey: apiKeyResponse,
   AttachSecret: attachSecretRequest,
   AuditEvent: auditEvent,
@@ -44,11 +50,20 @@ const named = {
   ExecResponse: execResponse,
   NetworkLogPage: networkLogPage,
   Provider: providerResponse,
+  RefusalExplained: refusalExplained,
+  Request: requestRow,
+  RequestExplanation: requestExplanation,
+  RequestPage: requestPage,
   RotateSecret: rotateSecretRequest,
   Sandbox: sandboxResponse,
   SandboxWithAccess: sandboxWithAccess,
   Secret: secretResponse,
   SecretBinding: secretBinding,
+  SecretExplanation: secretExplanation,
+  SecretTest: secretTest,
+  SecretUsage: secretUsage,
+  SecretVersion: secretVersion,
+  Session: sessionResponse,
   UpdateSandbox: updateSandboxRequest,
 };
 

@@ -36,6 +36,12 @@ export function createOpenApi(options: { version: string; statusOf: Record<Error
       responses: errorResponses(options.statusOf),
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'standin_session',
+          description: 'Of a browser that signed in by `POST /session`; same-origin requests only.',
+        },
         accessToken: {
           type: 'apiKey',
           in: 'header',
@@ -48,7 +54,12 @@ export function createOpenApi(options: { version: string; statusOf: Record<Error
   };
 }
 
-const schemes = { 'api-key': [{ apiKey: [] }], 'access-token': [{ accessToken: [] }], none: [] } as const;
+const schemes = {
+  'api-key': [{ apiKey: [] }, { session: [] }],
+  'access-token': [{ accessToken: [] }],
+  session: [{ session: [] }],
+  none: [],
+} as const;
 
 function describe(id: string, operation: Operation, statusOf: Record<ErrorCode, number>) {
   const parameters = [
@@ -59,7 +70,7 @@ function describe(id: string, operation: Operation, statusOf: Record<ErrorCode, 
   return {
     operationId: id,
     summary: operation.summary,
-    security: schemes[operation.auth],
+    security: operation.path === '/session' && operation.method === 'POST' ? [] : schemes[operation.auth],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(operation.body === undefined
       ? {}
@@ -76,6 +87,8 @@ const routingHeader = {
   schema: { type: 'string', format: 'uuid' },
 };
 
+const nextCursor = { schema: { type: 'string' }, description: 'The `before` of the next page; absent: there is none' };
+
 function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = schemaOf(schema);
@@ -89,11 +102,12 @@ function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) 
   });
 }
 
-function successOf({ success, webSocket }: Operation) {
+function successOf({ success, webSocket, paged }: Operation) {
   if (webSocket === true) return { description: 'The connection is a WebSocket from here on' };
   if (success.schema === null && success.mediaType === undefined) return { description: 'Done' };
   const schema = success.schema === null ? {} : schemaOf(success.schema);
-  return { description: 'Done', content: { [success.mediaType ?? 'application/json']: { schema } } };
+  const headers = paged === true ? { headers: { 'X-Next-Cursor': nextCursor } } : {};
+  return { description: 'Done', ...headers, content: { [success.mediaType ?? 'application/json']: { schema } } };
 }
 
 function refusalsOf(operation: Operation, statusOf: Record<ErrorCode, number>) {

@@ -1,8 +1,11 @@
 import type { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 
-/** `api-key`: `X-API-Key`. `access-token`: a sandbox's own `X-Access-Token`, routed to it by host name or header. */
-export type AuthKind = 'api-key' | 'access-token' | 'none';
+/**
+ * `api-key`: `X-API-Key`, or the session cookie of a browser. `access-token`: a sandbox's own `X-Access-Token`, routed to it by
+ * host name or header. `session`: the cookie alone, which these operations make and end.
+ */
+export type AuthKind = 'api-key' | 'access-token' | 'session' | 'none';
 
 /** One call of the API, without its implementation. */
 export interface Operation {
@@ -22,6 +25,8 @@ export interface Operation {
   readonly bytes?: true;
   /** Its answer goes out as it is made. */
   readonly streamed?: true;
+  /** `X-Next-Cursor` of its answer is the `before` of the next page; absent: there is none. */
+  readonly paged?: true;
   /** After the HTTP exchange the connection becomes a WebSocket. */
   readonly webSocket?: true;
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
+import { activityOperations } from './activity-operations.ts';
 import { apiKeyResponse, createApiKeyRequest, createdApiKey } from './schemas/api-keys.ts';
+import { listSecretsQuery, secretVersion } from './schemas/activity.ts';
 import { auditVerdict, verifyAuditQuery } from './schemas/audit.ts';
+import { explainSecretRequest, secretExplanation, secretTest, testSecretRequest } from './schemas/checks.ts';
 import { dataPlaneOperations } from './data-plane-operations.ts';
 import type { execConnectRequest } from './schemas/exec.ts';
 import { secretName, uuid } from './schemas/fields.ts';
@@ -14,7 +17,8 @@ import {
   secretBinding,
   secretResponse,
 } from './schemas/secrets.ts';
-import { health, openApiDocument } from './schemas/system.ts';
+import { configResponse, health, openApiDocument } from './schemas/system.ts';
+import { sessionOperations } from './session-operations.ts';
 import { sandboxOperations } from './sandbox-operations.ts';
 import { webhookOperations } from './webhook-operations.ts';
 
@@ -39,6 +43,25 @@ export const operations = {
     success: { status: 200, schema: openApiDocument },
     errors: [],
   },
+  getCa: {
+    method: 'GET',
+    path: '/ca.pem',
+    summary: 'The certificate that sandboxes trust; it is no secret',
+    auth: 'none',
+    success: { status: 200, schema: null, mediaType: 'application/x-pem-file' },
+    errors: [],
+    streamed: true,
+  },
+  getConfig: {
+    method: 'GET',
+    path: '/config',
+    summary: 'The settings as they stand, redacted; operator keys only',
+    auth: 'api-key',
+    success: { status: 200, schema: configResponse },
+    errors: [],
+  },
+
+  ...sessionOperations,
 
   createSecret: {
     method: 'POST',
@@ -52,10 +75,13 @@ export const operations = {
   listSecrets: {
     method: 'GET',
     path: '/secrets',
-    summary: 'Every live secret of the team, newest first',
+    summary:
+      'Every live secret of the team, newest first; with any parameter a page, and `X-Next-Cursor` leads to the next',
     auth: 'api-key',
+    query: listSecretsQuery,
     success: { status: 200, schema: z.array(secretResponse) },
     errors: [],
+    paged: true,
   },
   getSecret: {
     method: 'GET',
@@ -104,6 +130,35 @@ export const operations = {
     success: { status: 200, schema: z.array(secretBinding) },
     errors: [],
   },
+  listSecretVersions: {
+    method: 'GET',
+    path: '/secrets/{name}/versions',
+    summary: 'When the value was replaced, newest first; without any value',
+    auth: 'api-key',
+    params: byName,
+    success: { status: 200, schema: z.array(secretVersion) },
+    errors: [],
+  },
+  testSecret: {
+    method: 'POST',
+    path: '/secrets/{name}/test',
+    summary: 'Whether the key works: one harmless call to its provider, by way of the proxy',
+    auth: 'api-key',
+    params: byName,
+    body: testSecretRequest,
+    success: { status: 200, schema: secretTest },
+    errors: ['unavailable'],
+  },
+  explainSecret: {
+    method: 'POST',
+    path: '/secrets/{name}/explain',
+    summary: 'Whether a request like this would be swapped; nothing is sent',
+    auth: 'api-key',
+    params: byName,
+    body: explainSecretRequest,
+    success: { status: 200, schema: secretExplanation },
+    errors: [],
+  },
   listProviders: {
     method: 'GET',
     path: '/providers',
@@ -126,6 +181,7 @@ export const operations = {
     errors: ['unavailable'],
   },
 
+  ...activityOperations,
   ...webhookOperations,
 
   createApiKey: {

@@ -13,7 +13,9 @@ import type { Files } from '../zip.ts';
 const uploadIdleMs = 60_000;
 
 /** Answers that go out as they are made. What fails after their beginning ends the connection, so that none looks whole. */
-export function streamHandlers({ sandboxes }: Vault): StreamHandlers {
+export function streamHandlers({
+  sandboxes,
+}: Vault): Pick<StreamHandlers, 'execStream' | 'downloadFile' | 'uploadFile'> {
   return {
     async execStream({ access, body, signal }, exchange) {
       const session = await sandboxes.exec(access.sandboxId, access.accessToken, {
