@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { sandboxOf } from '../contract/exec-wire.ts';
 import { StandinError } from '../errors.ts';
 
 /** Whom a request addresses, by its `Host` and the routing header. */
@@ -37,10 +38,12 @@ export function addressingOf(request: IncomingMessage, options: AddressingOption
   if (local && !dataPlaneHost && !shared && !loopbackName.test(host) && !options.hosts.includes(host)) {
     throw new StandinError('forbidden', 'Host: is not a name of this server; call it by the address it listens on');
   }
-  const header = request.headers['x-superserve-sandbox-id'];
+  const subprotocol = sandboxOf(request.headers['sec-websocket-protocol'] ?? '');
+  const header = request.headers['x-superserve-sandbox-id'] ?? subprotocol;
   const named = typeof header === 'string' && uuid.test(header.toLowerCase()) ? header.toLowerCase() : undefined;
   if (dataPlaneHost && header !== undefined && named !== ownId) {
-    throw new StandinError('bad_request', 'X-Superserve-Sandbox-Id: names another sandbox than the host does');
+    const where = subprotocol === undefined ? 'X-Superserve-Sandbox-Id' : 'Sec-WebSocket-Protocol';
+    throw new StandinError('bad_request', `${where}: names another sandbox than the host does`);
   }
   return { dataPlaneHost: dataPlaneHost || shared, sandboxId: dataPlaneHost ? ownId : named };
 }

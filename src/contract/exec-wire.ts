@@ -10,11 +10,27 @@ export function tokenSubprotocol(accessToken: string): string {
 
 /** The access token among the values of `Sec-WebSocket-Protocol`, if there is one. */
 export function tokenOf(subprotocols: string): string | undefined {
+  return afterPrefix(subprotocols, tokenPrefix);
+}
+
+const sandboxPrefix = 'sandbox.';
+
+/** Nor `X-Superserve-Sandbox-Id`: where the sandbox has no host name that the browser can reach, its id is a third one. */
+export function sandboxSubprotocol(sandboxId: string): string {
+  return sandboxPrefix + sandboxId;
+}
+
+/** The sandbox's id among them, if there is one. */
+export function sandboxOf(subprotocols: string): string | undefined {
+  return afterPrefix(subprotocols, sandboxPrefix);
+}
+
+function afterPrefix(subprotocols: string, prefix: string): string | undefined {
   const found = subprotocols
     .split(',')
     .map((each) => each.trim())
-    .find((each) => each.startsWith(tokenPrefix));
-  return found?.slice(tokenPrefix.length);
+    .find((each) => each.startsWith(prefix));
+  return found?.slice(prefix.length);
 }
 
 /** The first byte of a binary frame says whose bytes the rest are. */

@@ -1,4 +1,10 @@
-import { channels, execSubprotocol, maxStdinFrame, tokenSubprotocol } from '../../../src/contract/exec-wire.ts';
+import {
+  channels,
+  execSubprotocol,
+  maxStdinFrame,
+  sandboxSubprotocol,
+  tokenSubprotocol,
+} from '../../../src/contract/exec-wire.ts';
 import type { ExecConnectRequest } from '../../../src/contract/operations.ts';
 import type { Access } from './data-plane.ts';
 import { Failure } from './failure.ts';
@@ -29,9 +35,10 @@ const command = 'command -v bash >/dev/null && exec bash -l || exec sh -l';
 
 /** Opens `GET /exec/connect`. One of `onEnd` and `onFailure` is called once, unless it was closed from here. */
 export function openShell(sandbox: Access, listener: ShellListener): Shell {
-  const address = new URL(`/exec/connect?sandbox_id=${sandbox.id}`, location.href);
+  const address = new URL('/exec/connect', location.href);
   address.protocol = address.protocol.replace('http', 'ws');
-  const socket = new WebSocket(address, [execSubprotocol, tokenSubprotocol(sandbox.access_token)]);
+  const subprotocols = [execSubprotocol, tokenSubprotocol(sandbox.access_token), sandboxSubprotocol(sandbox.id)];
+  const socket = new WebSocket(address, subprotocols);
   socket.binaryType = 'arraybuffer';
   let over = false;
   const finish = (tell: () => void) => {

@@ -7,7 +7,8 @@ export interface Series {
   name: string;
   /** A class that colours it: `s1` … `s3`, `bad`, `warn`. */
   tone: string;
-  values: readonly number[];
+  /** Null: there is nothing to say of that step. */
+  values: readonly (number | null)[];
 }
 
 export interface TimeChartProps {
@@ -39,7 +40,9 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
   const inner = { width: Math.max(1, width - pad.left - pad.right), height: height - pad.top - pad.bottom };
   const step = inner.width / Math.max(1, times.length);
   const sums = times.map((_time, index) => series.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
-  const peak = niceAbove(Math.max(0, ...(shape === 'bars' ? sums : series.flatMap(({ values }) => [...values]))));
+  const peak = niceAbove(
+    Math.max(0, ...(shape === 'bars' ? sums : series.flatMap(({ values }) => values.map((value) => value ?? 0)))),
+  );
   const y = (value: number) => pad.top + inner.height * (1 - value / peak);
   const x = (index: number) => pad.left + index * step;
   const move = (by: number) =>
@@ -88,7 +91,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
           ? series.map(({ name, tone, values }, which) => (
               <g key={name} class={`bars ${tone}`}>
                 {values.map((value, index) => {
-                  if (value === 0) return null;
+                  if (value === 0 || value === null) return null;
                   const under = series.slice(0, which).reduce((sum, each) => sum + (each.values[index] ?? 0), 0);
                   const top = y(under + value);
                   return (
@@ -104,11 +107,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
               </g>
             ))
           : series.map(({ name, tone, values }) => (
-              <polyline
-                key={name}
-                class={`line ${tone}`}
-                points={values.map((value, index) => `${x(index) + step / 2},${y(value)}`).join(' ')}
-              />
+              <path key={name} class={`line ${tone}`} d={linePath(values, (index) => x(index) + step / 2, y)} />
             ))}
         {marksWithin(props.marks ?? [], times).map(({ label, part }) => (
           <g key={label} class="moment">
@@ -135,7 +134,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
         {series.map(({ name, tone, values }) => (
           <span key={name} class={`key ${tone}`}>
             {name}
-            {at !== undefined && <strong> {format(values[at] ?? 0)}</strong>}
+            {at !== undefined && <strong> {said(values[at], format)}</strong>}
           </span>
         ))}
         {at !== undefined && <span class="muted">{exactly(times[at] ?? 0)}</span>}
@@ -160,7 +159,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
                   <td>{exactly(time)}</td>
                   {series.map(({ name, values }) => (
                     <td key={name} class="end">
-                      {format(values[index] ?? 0)}
+                      {said(values[index], format)}
                     </td>
                   ))}
                 </tr>
@@ -171,6 +170,25 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
       </details>
     </figure>
   );
+}
+
+/** A line that stops where there is no value; a value alone is a point. */
+function linePath(
+  values: readonly (number | null)[],
+  x: (index: number) => number,
+  y: (value: number) => number,
+): string {
+  let drawing = false;
+  let path = '';
+  for (const [index, value] of values.entries()) {
+    if (value !== null) path += `${drawing ? 'L' : 'M'}${x(index)} ${y(value)}${drawing ? '' : 'h0.01'}`;
+    drawing = value !== null;
+  }
+  return path;
+}
+
+function said(value: number | null | undefined, format: (value: number) => string): string {
+  return value === null || value === undefined ? '–' : format(value);
 }
 
 function marksWithin(marks: NonNullable<TimeChartProps['marks']>, times: readonly number[]) {

@@ -30,9 +30,9 @@ export function Charts({ activity }: { activity: Figures }): JSX.Element {
         times={times}
         shape="lines"
         series={[
-          { name: 'p50', tone: 'soft', values: buckets.map(({ p50_ms: ms }) => ms ?? 0) },
-          { name: 'p95', tone: 's1', values: buckets.map(({ p95_ms: ms }) => ms ?? 0) },
-          { name: 'p99', tone: 'warn', values: buckets.map(({ p99_ms: ms }) => ms ?? 0) },
+          { name: 'p50', tone: 'soft', values: buckets.map(({ p50_ms: ms }) => ms) },
+          { name: 'p95', tone: 's1', values: buckets.map(({ p95_ms: ms }) => ms) },
+          { name: 'p99', tone: 'warn', values: buckets.map(({ p99_ms: ms }) => ms) },
         ]}
         format={milliseconds}
       />

@@ -177,7 +177,7 @@ function columnsFor(options: { withSecret: boolean; onOpen: (row: RequestRow) =>
     {
       id: 'outcome',
       title: 'Outcome',
-      width: 'minmax(0, 2fr)',
+      width: 'minmax(0, 2.8fr)',
       narrow: 'sub',
       cell: (row) =>
         row.tripwire === undefined ? (

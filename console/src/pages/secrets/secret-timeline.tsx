@@ -51,11 +51,11 @@ export function SecretTimeline({ secret }: { secret: SecretDetail }): JSX.Elemen
                 {retired === null && <Tag tone="ok">in use</Tag>}
               </div>
               <p class="muted">
-                {version === 1 ? 'stored' : 'rotated in'} <Ago at={at} />, {exactly(at)}
+                {version === 1 ? 'Stored' : 'Rotated'} <Ago at={at} />, {exactly(at)}
               </p>
               {retired !== null && (
                 <p class="muted">
-                  erased <Ago at={retired} />
+                  Erased <Ago at={retired} />
                 </p>
               )}
             </li>
