@@ -10,7 +10,6 @@ import type { Failure } from '../../api/failure.ts';
 import { Button } from '../../ui/button.tsx';
 import { LiveTag } from '../../ui/live-tag.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { strictDocument } from './strict-document.ts';
 import type { ScreenProps } from './terminal.tsx';
 
 /** Dark in both themes, as terminals are. */
@@ -40,7 +39,6 @@ export function TerminalScreen({ sandbox }: ScreenProps): JSX.Element {
     const element = place.current;
     if (element === null) return undefined;
     const terminal = new Terminal({
-      documentOverride: strictDocument(document),
       theme: colours,
       fontFamily: getComputedStyle(element).fontFamily,
       fontSize: 13,
@@ -48,8 +46,6 @@ export function TerminalScreen({ sandbox }: ScreenProps): JSX.Element {
       cursorBlink: true,
       scrollback: 10_000,
       screenReaderMode: true,
-      // The last resort of whoever uses the keyboard alone; Tab itself belongs to the shell.
-      customGlyphs: false,
     });
     const fit = new FitAddon();
     terminal.loadAddon(fit);
@@ -107,7 +103,7 @@ export function TerminalScreen({ sandbox }: ScreenProps): JSX.Element {
         </span>
       </div>
       <Problem failure={state.failure} />
-      <div class="terminal" ref={place} role="group" aria-label={`Terminal of ${sandbox.name}`} />
+      <div class="screen" ref={place} role="group" aria-label={`Terminal of ${sandbox.name}`} />
       {state.ended !== undefined && (
         <div>
           <Button kind="primary" icon="terminal" onClick={() => setSession((before) => before + 1)}>
