@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { link } from '../state/route.ts';
 import { Icon } from './icons.tsx';
 import type { IconName } from './icons.tsx';
@@ -38,8 +39,13 @@ export function Tabs(props: {
   current: string;
   tabs: readonly { id: string; title: string; count?: number | undefined; href: string }[];
 }): JSX.Element {
+  const strip = useRef<HTMLElement>(null);
+  // Where there is no room for all of them, the current one is seen.
+  useEffect(() => {
+    strip.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [props.current]);
   return (
-    <nav class="tabs" aria-label={props.label}>
+    <nav class="tabs" aria-label={props.label} ref={strip}>
       {props.tabs.map(({ id, title, count, href }) => (
         <a key={id} href={href} {...(id === props.current ? { 'aria-current': 'page' as const } : {})}>
           {title}

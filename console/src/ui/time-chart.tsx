@@ -82,7 +82,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
             </text>
           </g>
         ))}
-        {timeTicks(times).map((index) => (
+        {timeTicks(times, inner.width).map((index) => (
           <text key={index} x={x(index)} y={height - 5} text-anchor={index === 0 ? 'start' : 'middle'}>
             {clock(times[index] ?? 0, times)}
           </text>
@@ -109,7 +109,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
           : series.map(({ name, tone, values }) => (
               <path key={name} class={`line ${tone}`} d={linePath(values, (index) => x(index) + step / 2, y)} />
             ))}
-        {marksWithin(props.marks ?? [], times).map(({ label, part }) => (
+        {marksWithin(props.marks ?? [], times).map(({ label, part }, which) => (
           <g key={label} class="moment">
             <line
               x1={pad.left + part * inner.width}
@@ -119,7 +119,7 @@ export function TimeChart(props: TimeChartProps): JSX.Element {
             />
             <text
               x={pad.left + part * inner.width + (part > 0.8 ? -4 : 4)}
-              y={pad.top + 9}
+              y={pad.top + 9 + (which % 2) * 12}
               text-anchor={part > 0.8 ? 'end' : 'start'}
             >
               {label}
@@ -206,9 +206,10 @@ export function niceAbove(value: number): number {
   return ([1, 2, 5, 10].find((each) => each * unit >= value) ?? 10) * unit;
 }
 
-function timeTicks(times: readonly number[]): number[] {
-  const every = Math.max(1, Math.ceil(times.length / 5));
-  return times.map((_time, index) => index).filter((index) => index % every === 0 && index < times.length - every / 3);
+/** Steps that get a label: as many as there is room for. */
+function timeTicks(times: readonly number[], width: number): number[] {
+  const every = Math.max(1, Math.ceil(times.length / Math.max(2, Math.floor(width / 88))));
+  return times.map((_time, index) => index).filter((index) => index % every === 0 && index <= times.length - every / 2);
 }
 
 function clock(time: number, times: readonly number[]): string {

@@ -32,12 +32,13 @@ interface Draft {
 /** A credential to store: which, for whom, how it is sent, and a preview of just that. */
 export function NewSecret(): JSX.Element {
   const providers = useLoad(['providers'], (signal) => call('listProviders', { signal }));
+  const wanted = place.value.query.get('provider') ?? '';
   const [draft, setDraft] = useState<Draft>({
     way: 'provider',
-    provider: place.value.query.get('provider') ?? '',
+    provider: wanted,
     rule: emptyRule,
     hosts: '',
-    name: '',
+    name: wanted === '' ? '' : suggestedName(wanted),
     onTripwire: 'alert',
   });
   const [wrong, setWrong] = useState<Partial<Record<'name' | 'value' | 'hosts' | 'provider', string>>>({});
