@@ -29,14 +29,20 @@ export function providersTable(): string {
     provider.display,
     formsOf(provider),
     provider.tokens.map((shape) => `\`${describeShape(shape)}\``).join('<br>'),
+    testCall(provider),
+    `[page](${provider.source})`,
   ]);
-  return table(['name', 'provider', 'sent to, as', 'its keys look like'], rows);
+  return table(['name', 'provider', 'sent to, as', 'its keys look like', 'test call', 'source'], rows);
 }
 
 /** Services that have a host for each customer, and what to give for them. */
 export function tenantsTable(): string {
   const rows = tenantServices.map(({ display, suffix, instead }) => [display, `\`*.${suffix}\``, `\`${instead}\``]);
   return table(['service', 'hosts', 'give'], rows);
+}
+
+function testCall({ probe }: Provider): string {
+  return 'none' in probe ? `none: ${probe.none}` : `\`${probe.method} ${probe.path}\``;
 }
 
 function formsOf({ rules }: Provider): string {

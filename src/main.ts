@@ -5,11 +5,12 @@ import { loadConfig, scrubEnvironment } from './config.ts';
 import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
 import { lowerPriorityOfHelperThreads } from './helper-threads.ts';
 import { createLogger } from './log.ts';
+import type { RunningServer } from './server.ts';
 
 const version = readVersion();
 
 /** `standin serve`: everything in one process tree, until SIGTERM or SIGINT. */
-async function serve({ flags, file }: ServeOptions): Promise<void> {
+async function serve({ flags, file, json }: ServeOptions): Promise<void> {
   const { config } = loadConfig(flags, { file });
   scrubEnvironment();
   const log = createLogger({ level: config.logLevel, pretty: process.stderr.isTTY });
@@ -18,20 +19,33 @@ async function serve({ flags, file }: ServeOptions): Promise<void> {
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log });
-  const line = (text: string) => process.stdout.write(`${text}\n`);
-  line(`standin ${version} is ready`);
-  line(`  API      ${server.url}`);
-  line(`  proxy    ${server.proxyUrl}`);
-  line(`  driver   ${server.driver}`);
-  line(`  data     ${config.dataDir}`);
-  if (server.madeApiKey !== null) {
-    line(`  key      ${server.madeApiKey}`);
-    line('           shown once; the command line on this machine finds it by itself');
-  }
+  process.stdout.write(json ? readyJson(server, config.dataDir) : readyText(server, config.dataDir));
   for (const problem of server.problems) log.warn(`bubblewrap sandboxes cannot run here: ${problem}`);
   await stopSignal();
   log.info('stopping');
   await server.stop();
+}
+
+type Ready = Pick<RunningServer, 'url' | 'proxyUrl' | 'driver' | 'madeApiKey'>;
+
+function readyText({ url, proxyUrl, driver, madeApiKey }: Ready, dataDir: string): string {
+  const lines = [
+    `standin ${version} is ready`,
+    `  API      ${url}`,
+    `  proxy    ${proxyUrl}`,
+    `  driver   ${driver}`,
+    `  data     ${dataDir}`,
+  ];
+  if (madeApiKey !== null) {
+    lines.push(`  key      ${madeApiKey}`);
+    lines.push('           shown once; the command line on this machine finds it by itself');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** One line, for a supervisor: `api_key` is null but at the first start. */
+function readyJson({ url, proxyUrl, driver, madeApiKey }: Ready, dataDir: string): string {
+  return `${JSON.stringify({ version, url, proxy_url: proxyUrl, driver, data_dir: dataDir, api_key: madeApiKey })}\n`;
 }
 
 function stopSignal(): Promise<void> {

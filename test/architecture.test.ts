@@ -17,7 +17,8 @@ const mayImport: Record<string, readonly string[]> = {
   api: ['contract', 'vault', 'crypto/secret.ts'],
   client: ['contract'],
   webhooks: ['store/store.ts', 'store/trail.ts', 'crypto', 'vault/webhook-key.ts'],
-  cli: ['client', 'contract', 'config.ts', 'config-settings.ts'],
+  // Near matches are found as the server finds them.
+  cli: ['client', 'contract', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
   'config.ts': ['config-settings.ts', 'config-values.ts'],
   'config-settings.ts': ['config-values.ts'],
   'config-values.ts': [],
@@ -36,7 +37,14 @@ const environmentReaders: Record<string, string> = {
   'src/config.ts': 'the settings',
   'src/cli/io.ts':
     "the person's own variables: TERM, --from-env, what `run` passes on; settings still go through config",
+  'src/client/library/connection.ts':
+    'STANDIN_URL and STANDIN_API_KEY of the program that uses `standin/client`; it has no settings of ours',
   'src/cli/demo/story.ts': 'in the text of a program that the sandbox runs, not in this one',
+};
+
+/** The only files that hand on what others export, each with its reason. */
+const entryPoints: Record<string, string> = {
+  'src/client/library.ts': 'what the package exports as `standin/client`',
 };
 
 /** Every place that reads a secret's bytes: how often, and what for. */
@@ -138,7 +146,7 @@ test(`no file is longer than ${mostLines} lines`, () => {
   assert.deepEqual(long, []);
 });
 
-test('nothing is exported as default, and no file only hands on what others export', () => {
+test('nothing is exported as default, and no file but an entry point hands on what others export', () => {
   const defaults = all.filter(({ code }) => /^export default\b|^export \{[^}]*\bas default\b/m.test(code));
   assert.deepEqual(
     defaults.map(({ path }) => path),
@@ -147,7 +155,7 @@ test('nothing is exported as default, and no file only hands on what others expo
   const handsOn = sources.filter(({ code }) => /^export (\*|(type )?\{[^}]*\}) (as \w+ )?from /m.test(code));
   assert.deepEqual(
     handsOn.map(({ path }) => path),
-    [],
+    Object.keys(entryPoints),
   );
 });
 

@@ -38,12 +38,11 @@ export function addressingOf(request: IncomingMessage, options: AddressingOption
   if (local && !dataPlaneHost && !shared && !loopbackName.test(host) && !options.hosts.includes(host)) {
     throw new StandinError('forbidden', 'Host: is not a name of this server; call it by the address it listens on');
   }
-  const subprotocol = sandboxOf(request.headers['sec-websocket-protocol'] ?? '');
-  const header = request.headers['x-superserve-sandbox-id'] ?? subprotocol;
+  const header =
+    request.headers['x-superserve-sandbox-id'] ?? sandboxOf(request.headers['sec-websocket-protocol'] ?? '');
   const named = typeof header === 'string' && uuid.test(header.toLowerCase()) ? header.toLowerCase() : undefined;
   if (dataPlaneHost && header !== undefined && named !== ownId) {
-    const where = subprotocol === undefined ? 'X-Superserve-Sandbox-Id' : 'Sec-WebSocket-Protocol';
-    throw new StandinError('bad_request', `${where}: names another sandbox than the host does`);
+    throw new StandinError('bad_request', 'X-Superserve-Sandbox-Id: names another sandbox than the host does');
   }
   return { dataPlaneHost: dataPlaneHost || shared, sandboxId: dataPlaneHost ? ownId : named };
 }

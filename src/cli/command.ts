@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Client } from '../client/client.ts';
 import type { Config } from '../config-settings.ts';
+import { colorChoices } from './color.ts';
+import type { ColorChoice } from './color.ts';
 import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 
@@ -17,6 +19,8 @@ export interface CliDeps {
 export interface ServeOptions {
   flags: Partial<Record<keyof Config, string>>;
   file?: string;
+  /** What it says when it is ready is to be JSON. */
+  json: boolean;
 }
 
 /** What a command works with. */
@@ -25,9 +29,9 @@ export interface Cli {
   deps: CliDeps;
   /** The program and first arguments that start this same program again. */
   self: readonly [string, ...string[]];
-  /** The server that the environment or the first start names. */
-  connect(): Client;
-  output(options: { json?: boolean }): Output;
+  /** The server that the environment or the first start names; with `withinMs` each call gives up after so long. */
+  connect(options?: { withinMs: number }): Client;
+  output(options: CommonOptions): Output;
   /** What the process exits with, where it is not 0. */
   exitWith(code: number): void;
 }
@@ -35,31 +39,60 @@ export interface Cli {
 /** Options that every command has. */
 export interface CommonOptions {
   json?: boolean;
+  color?: ColorChoice;
 }
+
+/** What is typed, and what that does. */
+export type Example = readonly [typed: string, meaning: string];
 
 /** A command as `--help` shows it. */
 export interface CommandHelp {
   /** Name and arguments, as commander writes them: `get <name>`. */
   usage: string;
   summary: string;
-  /** What is typed, and what that does. */
-  examples: readonly (readonly [string, string])[];
+  examples: readonly Example[];
 }
 
 /** Adds a command that does something: with `--json` and examples in its help. */
 export function addCommand(parent: Command, help: CommandHelp): Command {
-  const lines = help.examples.map(([typed, meaning]) => `  # ${meaning}\n  $ ${typed}\n`);
   return parent
     .command(help.usage)
     .summary(help.summary)
     .description(help.summary)
-    .option('--json', 'print JSON, for programs')
-    .addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+    .addOption(new Option('--json', 'print JSON, for programs').helpGroup(forOutput))
+    .addOption(
+      new Option('--color <when>', 'auto, always or never')
+        .choices(colorChoices)
+        .default('auto', 'terminals only')
+        .helpGroup(forOutput),
+    )
+    .addHelpText('after', `\n${examplesText(help.examples)}`);
 }
 
 /** Adds a command that only holds others. */
-export function addGroup(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).summary(summary).description(summary);
+export function addGroup(parent: Command, name: string, help: Omit<CommandHelp, 'usage'>): Command {
+  return parent
+    .command(name)
+    .summary(help.summary)
+    .description(help.summary)
+    .addHelpText('after', `\n${examplesText(help.examples)}`);
+}
+
+/** Commands whose words after their own options belong to another program. */
+export function passesWordsOn(command: Command): boolean {
+  const last = command.registeredArguments.at(-1);
+  return last?.variadic === true && last.name() === 'command';
+}
+
+/** The flag that skips the question before something is destroyed. */
+export function yesOption(): Option {
+  return new Option('-y, --yes', 'do not ask first');
+}
+
+const forOutput = 'Output:';
+
+function examplesText(examples: readonly Example[]): string {
+  return `Examples:\n${examples.map(([typed, meaning]) => `  # ${meaning}\n  $ ${typed}\n`).join('\n')}`;
 }
 
 /** An option that may be given again: its values come as a list. */

@@ -5,7 +5,7 @@ import { channels, execSubprotocol, maxStdinFrame, tokenSubprotocol } from '../c
 import type { ExecConnectRequest } from '../contract/operations.ts';
 import { execOutcome } from '../contract/schemas/exec.ts';
 import { errorEnvelope } from '../contract/schemas/system.ts';
-import { ApiError, ConnectionError, UnexpectedAnswerError } from './errors.ts';
+import { ConnectionError, UnexpectedAnswerError, apiError } from './errors.ts';
 
 export type OutputListener = (stream: 'stdout' | 'stderr', chunk: Buffer) => void | Promise<void>;
 
@@ -102,7 +102,7 @@ function attach(socket: WebSocket, baseUrl: string): ExecConnection {
     over = true;
     const { data } = outcome;
     if ('finished' in data) delivered.then(() => exit.resolve(data.exit_code), exit.reject);
-    else exit.reject(new ApiError(data.error, { code: data.code, status: 0 }));
+    else exit.reject(apiError(data.error, { code: data.code, status: 0 }));
     socket.close(1000);
   }
 
@@ -156,7 +156,7 @@ function stdinOf(socket: WebSocket, control: (message: object) => void): Writabl
 function refusalOf(status: number, body: string): Error {
   const parsed = errorEnvelope.safeParse(jsonOrUndefined(body));
   if (!parsed.success) return new UnexpectedAnswerError(`GET /exec/connect was answered ${status}, not by Standin`);
-  return new ApiError(parsed.data.error.message, { code: parsed.data.error.code, status });
+  return apiError(parsed.data.error.message, { code: parsed.data.error.code, status });
 }
 
 function jsonOrUndefined(text: string): unknown {

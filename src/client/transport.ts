@@ -2,61 +2,66 @@ import { operations } from '../contract/operations.ts';
 import type { Answer, OperationId, Params, Query, RequestBody } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
 import { errorEnvelope } from '../contract/schemas/system.ts';
-import { ApiError, ConnectionError, UnexpectedAnswerError } from './errors.ts';
+import { withinTime } from './deadline.ts';
+import type { CallLimits } from './deadline.ts';
+import { ConnectionError, StandinError, UnexpectedAnswerError, apiError } from './errors.ts';
+import { createSend, retryAfterMs } from './send.ts';
+import type { SendOptions } from './send.ts';
 
-export interface ClientOptions {
-  /** `http://127.0.0.1:8787`. */
-  baseUrl: string;
+export interface ClientOptions extends SendOptions {
   /** Not needed for `health` alone. */
   apiKey?: string;
-  fetch?: typeof fetch;
 }
 
-export interface CallInput<Id extends OperationId> {
+export interface CallInput<Id extends OperationId> extends CallLimits {
   params?: Params<Id>;
-  query?: Partial<Query<Id>>;
+  query?: { [Name in keyof Query<Id>]?: Query<Id>[Name] | undefined };
   body?: RequestBody<Id>;
   headers?: Record<string, string>;
-  signal?: AbortSignal | undefined;
 }
 
-/** Makes one call of the contract. Throws ApiError, ConnectionError or UnexpectedAnswerError. */
+/** Makes one call of the contract. Throws a StandinError, or the reason of the signal that ended it. */
 export type Call = <Id extends OperationId>(id: Id, input?: CallInput<Id>) => Promise<Answer<Id>>;
 
+/** Calls of the contract by their ids, over one base URL and key. */
 export function createCall(options: ClientOptions): Call;
 export function createCall(options: ClientOptions) {
-  const send = options.fetch ?? fetch;
-  return async (id: OperationId, input: CallInput<OperationId> = {}): Promise<unknown> => {
+  const send = createSend(options);
+  return (id: OperationId, input: CallInput<OperationId> = {}): Promise<unknown> => {
     const operation: Operation = operations[id];
     const headers: Record<string, string> = { accept: 'application/json', ...input.headers };
     if (operation.auth === 'api-key' && options.apiKey !== undefined) headers['x-api-key'] = options.apiKey;
     if (input.body !== undefined) headers['content-type'] = 'application/json';
-    let response: Response;
-    try {
-      response = await send(urlOf(options.baseUrl, operation, input), {
+    return withinTime(input, async (signal) => {
+      const response = await send({
         method: operation.method,
+        url: urlOf(options.baseUrl, operation, input),
         headers,
-        // A redirect would carry the key to whoever it names.
-        redirect: 'error',
-        ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
-        ...(input.signal === undefined ? {} : { signal: input.signal }),
+        body: input.body === undefined ? undefined : JSON.stringify(input.body),
+        signal,
       });
-    } catch (error) {
-      if (input.signal?.aborted === true) throw error;
-      throw new ConnectionError(`no server answers at ${options.baseUrl}`, { baseUrl: options.baseUrl, cause: error });
-    }
-    if (response.status !== operation.success.status) throw await refusal(response, operation);
-    return answer(response, operation);
+      try {
+        if (response.status !== operation.success.status) throw await refusal(response, operation);
+        return await answer(response, operation);
+      } catch (error) {
+        throw signal?.aborted === true ? error : brokenOff(error, options.baseUrl);
+      }
+    });
   };
 }
 
 type QueryValue = string | number | readonly string[] | Record<string, string> | undefined;
 
-function urlOf(baseUrl: string, operation: Operation, input: CallInput<OperationId>): URL {
-  const params: Record<string, unknown> = input.params ?? {};
+/** The URL of an operation, with its parameters in path and query. */
+export function urlOf(
+  baseUrl: string,
+  operation: Operation,
+  input: { params?: object | undefined; query?: object | undefined },
+): URL {
+  const params: Record<string, unknown> = { ...input.params };
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
   const url = new URL(baseUrl.replace(/\/+$/, '') + path);
-  for (const [name, value] of Object.entries<QueryValue>(input.query ?? {})) {
+  for (const [name, value] of Object.entries<QueryValue>({ ...input.query })) {
     if (Array.isArray(value)) {
       url.searchParams.set(name, value.join(','));
     } else if (typeof value === 'object') {
@@ -86,18 +91,29 @@ export async function refusal(response: Response, operation: Operation): Promise
       `${operation.method} ${operation.path} was answered ${response.status} by something that is not Standin`,
     );
   }
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new ApiError(parsed.data.error.message, {
+  const wait = retryAfterMs(response.headers);
+  return apiError(parsed.data.error.message, {
     code: parsed.data.error.code,
     status: response.status,
-    retryAfter: Number.isFinite(seconds) ? seconds : undefined,
+    retryAfter: wait === undefined ? undefined : wait / 1000,
     requestId: response.headers.get('x-request-id') ?? undefined,
   });
 }
 
+/** Ours as it is; what else is thrown while an answer is read is a connection that broke. */
+export function brokenOff(error: unknown, baseUrl: string): StandinError {
+  if (error instanceof StandinError) return error;
+  return new ConnectionError('the connection broke before the answer was there', { baseUrl, cause: error });
+}
+
 async function jsonOf(response: Response): Promise<unknown> {
+  return parseJson(await response.text());
+}
+
+/** Undefined where it is no JSON. */
+export function parseJson(text: string): unknown {
   try {
-    return await response.json();
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

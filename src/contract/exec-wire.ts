@@ -8,16 +8,16 @@ export function tokenSubprotocol(accessToken: string): string {
   return tokenPrefix + accessToken;
 }
 
+const sandboxPrefix = 'sandbox.';
+
+/** And the id of the sandbox as a third, where the host name does not say it. */
+export function sandboxSubprotocol(sandboxId: string): string {
+  return sandboxPrefix + sandboxId;
+}
+
 /** The access token among the values of `Sec-WebSocket-Protocol`, if there is one. */
 export function tokenOf(subprotocols: string): string | undefined {
   return afterPrefix(subprotocols, tokenPrefix);
-}
-
-const sandboxPrefix = 'sandbox.';
-
-/** Nor `X-Superserve-Sandbox-Id`: where the sandbox has no host name that the browser can reach, its id is a third one. */
-export function sandboxSubprotocol(sandboxId: string): string {
-  return sandboxPrefix + sandboxId;
 }
 
 /** The sandbox's id among them, if there is one. */

@@ -77,7 +77,7 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
       maxBytes: this.context.turns.limits.headBytes,
     });
     if (head instanceof WireError) {
-      this.onMalformed(stream, head);
+      this.#refuseUnread(stream, head, true);
       return unheard;
     }
     const source = new Http2Request(this, stream, head);
@@ -88,9 +88,16 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   }
 
   onMalformed(stream: Http2Stream, error: WireError): void {
+    // What is not ended is reset with PROTOCOL_ERROR, which what is too large is not.
+    this.#refuseUnread(stream, error, error.status !== 400);
+  }
+
+  #refuseUnread(stream: Http2Stream, error: WireError, endStream: boolean): void {
     const refused = unreadRefusal(error);
     this.shared.rows.unread(refused.code);
-    this.refuse(stream, refused, { head: false });
+    const { fields, body } = refusalFields(refused);
+    this.http2.respond(stream, fields, false);
+    this.http2.sendData(stream, body, endStream);
   }
 
   /** The proxy's own answer. */

@@ -27,8 +27,8 @@ function isInvariant(name: string): name is Invariant {
   return name in invariants;
 }
 
-export interface Violation {
-  invariant: Invariant;
+export interface Violation<Name extends string = Invariant> {
+  invariant: Name;
   /** What, where and when. */
   detail: string;
 }
@@ -37,18 +37,18 @@ export interface Violation {
 const keptOfEach = 20;
 
 /** Gathers violations, and how often each invariant was put to the test. */
-export class Findings {
-  readonly #counts = new Map<Invariant, number>();
-  readonly #checked = new Map<Invariant, number>();
-  readonly kept: Violation[] = [];
-  readonly #onKept: (violation: Violation) => void;
+export class Findings<Name extends string = Invariant> {
+  readonly #counts = new Map<Name, number>();
+  readonly #checked = new Map<Name, number>();
+  readonly kept: Violation<Name>[] = [];
+  readonly #onKept: (violation: Violation<Name>) => void;
 
   /** `onKept` is told of each violation that is kept, as it is found. */
-  constructor(onKept: (violation: Violation) => void = () => undefined) {
+  constructor(onKept: (violation: Violation<Name>) => void = () => undefined) {
     this.#onKept = onKept;
   }
 
-  violate(invariant: Invariant, detail: string): void {
+  violate(invariant: Name, detail: string): void {
     const count = (this.#counts.get(invariant) ?? 0) + 1;
     this.#counts.set(invariant, count);
     if (count > keptOfEach) return;
@@ -57,15 +57,15 @@ export class Findings {
   }
 
   /** Something was looked at and found to be as it must be, or will have been violated beside. */
-  checked(invariant: Invariant, times = 1): void {
+  checked(invariant: Name, times = 1): void {
     this.#checked.set(invariant, (this.#checked.get(invariant) ?? 0) + times);
   }
 
-  countOf(invariant: Invariant): number {
+  countOf(invariant: Name): number {
     return this.#counts.get(invariant) ?? 0;
   }
 
-  checksOf(invariant: Invariant): number {
+  checksOf(invariant: Name): number {
     return this.#checked.get(invariant) ?? 0;
   }
 

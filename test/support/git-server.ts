@@ -12,8 +12,8 @@ import { temporaryDirectory } from './temporary.ts';
 /** `git http-backend` behind TLS and basic authentication, as a forge serves it. */
 export interface GitServer {
   port: number;
-  /** Every request: what it asked, and with which `Authorization`. */
-  requests: { method: string; target: string; authorization: string | undefined; status: number }[];
+  /** Every request: when it came (Unix time in ms), what it asked, and with which `Authorization`. */
+  requests: { at: number; method: string; target: string; authorization: string | undefined; status: number }[];
   /** Makes `/<name>.git` with one commit that holds `files`. */
   addRepository(name: string, files: Record<string, string>): Promise<void>;
   /** A file of a repository's branch `main`, as the server has it. Throws where it is not there. */
@@ -21,25 +21,33 @@ export interface GitServer {
   stop(): Promise<void>;
 }
 
-/** Clone, fetch and push for whoever sends `Basic <username>:<password>`; 401 for others. */
+/** Clone, fetch and push for whoever sends `Basic <username>:<password>`; 401 for others. A password may be judged instead. */
 export async function startGitServer(options: {
   certificate: ServerCertificate;
   username: string;
-  password: string;
+  password: string | ((given: string) => boolean);
 }): Promise<GitServer> {
   const root = temporaryDirectory('git');
   const requests: GitServer['requests'] = [];
-  const expected = `Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`;
+  const { password } = options;
+  const accepts = (given: string) => (typeof password === 'string' ? given === password : password(given));
   const server = createServer(
     { cert: options.certificate.certPem, key: options.certificate.keyPem },
     (request, response) => {
       const { authorization } = request.headers;
-      const entry = { method: request.method ?? '', target: request.url ?? '', authorization, status: 0 };
+      const entry = {
+        at: Date.now(),
+        method: request.method ?? '',
+        target: request.url ?? '',
+        authorization,
+        status: 0,
+      };
       requests.push(entry);
       response.on('finish', () => {
         entry.status = response.statusCode;
       });
-      if (authorization === expected) {
+      const [username, given] = basicCredentials(authorization);
+      if (username === options.username && accepts(given)) {
         serve({ request, response, root: root.path, user: options.username }).catch((error: unknown) => {
           response.destroy(error instanceof Error ? error : new Error(String(error)));
         });
@@ -70,6 +78,14 @@ export async function startGitServer(options: {
       root.remove();
     },
   };
+}
+
+/** User name and password (RFC 7617); empty where there are none. */
+function basicCredentials(authorization = ''): [username: string, password: string] {
+  const [, encoded = ''] = /^Basic ([A-Za-z0-9+/]+=*)$/.exec(authorization) ?? [];
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon === -1 ? ['', ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 async function runGit(args: string[], options: { cwd: string; home: string }): Promise<string> {

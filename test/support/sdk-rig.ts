@@ -9,6 +9,7 @@ import { startStandin } from './standin-server.ts';
 import type { StandinServer } from './standin-server.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { startTlsUpstream } from './tls-upstream.ts';
+import type { TlsUpstream } from './tls-upstream.ts';
 
 /**
  * A real server as the official SDKs expect theirs: they send a sandbox's own traffic to `sandbox.superserve.ai`, port 443,
@@ -16,6 +17,8 @@ import { startTlsUpstream } from './tls-upstream.ts';
  */
 export interface SdkRig {
   server: StandinServer;
+  /** Answers for `upstreamHost`. */
+  upstream: TlsUpstream;
   /** What a program with an SDK in it is started with. */
   env: Record<string, string>;
   run(program: string, args: string[]): ReturnType<typeof runProgram>;
@@ -64,6 +67,7 @@ export async function startSdkRig(settings: Record<string, string> = {}): Promis
   };
   return {
     server,
+    upstream,
     env,
     run: (program, args) => runProgram(program, args, { env }),
     stop: async () => {

@@ -4,8 +4,8 @@ import type { Answer } from '../../contract/operations.ts';
 import { addCommand, addGroup } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { exitCodes } from '../failure.ts';
-import { shortTime } from '../output.ts';
 import type { Output } from '../output.ts';
+import { shortTime } from '../times.ts';
 
 type Verdict = Answer<'verifyAudit'>;
 type How = NonNullable<Verdict['broken']>['how'];
@@ -27,7 +27,10 @@ const findings: Record<How, (id: number) => string> = {
 
 /** `standin audit …` */
 export function addAuditCommands(program: Command, cli: Cli): void {
-  const audit = addGroup(program, 'audit', 'the audit trail of the whole server');
+  const audit = addGroup(program, 'audit', {
+    summary: 'the audit trail of the whole server',
+    examples: [['standin audit verify', 'that nobody edited it']],
+  });
   addCommand(audit, {
     usage: 'verify',
     summary: 'check that nobody edited the audit trail; takes an operator key, exits 1 where somebody did',

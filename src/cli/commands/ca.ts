@@ -8,7 +8,10 @@ import { CliFailure, systemCodeOf } from '../failure.ts';
 
 /** `standin ca`: the certificate authority that sandboxes trust. */
 export function addCaCommands(program: Command, cli: Cli): void {
-  const ca = addGroup(program, 'ca', 'the certificate authority that sandboxes trust');
+  const ca = addGroup(program, 'ca', {
+    summary: 'the certificate authority that sandboxes trust',
+    examples: [['standin ca print > standin-ca.pem', 'for a sandbox that is run elsewhere']],
+  });
   addCommand(ca, {
     usage: 'print',
     summary: 'print the CA certificate (PEM) of the server on this machine; never its key',

@@ -3,7 +3,7 @@ import { addCommand } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { diagnose } from '../doctor.ts';
 import { exitCodes } from '../failure.ts';
-import { printable } from '../output.ts';
+import { printable } from '../text.ts';
 
 const styles = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 

@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
-import { addCommand, addGroup } from '../command.ts';
+import { addCommand, addGroup, yesOption } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
-import { shortTime } from '../output.ts';
+import { confirmDestruction } from '../confirm.ts';
 
 /** `standin key …` */
 export function addKeyCommands(program: Command, cli: Cli): void {
-  const key = addGroup(program, 'key', 'the API keys of your team');
+  const key = addGroup(program, 'key', {
+    summary: 'the API keys of your team',
+    examples: [
+      ['standin key create ci', 'for a job that stores secrets and makes sandboxes'],
+      ['standin key list', 'which there are, and when each was used'],
+    ],
+  });
   addCommand(key, {
     usage: 'create <name>',
     summary: 'make an API key; it is printed this once',
@@ -35,12 +41,12 @@ export function addKeyCommands(program: Command, cli: Cli): void {
       const keys = await cli.connect().keys.list();
       output.result(keys, () =>
         output.table(keys, [
-          { title: 'ID', of: (row) => row.id },
-          { title: 'NAME', of: (row) => row.name },
+          { title: 'ID', of: (row) => row.id, keep: true },
+          { title: 'NAME', of: (row) => row.name, keep: true },
           { title: 'KEY', of: (row) => `${row.hint}…` },
           { title: 'MAY', of: (row) => (row.operator ? 'operate' : 'use') },
-          { title: 'CREATED', of: (row) => shortTime(row.created_at) },
-          { title: 'LAST USED', of: (row) => shortTime(row.last_used_at) },
+          { title: 'CREATED', of: (row) => output.time(row.created_at) },
+          { title: 'LAST USED', of: (row) => output.time(row.last_used_at) },
         ]),
       );
     });
@@ -49,9 +55,12 @@ export function addKeyCommands(program: Command, cli: Cli): void {
     usage: 'revoke <id>',
     summary: 'revoke an API key at once',
     examples: [['standin key revoke 7b0c4f8e-…', 'as `standin key list` shows it']],
-  }).action(async (id: string, options: CommonOptions) => {
-    const output = cli.output(options);
-    await cli.connect().keys.revoke(id);
-    output.result({ id, revoked: true }, () => output.line(`revoked ${id}`));
-  });
+  })
+    .addOption(yesOption())
+    .action(async (id: string, options: CommonOptions & { yes?: boolean }) => {
+      const output = cli.output(options);
+      await confirmDestruction(cli.io, `Revoke the key ${id}? What uses it stops working at once.`, options.yes);
+      await cli.connect().keys.revoke(id);
+      output.result({ id, revoked: true }, () => output.line(`revoked ${id}`));
+    });
 }

@@ -4,7 +4,10 @@ import type { Cli, CommonOptions } from '../command.ts';
 
 /** `standin provider …` */
 export function addProviderCommands(program: Command, cli: Cli): void {
-  const provider = addGroup(program, 'provider', 'the catalogue of shortcuts');
+  const provider = addGroup(program, 'provider', {
+    summary: 'the catalogue of shortcuts',
+    examples: [['standin provider list git', 'those with `git` in the name']],
+  });
   addCommand(provider, {
     usage: 'list [part]',
     summary: 'list the providers whose hosts and rules are known',

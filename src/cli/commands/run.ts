@@ -1,29 +1,22 @@
-import { basename } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Client, SandboxWithAccess } from '../../client/client.ts';
 import { ApiError } from '../../client/errors.ts';
-import { addCommand, pairs, repeatable } from '../command.ts';
-import type { Cli, CommonOptions } from '../command.ts';
+import { agents } from '../agents/agents.ts';
+import { addCommand, pairs, repeatable, wholeNumber } from '../command.ts';
+import type { Cli } from '../command.ts';
 import { CliFailure, messageOf, wrongUsage } from '../failure.ts';
-import { isThisMachine } from '../find-server.ts';
-import { addNetworkOptions, networkOf } from '../network-options.ts';
-import type { NetworkOptions } from '../network-options.ts';
+import { addNetworkOptions } from '../network-options.ts';
+import { withProgress } from '../progress.ts';
+import { collecting } from '../run/collect.ts';
 import { runLocally } from '../run/local-command.ts';
-import { parseMount } from '../run/mounts.ts';
+import { planRun } from '../run/plan.ts';
+import type { RunOptions, RunPlan } from '../run/plan.ts';
 import { runRemotely } from '../run/remote-command.ts';
 import { exitCodeOf, relaySignals } from '../run/signals.ts';
 import type { SignalRelay } from '../run/signals.ts';
 
-interface RunOptions extends CommonOptions, NetworkOptions {
-  secret?: Record<string, string>;
-  env?: Record<string, string>;
-  name?: string;
-  readOnly?: boolean;
-  noMount?: boolean;
-  mount?: string[];
-  driver?: string;
-}
+const agentNames = agents.map(({ name }) => name).join(', ');
 
 /** `standin run`: a sandbox for one command. */
 export function addRunCommand(program: Command, cli: Cli): void {
@@ -31,10 +24,11 @@ export function addRunCommand(program: Command, cli: Cli): void {
     usage: 'run <command...>',
     summary: "run a command in a sandbox of its own; exits with the command's own code",
     examples: [
-      ['standin run -s ANTHROPIC_API_KEY=anthropic-prod -- claude', 'in this directory, with a stand-in for the key'],
+      ['standin run claude', `an agent with its key (${agentNames})`],
       ['standin run -s GH_TOKEN=github-bot --read-only -- make test', 'it cannot write here'],
       ['standin run -s KEY=crm --allow-out crm.example.com -- ./sync.py', 'it can reach that host alone'],
       ['standin run -s KEY=crm --intercept bound -- ./sync.py', 'TLS to every other host goes through unopened'],
+      ['standin run -- npm test', 'as .standin.yaml of the project says (`standin init` writes one)'],
     ],
   })
     .passThroughOptions()
@@ -44,65 +38,80 @@ export function addRunCommand(program: Command, cli: Cli): void {
     .option('--read-only', 'mount this directory read-only')
     .addOption(plainFlag('--no-mount', 'do not mount this directory'))
     .addOption(repeatable('--mount <source[:target][:ro]>', 'mount another directory'))
-    .option('--driver <name>', "bubblewrap or external; without it the server's own choice");
-  addNetworkOptions(run).action(async (command: string[], options: RunOptions) => {
-    if (options.json === true) throw wrongUsage('the output of `run` is the command’s own', 'leave out --json');
-    cli.exitWith(await runInSandbox(cli, command, options));
+    .option('--driver <name>', "bubblewrap, gvisor or external; without it the server's own choice")
+    .option('--template <name>', 'the tree that it runs on: `base`, or one that the server has registered')
+    .addOption(new Option('--timeout <seconds>', 'end it then; exit code 124').argParser(wholeNumber(1, 86_400)))
+    .option('--trust', 'agree to the .standin.yaml that holds here, as it is now')
+    .addOption(plainFlag('--no-project', 'go without it'))
+    .option('--with-config', 'for an agent: copy its configuration of this machine, without logins')
+    .option('--plain', 'run the name of an agent as any other command');
+  addNetworkOptions(run).action(async (words: string[], options: RunOptions) => {
+    const client = cli.connect();
+    const plan = await planRun(cli, client, { words, options });
+    cli.exitWith(await runInSandbox(cli, client, { plan, options }));
   });
 }
 
-async function runInSandbox(cli: Cli, [command = '', ...args]: string[], options: RunOptions): Promise<number> {
-  const client = cli.connect();
+async function runInSandbox(
+  cli: Cli,
+  client: Client,
+  { plan, options }: { plan: RunPlan; options: RunOptions },
+): Promise<number> {
   const signals = relaySignals();
   let sandbox: SandboxWithAccess | undefined;
   try {
-    sandbox = await createSandbox(cli, client, { command, options });
+    sandbox = await withProgress(cli, { ...options, text: making(plan) }, async () => {
+      const created = await createSandbox(cli, client, plan);
+      // From here on it is removed, whatever happens.
+      sandbox = created;
+      for (const { path, text } of plan.files(created)) await client.files.write(created, path, text);
+      return created;
+    });
     if (signals.pending !== null) return exitCodeOf(signals.pending);
-    if (sandbox.driver === 'external') {
-      if (driverOf(options) !== 'external')
-        throw new CliFailure('the server runs no sandboxes of its own', { fix: notIsolated });
-      cli.output({}).note('standin: the command holds stand-ins only, but nothing isolates it from this machine');
-      return await runLocally(cli.io, { command, args, egress: sandbox.egress, signals });
+    const isLocal = sandbox.driver === 'external';
+    if (isLocal && plan.body.driver !== 'external') {
+      throw new CliFailure('the server runs no sandboxes of its own', { fix: notIsolated });
     }
-    const workingDir = options.noMount === true ? {} : { working_dir: cli.io.cwd };
-    return await runRemotely(cli.io, { client, sandbox, signals, request: { command, args, ...workingDir } });
+    if (options.json === true) return await runForJson(cli, client, { plan, sandbox, signals, options });
+    if (!isLocal) return await runRemotely(cli.io, { client, sandbox, signals, request: plan.request });
+    cli.output({}).note('standin: the command holds stand-ins only, but nothing isolates it from this machine');
+    const { command, args } = plan.request;
+    return await runLocally(cli.io, { command, args, egress: sandbox.egress, signals });
   } finally {
     if (sandbox !== undefined) await remove(cli, client, { sandbox, signals });
     signals.stop();
   }
 }
 
-const notIsolated = '`--driver external` runs the command here, without isolation';
-
-/** On macOS nothing else can run; elsewhere code is run without isolation only where that was asked for. */
-function driverOf(options: RunOptions): string | undefined {
-  return options.driver ?? (process.platform === 'darwin' ? 'external' : undefined);
-}
-
-async function createSandbox(
+/** Output and exit code as one JSON object, once the command has ended. */
+async function runForJson(
   cli: Cli,
   client: Client,
-  { command, options }: { command: string; options: RunOptions },
-): Promise<SandboxWithAccess> {
-  const { cwd } = cli.io;
-  const driver = driverOf(options);
-  const mountsHere = options.noMount !== true && driver !== 'external';
-  if (mountsHere && !isThisMachine(client.baseUrl)) {
-    throw wrongUsage(`${client.baseUrl} is another machine, which does not have this directory`, 'give --no-mount');
+  run: { plan: RunPlan; sandbox: SandboxWithAccess; signals: SignalRelay; options: RunOptions },
+): Promise<number> {
+  const { plan, sandbox, signals } = run;
+  if (sandbox.driver === 'external') {
+    throw wrongUsage('with --driver external the output is the command’s own', 'leave out --json');
   }
-  const own = mountsHere ? [{ source: cwd, target: cwd, read_only: options.readOnly === true }] : [];
-  const mounts = [...own, ...(options.mount ?? []).map((text) => parseMount(text, cwd))];
+  const collected = collecting(cli.io);
+  const request = plan.request;
+  const code = await runRemotely(collected.io, { client, sandbox, signals, request, terminal: false });
+  const result = { sandbox_id: sandbox.id, exit_code: code, stdout: collected.stdout(), stderr: collected.stderr() };
+  cli.output(run.options).result(result, () => undefined);
+  return code;
+}
+
+const notIsolated = '`--driver external` runs the command here, without isolation';
+
+function making({ body }: RunPlan): string {
+  return body.from_template === undefined ? 'making a sandbox' : `making a sandbox on ${body.from_template}`;
+}
+
+async function createSandbox(cli: Cli, client: Client, { body }: RunPlan): Promise<SandboxWithAccess> {
   try {
-    return await client.sandboxes.create({
-      name: options.name ?? `run ${basename(command)}`.slice(0, 64),
-      network: networkOf(options),
-      secrets: options.secret,
-      env_vars: options.env,
-      driver,
-      mounts: mounts.length === 0 ? undefined : mounts,
-    });
+    return await client.sandboxes.create(body);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 'bad_request' || driver === 'external') throw error;
+    if (!(error instanceof ApiError) || error.code !== 'bad_request' || body.driver === 'external') throw error;
     const [problem] = await cli.deps.preflight();
     if (problem === undefined) throw error;
     throw new CliFailure(error.message, { fix: `${problem.what}: ${problem.fix}; ${notIsolated}`, cause: error });
@@ -128,8 +137,6 @@ async function remove(
   } catch (error) {
     cli
       .output({})
-      .note(
-        `warning: sandbox ${sandbox.id} is still there (${messageOf(error)}); run \`standin sandbox delete ${sandbox.id}\``,
-      );
+      .warn(`sandbox ${sandbox.id} is still there (${messageOf(error)}); run \`standin sandbox delete ${sandbox.id}\``);
   }
 }

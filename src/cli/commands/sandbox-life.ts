@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { addCommand, pairs, wholeNumber } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { wrongUsage } from '../failure.ts';
+import { findSandbox } from '../near.ts';
 import { addNetworkOptions, networkOf } from '../network-options.ts';
 import type { NetworkOptions } from '../network-options.ts';
 
@@ -17,20 +18,24 @@ export function addLifeCommands(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'pause <id>',
     summary: 'stop every process of a sandbox where it is; nothing is lost',
-    examples: [['standin sandbox pause 7b0c4f8e-…', 'until it is resumed']],
-  }).action(async (id: string, options: CommonOptions) => {
+    examples: [['standin sandbox pause agent', 'until it is resumed']],
+  }).action(async (named: string, options: CommonOptions) => {
     const output = cli.output(options);
-    await cli.connect().sandboxes.pause(id);
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    await client.sandboxes.pause(id);
     output.result({ id, status: 'paused' }, () => output.line(`paused ${id}`));
   });
 
   addCommand(sandbox, {
     usage: 'resume <id>',
     summary: 'let a paused sandbox go on; its access token is replaced',
-    examples: [['standin sandbox resume 7b0c4f8e-…', 'its processes go on where they were']],
-  }).action(async (id: string, options: CommonOptions) => {
+    examples: [['standin sandbox resume agent', 'its processes go on where they were']],
+  }).action(async (named: string, options: CommonOptions) => {
     const output = cli.output(options);
-    const { status } = await cli.connect().sandboxes.resume(id);
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    const { status } = await client.sandboxes.resume(id);
     output.result({ id, status }, () => output.line(`resumed ${id}`));
   });
 
@@ -38,11 +43,8 @@ export function addLifeCommands(sandbox: Command, cli: Cli): void {
     usage: 'set <id>',
     summary: 'change network rules, metadata or time limits; what is not named stays',
     examples: [
-      [
-        'standin sandbox set 7b0c4f8e-… --allow-out api.example.com',
-        'for the next connection; others that are open end',
-      ],
-      ['standin sandbox set 7b0c4f8e-… --timeout 3600 --auto-delete none', 'pause it after an hour, delete it never'],
+      ['standin sandbox set agent --allow-out api.example.com', 'for the next connection; others that are open end'],
+      ['standin sandbox set agent --timeout 3600 --auto-delete none', 'pause it after an hour, delete it never'],
     ],
   })
     .addOption(pairs('--metadata <KEY=value>', 'in place of all that it has'))
@@ -54,7 +56,7 @@ export function addLifeCommands(sandbox: Command, cli: Cli): void {
         secondsOrNone(0, 2_592_000),
       ),
     );
-  addNetworkOptions(set).action(async (id: string, options: SetOptions) => {
+  addNetworkOptions(set).action(async (named: string, options: SetOptions) => {
     const output = cli.output(options);
     const change = {
       network: networkOf(options),
@@ -64,7 +66,9 @@ export function addLifeCommands(sandbox: Command, cli: Cli): void {
     };
     if (Object.values(change).every((each) => each === undefined))
       throw wrongUsage('nothing is to be changed', 'see --help');
-    await cli.connect().sandboxes.update(id, change);
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    await client.sandboxes.update(id, change);
     output.result({ id, changed: true }, () => output.line(`changed ${id}`));
   });
 }

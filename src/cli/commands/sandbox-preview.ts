@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { addCommand, addGroup, wholeNumber } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
+import { findSandbox } from '../near.ts';
 
 interface PublishOptions extends CommonOptions {
   access?: 'public' | 'private';
@@ -14,27 +15,34 @@ const port = wholeNumber(1024, 65_535);
 
 /** `standin sandbox preview …`: ports of a sandbox that can be seen from outside. */
 export function addPreviewCommands(sandbox: Command, cli: Cli): void {
-  const preview = addGroup(sandbox, 'preview', 'ports of a sandbox that can be seen from outside');
+  const preview = addGroup(sandbox, 'preview', {
+    summary: 'ports of a sandbox that can be seen from outside',
+    examples: [['standin sandbox preview publish agent 8000', 'a server in it, for who has a token']],
+  });
 
   addCommand(preview, {
     usage: 'publish <id> <port>',
     summary: 'publish a port, or change who may see it',
-    examples: [['standin sandbox preview publish 7b0c4f8e-… 8000 --access public', 'for whoever knows its name']],
+    examples: [['standin sandbox preview publish agent 8000 --access public', 'for whoever knows its name']],
   })
     .addOption(new Option('--access <access>', 'who may see it').choices(['public', 'private']))
-    .action(async (id: string, text: string, { access, ...options }: PublishOptions) => {
+    .action(async (named: string, text: string, { access, ...options }: PublishOptions) => {
       const output = cli.output(options);
-      const published = await cli.connect().previews.publish(id, { port: port(text), access });
+      const client = cli.connect();
+      const id = await findSandbox(client, named);
+      const published = await client.previews.publish(id, { port: port(text), access });
       output.result(published, () => output.line(`published ${published.port}, ${published.access}`));
     });
 
   addCommand(preview, {
     usage: 'list <id>',
     summary: 'list the published ports',
-    examples: [['standin sandbox preview list 7b0c4f8e-…', 'with who may see each']],
-  }).action(async (id: string, options: CommonOptions) => {
+    examples: [['standin sandbox preview list agent', 'with who may see each']],
+  }).action(async (named: string, options: CommonOptions) => {
     const output = cli.output(options);
-    const list = await cli.connect().previews.list(id);
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    const list = await client.previews.list(id);
     output.result(list, () =>
       output.table(
         list.ports,
@@ -51,12 +59,14 @@ export function addPreviewCommands(sandbox: Command, cli: Cli): void {
   addCommand(preview, {
     usage: 'token <id> <port>',
     summary: 'print a token for a private port, and how it is sent',
-    examples: [['standin sandbox preview token 7b0c4f8e-… 8000 --expires-in 3600', 'for an hour']],
+    examples: [['standin sandbox preview token agent 8000 --expires-in 3600', 'for an hour']],
   })
     .addOption(new Option('--expires-in <seconds>', 'how long it lasts').argParser(wholeNumber(1, 604_800)))
-    .action(async (id: string, text: string, { expiresIn, ...options }: TokenOptions) => {
+    .action(async (named: string, text: string, { expiresIn, ...options }: TokenOptions) => {
       const output = cli.output(options);
-      const token = await cli.connect().previews.token(id, port(text), expiresIn);
+      const client = cli.connect();
+      const id = await findSandbox(client, named);
+      const token = await client.previews.token(id, port(text), expiresIn);
       output.result(token, () => {
         output.fields([
           ['header', `${token.header}: ${token.token}`],
@@ -69,20 +79,24 @@ export function addPreviewCommands(sandbox: Command, cli: Cli): void {
   addCommand(preview, {
     usage: 'rotate <id> <port>',
     summary: "make a port's tokens worthless",
-    examples: [['standin sandbox preview rotate 7b0c4f8e-… 8000', 'and print a new one with --json']],
-  }).action(async (id: string, text: string, options: CommonOptions) => {
+    examples: [['standin sandbox preview rotate agent 8000', 'and print a new one with --json']],
+  }).action(async (named: string, text: string, options: CommonOptions) => {
     const output = cli.output(options);
-    const token = await cli.connect().previews.rotate(id, port(text));
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    const token = await client.previews.rotate(id, port(text));
     output.result(token, () => output.line(`the tokens of ${token.port} are worthless now`));
   });
 
   addCommand(preview, {
     usage: 'unpublish <id> <port>',
     summary: 'close a port; its tokens stop working',
-    examples: [['standin sandbox preview unpublish 7b0c4f8e-… 8000', 'at once']],
-  }).action(async (id: string, text: string, options: CommonOptions) => {
+    examples: [['standin sandbox preview unpublish agent 8000', 'at once']],
+  }).action(async (named: string, text: string, options: CommonOptions) => {
     const output = cli.output(options);
-    await cli.connect().previews.unpublish(id, port(text));
+    const client = cli.connect();
+    const id = await findSandbox(client, named);
+    await client.previews.unpublish(id, port(text));
     output.result({ port: port(text), published: false }, () => output.line(`unpublished ${text}`));
   });
 }

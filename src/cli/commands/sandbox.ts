@@ -1,18 +1,21 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, addGroup, pairs, repeatable, wholeNumber } from '../command.ts';
+import { addCommand, addGroup, pairs, repeatable, wholeNumber, yesOption } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
+import { confirmDestruction } from '../confirm.ts';
 import { CliFailure, wrongUsage } from '../failure.ts';
+import { findSandbox } from '../near.ts';
 import { addNetworkOptions, networkOf } from '../network-options.ts';
 import type { NetworkOptions } from '../network-options.ts';
-import { shortTime } from '../output.ts';
+import { withProgress } from '../progress.ts';
 import { parseMount } from '../run/mounts.ts';
+import { runRemotely } from '../run/remote-command.ts';
+import { relaySignals } from '../run/signals.ts';
+import { shellWord } from '../text.ts';
 import { addCopyCommand } from './sandbox-copy.ts';
 import { addLifeCommands } from './sandbox-life.ts';
 import { addLogCommand } from './sandbox-log.ts';
 import { addPreviewCommands } from './sandbox-preview.ts';
-import { runRemotely } from '../run/remote-command.ts';
-import { relaySignals } from '../run/signals.ts';
 
 interface CreateOptions extends CommonOptions, NetworkOptions {
   secret?: Record<string, string>;
@@ -28,7 +31,15 @@ interface CreateOptions extends CommonOptions, NetworkOptions {
 
 /** `standin sandbox …` */
 export function addSandboxCommands(program: Command, cli: Cli): void {
-  const sandbox = addGroup(program, 'sandbox', 'where code runs that holds stand-ins');
+  const sandbox = addGroup(program, 'sandbox', {
+    summary: 'where code runs that holds stand-ins',
+    examples: [
+      ['standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod', 'one that stays'],
+      ['standin sandbox shell agent', 'a shell in it'],
+      ['standin sandbox log agent --follow', 'what leaves it, as it happens'],
+      ['standin sandbox delete agent', 'end it'],
+    ],
+  });
   addCreate(sandbox, cli);
   addList(sandbox, cli);
   addGet(sandbox, cli);
@@ -70,7 +81,8 @@ function addCreate(sandbox: Command, cli: Cli): void {
     .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token');
   addNetworkOptions(create).action(async (name: string, options: CreateOptions) => {
     const output = cli.output(options);
-    const created = await cli.connect().sandboxes.create({
+    const client = cli.connect();
+    const body = {
       name,
       network: networkOf(options),
       from_template: options.template,
@@ -81,7 +93,8 @@ function addCreate(sandbox: Command, cli: Cli): void {
       mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
       metadata: options.metadata,
       driver: options.driver,
-    });
+    };
+    const created = await withProgress(cli, { ...options, text: making(options) }, () => client.sandboxes.create(body));
     output.result(created, () => {
       if (options.showEnv === true) {
         for (const [key, value] of Object.entries(created.egress.env)) output.line(`export ${key}=${shellWord(value)}`);
@@ -115,15 +128,15 @@ function addList(sandbox: Command, cli: Cli): void {
         output.table(
           sandboxes,
           [
-            { title: 'ID', of: (row) => row.id },
-            { title: 'NAME', of: (row) => row.name },
+            { title: 'ID', of: (row) => row.id, keep: true },
+            { title: 'NAME', of: (row) => row.name, keep: true },
             { title: 'STATUS', of: (row) => row.status },
             { title: 'DRIVER', of: (row) => row.driver },
             {
               title: 'SECRETS',
               of: (row) => row.secrets.map((each) => `${each.env_key}=${each.secret_name}`).join(' '),
             },
-            { title: 'CREATED', of: (row) => shortTime(row.created_at) },
+            { title: 'CREATED', of: (row) => output.time(row.created_at) },
           ],
           { empty: 'no sandboxes' },
         ),
@@ -135,10 +148,11 @@ function addGet(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'get <id>',
     summary: 'print one sandbox; its access token only with --json',
-    examples: [['standin sandbox get 7b0c4f8e-…', 'status, secrets and network rules']],
+    examples: [['standin sandbox get agent', 'status, secrets and network rules']],
   }).action(async (id: string, options: CommonOptions) => {
     const output = cli.output(options);
-    const found = await cli.connect().sandboxes.get(id);
+    const client = cli.connect();
+    const found = await client.sandboxes.get(await findSandbox(client, id));
     output.result(found, () =>
       output.fields([
         ['id', found.id],
@@ -146,7 +160,7 @@ function addGet(sandbox: Command, cli: Cli): void {
         ['status', found.status],
         ['driver', found.driver],
         ['size', `${found.vcpu_count} CPU, ${found.memory_mib} MiB`],
-        ['created', shortTime(found.created_at)],
+        ['created', output.time(found.created_at)],
         [
           'secrets',
           found.secrets
@@ -154,7 +168,7 @@ function addGet(sandbox: Command, cli: Cli): void {
             .join(', '),
         ],
         ['paused after', found.timeout_seconds === undefined ? undefined : `${found.timeout_seconds} s of activity`],
-        ['deleted', found.auto_delete_at === undefined ? undefined : shortTime(found.auto_delete_at)],
+        ['deleted', found.auto_delete_at === undefined ? undefined : output.time(found.auto_delete_at)],
         ['may reach', found.network?.allow_out?.join(', ') ?? 'any public address'],
         ['may not', found.network?.deny_out?.join(', ')],
         ['TLS opened', found.network?.intercept === 'bound' ? 'to the hosts of its secrets' : 'all'],
@@ -181,8 +195,8 @@ function addExec(sandbox: Command, cli: Cli): void {
     usage: 'exec <id> <command...>',
     summary: "run a command in a sandbox; exits with the command's own code",
     examples: [
-      ['standin sandbox exec 7b0c4f8e-… -- ls -l', 'a program with arguments'],
-      ["standin sandbox exec 7b0c4f8e-… -- sh -c 'env | sort'", 'a line for a shell'],
+      ['standin sandbox exec agent -- ls -l', 'a program with arguments'],
+      ["standin sandbox exec agent -- sh -c 'env | sort'", 'a line for a shell'],
     ],
   })
     .passThroughOptions()
@@ -194,7 +208,7 @@ function addExec(sandbox: Command, cli: Cli): void {
       const [command, ...args] = words[0] === '--' ? words.slice(1) : words;
       if (command === undefined) throw wrongUsage('there is no command', 'write it after `--`');
       const client = cli.connect();
-      const found = await client.sandboxes.get(id);
+      const found = await client.sandboxes.get(await findSandbox(client, id));
       const request = {
         command,
         args,
@@ -221,7 +235,7 @@ function addShell(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'shell <id>',
     summary: 'open a shell in a sandbox',
-    examples: [['standin sandbox shell 7b0c4f8e-…', 'leave it with exit']],
+    examples: [['standin sandbox shell agent', 'leave it with exit']],
   }).action(async (id: string, options: CommonOptions) => {
     if (options.json === true)
       throw wrongUsage('a shell has no JSON', 'use `standin sandbox exec ID --json -- COMMAND`');
@@ -229,7 +243,7 @@ function addShell(sandbox: Command, cli: Cli): void {
       throw new CliFailure('a shell needs a terminal', { fix: 'use `standin sandbox exec ID -- COMMAND`' });
     }
     const client = cli.connect();
-    const found = await client.sandboxes.get(id);
+    const found = await client.sandboxes.get(await findSandbox(client, id));
     const signals = relaySignals();
     try {
       const request = { command: 'exec "$(command -v bash || command -v sh)" -i' };
@@ -244,13 +258,14 @@ function addAttach(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'attach <id> <KEY=secret>',
     summary: 'bind a secret; commands started from now on see its stand-in',
-    examples: [['standin sandbox attach 7b0c4f8e-… GITHUB_TOKEN=github-bot', 'while it runs']],
+    examples: [['standin sandbox attach agent GITHUB_TOKEN=github-bot', 'while it runs']],
   }).action(async (id: string, binding: string, options: CommonOptions) => {
     const output = cli.output(options);
     const equals = binding.indexOf('=');
     if (equals < 1 || equals === binding.length - 1) throw wrongUsage(`${binding} is not KEY=secret`);
     const body = { env_key: binding.slice(0, equals), secret_name: binding.slice(equals + 1) };
-    await cli.connect().sandboxes.attach(id, body);
+    const client = cli.connect();
+    await client.sandboxes.attach(await findSandbox(client, id), body);
     output.result(body, () => output.line(`attached ${body.secret_name} as ${body.env_key}`));
   });
 }
@@ -259,10 +274,11 @@ function addDetach(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'detach <id> <key>',
     summary: 'unbind a variable; its stand-in stops working at once',
-    examples: [['standin sandbox detach 7b0c4f8e-… GITHUB_TOKEN', 'also for commands that run']],
+    examples: [['standin sandbox detach agent GITHUB_TOKEN', 'also for commands that run']],
   }).action(async (id: string, envKey: string, options: CommonOptions) => {
     const output = cli.output(options);
-    await cli.connect().sandboxes.detach(id, envKey);
+    const client = cli.connect();
+    await client.sandboxes.detach(await findSandbox(client, id), envKey);
     output.result({ env_key: envKey, detached: true }, () => output.line(`detached ${envKey}`));
   });
 }
@@ -271,12 +287,16 @@ function addDelete(sandbox: Command, cli: Cli): void {
   addCommand(sandbox, {
     usage: 'delete <id...>',
     summary: 'end sandboxes; their stand-ins and tokens stop working',
-    examples: [['standin sandbox delete 7b0c4f8e-…', 'everything in it is gone']],
+    examples: [['standin sandbox delete agent', 'everything in it is gone']],
   })
     .alias('rm')
-    .action(async (ids: string[], options: CommonOptions) => {
+    .addOption(yesOption())
+    .action(async (named: string[], options: CommonOptions & { yes?: boolean }) => {
       const output = cli.output(options);
       const client = cli.connect();
+      const ids: string[] = [];
+      for (const each of named) ids.push(await findSandbox(client, each));
+      await confirmDestruction(cli.io, `Delete ${named.join(', ')} and everything in it?`, options.yes);
       for (const id of ids) await client.sandboxes.remove(id);
       output.result(
         ids.map((id) => ({ id, deleted: true })),
@@ -285,7 +305,7 @@ function addDelete(sandbox: Command, cli: Cli): void {
     });
 }
 
-/** POSIX shell quoting: everything between single quotes stands for itself. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/** A tarball is unpacked when its template is used for the first time, which takes a while. */
+function making({ template }: CreateOptions): string {
+  return template === undefined ? 'making the sandbox' : `making the sandbox on ${template}`;
 }

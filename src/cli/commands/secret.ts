@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { SecretBinding } from '../../client/client.ts';
 import type { Answer, RequestBody } from '../../contract/operations.ts';
 import { createSecretRequest } from '../../contract/schemas/secrets.ts';
-import { addCommand, addGroup, repeatable, wholeNumber } from '../command.ts';
+import { addCommand, addGroup, repeatable, yesOption } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
+import { canAsk, confirmDestruction } from '../confirm.ts';
 import { messageOf, wrongUsage } from '../failure.ts';
-import { shortTime } from '../output.ts';
+import { aboutSecret } from '../near.ts';
 import type { Output } from '../output.ts';
 import { readValue, refuseArgument } from '../read-value.ts';
+import { printable } from '../text.ts';
+import { addSecretAuditCommand } from './secret-audit.ts';
 
 type SecretAnswer = Answer<'getSecret'>;
 type Auth = NonNullable<RequestBody<'createSecret'>['auth']>;
@@ -32,14 +36,21 @@ interface CreateOptions extends ValueOptions {
 
 /** `standin secret …` */
 export function addSecretCommands(program: Command, cli: Cli): void {
-  const secret = addGroup(program, 'secret', 'the credentials that the vault keeps');
+  const secret = addGroup(program, 'secret', {
+    summary: 'the credentials that the vault keeps',
+    examples: [
+      ['standin secret create anthropic-prod --provider anthropic', 'asks for the value'],
+      ['standin secret list', 'never the values'],
+      ['standin secret audit anthropic-prod', 'what it was used for'],
+    ],
+  });
   addCreate(secret, cli);
   addList(secret, cli);
   addGet(secret, cli);
   addRotate(secret, cli);
   addTripwire(secret, cli);
   addDelete(secret, cli);
-  addAudit(secret, cli);
+  addSecretAuditCommand(secret, cli);
   addSandboxes(secret, cli);
 }
 
@@ -104,11 +115,11 @@ function addList(secret: Command, cli: Cli): void {
         output.table(
           secrets,
           [
-            { title: 'NAME', of: (row) => row.name },
+            { title: 'NAME', of: (row) => row.name, keep: true },
             { title: 'SENT AS', of: (row) => row.provider_shortcut ?? row.auth_type },
             { title: 'HOSTS', of: (row) => row.hosts.join(', ') },
-            { title: 'UPDATED', of: (row) => shortTime(row.updated_at) },
-            { title: 'LAST USED', of: (row) => shortTime(row.last_used_at) },
+            { title: 'UPDATED', of: (row) => output.time(row.updated_at) },
+            { title: 'LAST USED', of: (row) => output.time(row.last_used_at) },
           ],
           { empty: 'no secrets; store one with `standin secret create NAME --provider PROVIDER`' },
         ),
@@ -122,7 +133,8 @@ function addGet(secret: Command, cli: Cli): void {
     summary: 'print where and how a credential is sent',
     examples: [['standin secret get github-bot', 'hosts and rule']],
   }).action(async (name: string, options: CommonOptions) => {
-    const found = await cli.connect().secrets.get(name);
+    const client = cli.connect();
+    const found = await aboutSecret(client, name, client.secrets.get(name));
     showSecret(cli.output(options), found);
   });
 }
@@ -140,10 +152,10 @@ function addRotate(secret: Command, cli: Cli): void {
     const output = cli.output(options);
     const fromStdin = judgeValueArguments(args.slice(1), options);
     const client = cli.connect();
-    const rotated = await client.secrets.rotate(
-      name,
-      await readValue(cli.io, { ...options, fromStdin, prompt: `New value of ${name}` }),
-    );
+    // Before somebody looks up and types a value for a name that is not there.
+    await aboutSecret(client, name, client.secrets.get(name));
+    const value = await readValue(cli.io, { ...options, fromStdin, prompt: `New value of ${name}` });
+    const rotated = await client.secrets.rotate(name, value);
     output.result(rotated, () => output.line(`rotated ${rotated.name}`));
   });
 }
@@ -156,7 +168,8 @@ function addTripwire(secret: Command, cli: Cli): void {
   }).action(async (name: string, action: string, options: CommonOptions) => {
     const output = cli.output(options);
     if (action !== 'alert' && action !== 'revoke') throw wrongUsage(`${action} is no action`, 'give alert or revoke');
-    const found = await cli.connect().secrets.setOnTripwire(name, action);
+    const client = cli.connect();
+    const found = await aboutSecret(client, name, client.secrets.setOnTripwire(name, action));
     output.result(found, () => output.line(`${found.name}: ${found.on_tripwire} on a tripwire`));
   });
 }
@@ -168,40 +181,17 @@ function addDelete(secret: Command, cli: Cli): void {
     examples: [['standin secret delete github-bot', 'the name is free again']],
   })
     .alias('rm')
-    .action(async (name: string, options: CommonOptions) => {
+    .addOption(yesOption())
+    .action(async (name: string, options: CommonOptions & { yes?: boolean }) => {
       const output = cli.output(options);
-      await cli.connect().secrets.remove(name);
+      const client = cli.connect();
+      if (canAsk(cli.io) && options.yes !== true) {
+        const bindings = await aboutSecret(client, name, client.secrets.sandboxes(name));
+        await confirmDestruction(cli.io, deleteQuestion(name, bindings), options.yes);
+      }
+      await aboutSecret(client, name, client.secrets.remove(name));
       output.result({ name, deleted: true }, () => output.line(`deleted ${name}`));
     });
-}
-
-function addAudit(secret: Command, cli: Cli): void {
-  addCommand(secret, {
-    usage: 'audit <name>',
-    summary: 'print what a credential was used for and where its stand-ins should not have been, newest first',
-    examples: [
-      ['standin secret audit github-bot', 'the last 50'],
-      ['standin secret audit github-bot --status errors', 'what failed or was refused'],
-      ['standin secret audit github-bot --kind tripwire', 'where its stand-ins should not have been'],
-    ],
-  })
-    .addOption(new Option('--limit <number>', '1 to 200').default(50).argParser(wholeNumber(1, 200)))
-    .addOption(new Option('--before <id>', 'older than this event').argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)))
-    .addOption(new Option('--status <class>', 'only these').choices(['2xx', '3xx', '4xx', '5xx', 'errors']))
-    .addOption(new Option('--kind <kind>', 'only these').choices(['request', 'tripwire', 'all']).default('all'))
-    .action(async (name: string, options: CommonOptions & AuditOptions) => {
-      const output = cli.output(options);
-      const { limit, before, status, kind } = options;
-      const events = await cli.connect().secrets.audit(name, { limit, before, status, kind });
-      output.result(events, () => showAudit(output, events));
-    });
-}
-
-interface AuditOptions {
-  limit: number;
-  before?: number;
-  status?: '2xx' | '3xx' | '4xx' | '5xx' | 'errors';
-  kind: 'request' | 'tripwire' | 'all';
 }
 
 function addSandboxes(secret: Command, cli: Cli): void {
@@ -211,12 +201,13 @@ function addSandboxes(secret: Command, cli: Cli): void {
     examples: [['standin secret sandboxes github-bot', 'before it is deleted']],
   }).action(async (name: string, options: CommonOptions) => {
     const output = cli.output(options);
-    const bindings = await cli.connect().secrets.sandboxes(name);
+    const client = cli.connect();
+    const bindings = await aboutSecret(client, name, client.secrets.sandboxes(name));
     output.result(bindings, () =>
       output.table(
         bindings,
         [
-          { title: 'SANDBOX', of: (row) => row.sandbox_id },
+          { title: 'SANDBOX', of: (row) => row.sandbox_id, keep: true },
           { title: 'NAME', of: (row) => row.sandbox_name },
           { title: 'VARIABLE', of: (row) => row.env_key },
           { title: 'STATUS', of: (row) => row.status },
@@ -227,34 +218,14 @@ function addSandboxes(secret: Command, cli: Cli): void {
   });
 }
 
-function tripwireWords({
-  stand_in: standIn,
-  action,
-}: NonNullable<Answer<'getSecretAudit'>[number]['tripwire']>): string {
-  return `${standIn === 'leaked' ? 'leaked to another sandbox' : 'out of place'}${action === 'revoke' ? ', revoked' : ''}`;
-}
+const mostNamed = 8;
 
-/** The audit rows as a table. */
-export function showAudit(output: Output, events: Answer<'getSecretAudit'>): void {
-  output.table(
-    events,
-    [
-      { title: 'ID', of: (row) => row.id, align: 'right' },
-      { title: 'TIME', of: (row) => shortTime(row.ts) },
-      { title: 'SANDBOX', of: (row) => row.sandbox_name ?? row.sandbox_id },
-      {
-        title: 'REQUEST',
-        of: (row) =>
-          [row.tripwire?.slot ?? row.method, row.host + (row.path ?? '')].filter((part) => part !== null).join(' '),
-      },
-      { title: 'STATUS', of: (row) => row.status, align: 'right' },
-      { title: 'UPSTREAM', of: (row) => row.upstream_status, align: 'right' },
-      { title: 'MS', of: (row) => (row.latency_ms === null ? null : Math.round(row.latency_ms)), align: 'right' },
-      { title: 'REFUSED AS', of: (row) => row.error_code },
-      { title: 'TRIPWIRE', of: (row) => (row.tripwire === undefined ? null : tripwireWords(row.tripwire)) },
-    ],
-    { empty: 'not used yet' },
-  );
+/** Who is hit: each sandbox by name, with the variable that stops working. */
+function deleteQuestion(name: string, bindings: readonly SecretBinding[]): string {
+  if (bindings.length === 0) return `Delete ${name}? No sandbox holds a stand-in for it.`;
+  const named = bindings.slice(0, mostNamed).map((each) => printable(`${each.sandbox_name} (${each.env_key})`));
+  const more = bindings.length > mostNamed ? ` and ${bindings.length - mostNamed} more` : '';
+  return `Delete ${name}? It stops working at once in ${named.join(', ')}${more}.`;
 }
 
 function valueOptions(command: Command): Command {
@@ -319,9 +290,9 @@ function showSecret(output: Output, secret: SecretAnswer): void {
       ['hosts', secret.hosts.join(', ')],
       ['rule', JSON.stringify(secret.auth_config)],
       ['on tripwire', secret.on_tripwire],
-      ['created', shortTime(secret.created_at)],
-      ['updated', shortTime(secret.updated_at)],
-      ['last used', shortTime(secret.last_used_at)],
+      ['created', output.time(secret.created_at)],
+      ['updated', output.time(secret.updated_at)],
+      ['last used', output.time(secret.last_used_at)],
     ]),
   );
 }

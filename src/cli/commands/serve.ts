@@ -26,10 +26,11 @@ export function addServeCommand(program: Command, cli: Cli): void {
       const text = options[new Option(`${flag} <value>`).attributeName()];
       if (text === undefined) continue;
       if (secret === true && !text.startsWith('sqlite:'))
-        cli.output({}).note(`warning: the process list shows ${flag}; better set ${env}`);
+        cli.output({}).warn(`the process list shows ${flag}; better set ${env}`);
       flags[key] = text;
     }
     const file = options['config'];
-    await cli.deps.serve(file === undefined ? { flags } : { flags, file });
+    const json = options['json'] !== undefined;
+    await cli.deps.serve({ flags, json, ...(file === undefined ? {} : { file }) });
   });
 }

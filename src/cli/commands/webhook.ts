@@ -1,11 +1,16 @@
 import type { Command } from 'commander';
-import { addCommand, addGroup } from '../command.ts';
+import { addCommand, addGroup, yesOption } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
-import { shortTime } from '../output.ts';
+import { confirmDestruction } from '../confirm.ts';
 
 /** `standin webhook …` */
 export function addWebhookCommands(program: Command, cli: Cli): void {
-  const webhook = addGroup(program, 'webhook', 'where tripwire events of your team are sent');
+  const webhook = addGroup(program, 'webhook', {
+    summary: 'where tripwire events of your team are sent',
+    examples: [
+      ['standin webhook create https://hooks.example.com/standin', 'be told when a stand-in is seen out of place'],
+    ],
+  });
   addCommand(webhook, {
     usage: 'create <url>',
     summary: 'send events to a URL; the secret that signs them is printed this once',
@@ -32,10 +37,10 @@ export function addWebhookCommands(program: Command, cli: Cli): void {
         output.table(
           webhooks,
           [
-            { title: 'ID', of: (row) => row.id },
+            { title: 'ID', of: (row) => row.id, keep: true },
             { title: 'URL', of: (row) => row.url },
             { title: 'EVENTS', of: (row) => row.events.join(', ') },
-            { title: 'CREATED', of: (row) => shortTime(row.created_at) },
+            { title: 'CREATED', of: (row) => output.time(row.created_at) },
           ],
           { empty: 'no webhooks; add one with `standin webhook create URL`' },
         ),
@@ -48,8 +53,10 @@ export function addWebhookCommands(program: Command, cli: Cli): void {
     examples: [['standin webhook delete 7b0c4f8e-…', 'as `standin webhook list` shows it']],
   })
     .alias('rm')
-    .action(async (id: string, options: CommonOptions) => {
+    .addOption(yesOption())
+    .action(async (id: string, options: CommonOptions & { yes?: boolean }) => {
       const output = cli.output(options);
+      await confirmDestruction(cli.io, `Delete the webhook ${id}? What waits for it is dropped.`, options.yes);
       await cli.connect().webhooks.remove(id);
       output.result({ id, deleted: true }, () => output.line(`deleted ${id}`));
     });

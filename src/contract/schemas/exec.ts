@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { envKey, strict, text, wholeNumber } from './fields.ts';
+import { envKey, strict, text, timestamp, wholeNumber } from './fields.ts';
 
 const program = {
   /** With `args`, a program; without, a line for the shell. */
@@ -47,6 +47,18 @@ export const execResponse = z.object({
   /** True where either stream was longer than is kept. */
   truncated: z.boolean(),
 });
+
+/** One server-sent event of `POST /exec/stream`; the last one has `finished`. */
+export const execEvent = z.union([
+  z.object({
+    exit_code: z.int(),
+    finished: z.literal(true),
+    error: z.string().optional(),
+    code: z.string().optional(),
+  }),
+  z.object({ timestamp, stdout: z.string() }),
+  z.object({ timestamp, stderr: z.string() }),
+]);
 
 export const terminalSize = {
   columns: wholeNumber({ min: 1, max: 4096 }),

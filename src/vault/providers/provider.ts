@@ -1,4 +1,6 @@
 import type { AuthRule } from '../types.ts';
+import { probeOf } from './probe.ts';
+import type { NoProbe, Probe, ProbeFacts } from './probe.ts';
 import type { TokenShape } from './token-shape.ts';
 
 /** One row of the catalogue: facts of a vendor's API. */
@@ -9,6 +11,12 @@ export interface Provider {
   rules: readonly ProviderRule[];
   /** Kinds of token, told apart by their prefixes; the first where none fits. */
   tokens: readonly TokenShape[];
+  /** The vendor's page that says how a key is sent, or the nearest to it. */
+  source: string;
+  /** What of this row no page of the vendor says, in a sentence. */
+  unsettled: string | null;
+  /** How to find out whether a key works. */
+  probe: Probe | NoProbe;
 }
 
 export interface ProviderRule {
@@ -45,12 +53,34 @@ export function scheme(word: string): AuthRule {
   return { type: 'api-key', header: 'Authorization', prefix: `${word} ` };
 }
 
+/** What every row says beside its rules. */
+interface RowFacts {
+  tokens: readonly TokenShape[];
+  source: string;
+  unsettled?: string;
+  probe: ProbeFacts | NoProbe;
+}
+
 /** A row with one rule. */
 export function provider(
   name: string,
   display: string,
-  facts: { hosts: readonly string[]; auth: AuthRule; also?: readonly AcceptedForm[]; tokens: readonly TokenShape[] },
+  facts: RowFacts & { hosts: readonly string[]; auth: AuthRule; also?: readonly AcceptedForm[] },
 ): Provider {
-  const { hosts, auth, also, tokens } = facts;
-  return { name, display, rules: [{ hosts, auth, ...(also === undefined ? {} : { also }) }], tokens };
+  const { hosts, auth, also, ...more } = facts;
+  return perHostProvider(name, display, {
+    rules: [{ hosts, auth, ...(also === undefined ? {} : { also }) }],
+    ...more,
+  });
+}
+
+/** A row with a rule for each of its hosts. */
+export function perHostProvider(
+  name: string,
+  display: string,
+  facts: RowFacts & { rules: readonly ProviderRule[] },
+): Provider {
+  const { rules, tokens, source, unsettled = null, probe } = facts;
+  const host = rules[0]?.hosts[0] ?? '';
+  return { name, display, rules, tokens, source, unsettled, probe: probeOf(probe, host) };
 }

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { runCli } from '../../../src/cli/cli.ts';
-import { processIo } from '../../../src/cli/io.ts';
 import { freePort } from '../../support/ports.ts';
 import { runProgram } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -42,40 +39,6 @@ test('a mistyped option is answered with what was meant, and exit code 2', async
   assert.match(stderr, /^error: unknown option '--jsn'; did you mean --json\?\n$/);
 });
 
-test('every command has help with examples and --json, on stdout with exit code 0', async () => {
-  const groups = (await subcommands([])).filter((name) => name !== 'help');
-  assert.deepEqual(
-    groups.toSorted(),
-    [
-      'audit',
-      'ca',
-      'config',
-      'demo',
-      'doctor',
-      'key',
-      'provider',
-      'run',
-      'sandbox',
-      'secret',
-      'serve',
-      'webhook',
-    ].toSorted(),
-  );
-  const leavesBelow = async (path: string[]): Promise<string[][]> => {
-    const below = (await subcommands(path)).filter((name) => name !== 'help');
-    if (below.length === 0) return [path];
-    return (await Promise.all(below.map((name) => leavesBelow([...path, name])))).flat();
-  };
-  const leaves = await Promise.all(groups.map((group) => leavesBelow([group])));
-  for (const path of leaves.flat()) {
-    const { code, stdout } = await help(path);
-    assert.equal(code, 0, path.join(' '));
-    assert.match(stdout, new RegExp(`^Usage: standin ${path.join(' ')}`), path.join(' '));
-    assert.match(stdout, /\nExamples:\n {2}# \S.*\n {2}\$ \S/, path.join(' '));
-    assert.match(stdout, /--json/, path.join(' '));
-  }
-});
-
 test('a value given as an argument is refused with the reason, and not repeated', async () => {
   for (const args of [
     ['secret', 'create', 'k', 'sk-live-1234', '--provider', 'openai'],
@@ -104,7 +67,6 @@ test('what contradicts itself or is missing is wrong usage, named with what to g
     [['sandbox', 'attach', 'id', 'KEY'], /KEY is not KEY=secret/],
     [['run'], /missing required argument 'command'/],
     [['run', '-s', 'KEY', '--', 'true'], /must be NAME=VALUE/],
-    [['run', '--json', '--', 'true'], /leave out --json/],
     [['run', '--intercept', 'none', '--', 'true'], /Allowed choices are all, bound/],
   ] as const) {
     const { code, stderr } = await standin([...args], { STANDIN_URL: 'http://127.0.0.1:1', STANDIN_API_KEY: 'k' });
@@ -147,7 +109,11 @@ test('every setting is a flag of serve, and reaches the server as it was typed',
     'warn',
   ]);
   assert.equal(code, 0);
-  assert.deepEqual(JSON.parse(stdout), { flags: { apiListen: '[::1]:1', logLevel: 'warn' }, file: '/etc/x.conf' });
+  assert.deepEqual(JSON.parse(stdout), {
+    flags: { apiListen: '[::1]:1', logLevel: 'warn' },
+    file: '/etc/x.conf',
+    json: false,
+  });
 });
 
 test('serve warns that the process list shows a key given as a flag', async () => {
@@ -200,17 +166,3 @@ test('colours are for terminals: neither a pipe nor NO_COLOR gets any', async ()
   const { stdout } = await standin(['doctor']);
   assert.equal(stdout.includes('\u001b'), false);
 });
-
-/** The help of a command, without a process of its own. */
-async function help(path: string[]): Promise<{ code: number; stdout: string }> {
-  const stdout = new PassThrough({ encoding: 'utf8' });
-  const deps = { version: '9.9.9', serve: () => Promise.resolve(), preflight: () => Promise.resolve([]) };
-  const code = await runCli(['node', 'standin', ...path, '--help'], deps, { ...processIo(), stdout });
-  return { code, stdout: String(stdout.read() ?? '') };
-}
-
-async function subcommands(path: string[]): Promise<string[]> {
-  const { stdout } = await help(path);
-  const [, list = ''] = stdout.split('\nCommands:\n');
-  return [...list.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? '');
-}

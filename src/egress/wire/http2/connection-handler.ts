@@ -8,8 +8,8 @@ export interface ConnectionHandler {
   /** Server: a request's head. The stream's further events go to whom this returns. */
   onRequest(stream: Http2Stream, request: RequestFields, endStream: boolean): StreamHandler;
   /**
-   * Server: a request that is malformed (status 400) or too large (431). It may be answered, with the end of the stream;
-   * afterwards, or if it is not, the stream is reset.
+   * Server: a request that is malformed (status 400) or too large (431). It may be answered. Afterwards the stream is reset:
+   * with PROTOCOL_ERROR where the answer did not end it, as RFC 9113 section 8.1.1 wants it of the malformed.
    */
   onMalformed(stream: Http2Stream, error: WireError): void;
   /** There is something to write: call `flush`, at the end of this turn of the loop rather than at once. Once for each flush. */

@@ -1,0 +1,121 @@
+import { basename } from 'node:path';
+import type { Client, SandboxWithAccess } from '../../client/client.ts';
+import type { RequestBody } from '../../contract/operations.ts';
+import { agentOf } from '../agents/agents.ts';
+import type { ConfigFile } from '../agents/host-config.ts';
+import { prepareAgent } from '../agents/prepare.ts';
+import type { Cli, CommonOptions } from '../command.ts';
+import { shapesOf } from '../credentials/shapes.ts';
+import { wrongUsage } from '../failure.ts';
+import { isThisMachine } from '../find-server.ts';
+import { networkOf } from '../network-options.ts';
+import type { NetworkOptions } from '../network-options.ts';
+import { loadProject } from '../project/load.ts';
+import type { Project } from '../project/load.ts';
+import { parseMount } from './mounts.ts';
+
+export interface RunOptions extends CommonOptions, NetworkOptions {
+  secret?: Record<string, string>;
+  env?: Record<string, string>;
+  name?: string;
+  readOnly?: boolean;
+  noMount?: boolean;
+  mount?: string[];
+  driver?: string;
+  template?: string;
+  timeout?: number;
+  noProject?: boolean;
+  trust?: boolean;
+  plain?: boolean;
+  withConfig?: boolean;
+}
+
+/** What is to be made, and what is to be run in it. */
+export interface RunPlan {
+  body: RequestBody<'createSandbox'>;
+  request: { command: string; args: string[]; working_dir?: string; timeout_s?: number };
+  files: (sandbox: SandboxWithAccess) => ConfigFile[];
+}
+
+/**
+ * What the options, the project's file and the agent's table say together; options win over the file. Throws where
+ * the file was not agreed to, or the agent or its key is missing.
+ */
+export async function planRun(
+  cli: Cli,
+  client: Client,
+  { words: [command = '', ...args], options }: { words: readonly string[]; options: RunOptions },
+): Promise<RunPlan> {
+  const { io } = cli;
+  const shapes = once(async () => shapesOf(await client.providers.list()));
+  const project = options.noProject === true ? null : await loadProject(io, { shapes, trust: options.trust === true });
+  const driver = options.driver ?? project?.driver ?? (process.platform === 'darwin' ? 'external' : undefined);
+  const secrets = { ...project?.secrets, ...options.secret };
+  const agent = options.plain === true || driver === 'external' ? undefined : agentOf(command);
+  if (options.withConfig === true && agent === undefined) {
+    throw wrongUsage('--with-config is for the agents that `standin run` knows', 'see `standin run --help`');
+  }
+  const mountsHere = options.noMount !== true && driver !== 'external';
+  if ((mountsHere || agent !== undefined) && !isThisMachine(client.baseUrl)) {
+    throw wrongUsage(`${client.baseUrl} is another machine, which does not have this directory`, 'give --no-mount');
+  }
+  const prepared =
+    agent &&
+    (await prepareAgent(io, client, { agent, secrets, withConfig: options.withConfig === true ? shapes : null }));
+  for (const path of prepared?.leftOut ?? [])
+    cli.output(options).warn(`${path} was not copied: it may hold a credential`);
+  const own = mountsHere ? [{ source: io.cwd, target: io.cwd, read_only: options.readOnly === true }] : [];
+  const mounts = [
+    ...own,
+    ...(driver === 'external' ? [] : (project?.mounts ?? [])),
+    ...(options.mount ?? []).map((text) => parseMount(text, io.cwd)),
+    ...(prepared?.mounts ?? []),
+  ];
+  const network = networkOf({ ...namesOf(project?.network), ...options });
+  const [program, ...first] = prepared?.words ?? [command];
+  const timeout = options.timeout ?? project?.timeout;
+  return {
+    body: {
+      name: options.name ?? `run ${basename(command)}`.slice(0, 64),
+      network,
+      secrets: prepared?.secrets ?? (Object.keys(secrets).length === 0 ? undefined : secrets),
+      env_vars: nonEmpty({ ...prepared?.env, ...project?.env, ...options.env }),
+      driver,
+      from_template: options.template ?? project?.template,
+      mounts: mounts.length === 0 ? undefined : unique(mounts),
+    },
+    request: {
+      command: program,
+      args: [...first, ...args],
+      ...(mountsHere ? { working_dir: io.cwd } : {}),
+      ...(timeout === undefined ? {} : { timeout_s: timeout }),
+    },
+    files: prepared?.files ?? (() => []),
+  };
+}
+
+/** A place inside is mounted once; what comes first stays. */
+function unique<Mount extends { target: string }>(mounts: readonly Mount[]): Mount[] {
+  return mounts.filter(({ target }, at) => mounts.findIndex((other) => other.target === target) === at);
+}
+
+/** The file's rules under the names of the options, which win over them one by one. */
+function namesOf(network: Project['network']): NetworkOptions {
+  if (network === undefined) return {};
+  const { allow_out: allowOut, deny_out: denyOut, intercept, tunnel_out: tunnelOut } = network;
+  return {
+    ...(allowOut && { allowOut }),
+    ...(denyOut && { denyOut }),
+    ...(intercept && { intercept }),
+    ...(tunnelOut && { tunnelOut }),
+  };
+}
+
+function nonEmpty(record: Record<string, string>): Record<string, string> | undefined {
+  return Object.keys(record).length === 0 ? undefined : record;
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => (made ??= make());
+}
