@@ -90,7 +90,7 @@ async function explain(page: Page): Promise<void> {
   await page.locator('.line.bad', { hasText: 'credential_host_mismatch' }).getByRole('button').click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('What to do:').waitFor();
-  await dialog.getByText('not swapped').waitFor();
+  await dialog.getByText('not swapped', { exact: true }).waitFor();
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
 }

@@ -43,6 +43,12 @@ const columns: readonly Column<Sandbox>[] = [
   { id: 'created', title: 'Created', width: '7rem', end: true, cell: ({ created_at: at }) => <Ago at={at} /> },
 ];
 
+const newSandbox = (
+  <ButtonLink kind="primary" icon="plus" href={link('sandboxes', 'new')}>
+    New sandbox
+  </ButtonLink>
+);
+
 export function Sandboxes(): JSX.Element {
   const [sought, setSought] = useState('');
   const { data, failure, reload } = useLoad(['sandboxes'], (signal) => call('listSandboxes', { query: {}, signal }), {
@@ -55,9 +61,7 @@ export function Sandboxes(): JSX.Element {
   return (
     <>
       <PageHead title="Sandboxes" about="Code runs here with stand-ins; all that leaves goes through the proxy.">
-        <ButtonLink kind="primary" icon="plus" href={link('sandboxes', 'new')}>
-          New sandbox
-        </ButtonLink>
+        {data?.length !== 0 && newSandbox}
       </PageHead>
       <Problem failure={failure} retry={reload} />
       {data === undefined && failure === undefined && <Loading what="sandboxes" />}
@@ -68,9 +72,7 @@ export function Sandboxes(): JSX.Element {
             out. Make one here, or run a single command in one from the shell:
           </p>
           <pre class="mono">standin run -s KEY=my-secret -- my-program</pre>
-          <ButtonLink kind="primary" icon="plus" href={link('sandboxes', 'new')}>
-            New sandbox
-          </ButtonLink>
+          {newSandbox}
         </Empty>
       )}
       {data !== undefined && data.length > 0 && shown !== undefined && (

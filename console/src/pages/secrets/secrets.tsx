@@ -28,6 +28,12 @@ const sorts: readonly (readonly [Sort, string])[] = [
   ['name', 'By name'],
 ];
 
+const newSecret = (
+  <ButtonLink kind="primary" icon="plus" href={link('new-secret')}>
+    New secret
+  </ButtonLink>
+);
+
 export function Secrets(): JSX.Element {
   const [sought, setSought] = useState('');
   const search = useRested(sought.trim());
@@ -47,15 +53,14 @@ export function Secrets(): JSX.Element {
     return await callPage('listSecrets', { query, signal });
   });
   const none = list.rows.length === 0 && !list.loading && list.failure === undefined;
+  const first = none && search === '';
   return (
     <>
       <PageHead title="Secrets" about="Credentials that the vault keeps. Sandboxes hold stand-ins for them.">
-        <ButtonLink kind="primary" icon="plus" href={link('new-secret')}>
-          New secret
-        </ButtonLink>
+        {!first && newSecret}
       </PageHead>
       <Problem failure={list.failure} retry={list.reload} />
-      {none && search === '' ? (
+      {first ? (
         <FirstSecret />
       ) : (
         <>
@@ -116,9 +121,7 @@ function FirstSecret(): JSX.Element {
         same shape, which the proxy swaps for the real one on its way to just those hosts.
       </p>
       <div class="row">
-        <ButtonLink kind="primary" icon="plus" href={link('new-secret')}>
-          New secret
-        </ButtonLink>
+        {newSecret}
         <span class="muted">or, on the server:</span>
       </div>
       <pre class="mono">standin secret create anthropic-prod --provider anthropic</pre>
