@@ -51,6 +51,8 @@ async function buildFresh(): Promise<void> {
       outDir: fresh,
       emptyOutDir: true,
       target: 'es2023',
+      // The first versions that know `light-dark()`, in which the palette is written.
+      cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
       // Nothing inline: the content security policy allows files of this origin alone.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },

@@ -60,9 +60,9 @@ export interface ObservedConnection {
  * An event as a segment keeps it. What is kept stays readable: a row of another layout is a row of another kind.
  * `secret` is a place in the segment's `secretIds`.
  */
-export type AuditRow = RequestRow | ConnectionRow | TripwireRow | GapRow;
+export type AuditRow = RequestRow | ExchangeRow | ConnectionRow | TripwireRow | GapRow;
 
-/** A path is without its query. */
+/** A path is without its query. Of before `ExchangeRow`. */
 export type RequestRow = readonly [
   kind: 'request',
   ts: number,
@@ -74,6 +74,49 @@ export type RequestRow = readonly [
   upstreamStatus: number | null,
   latencyMs: number | null,
   errorCode: string | null,
+];
+
+/** A request with what is needed to explain it: docs/adr/0039. */
+export type ExchangeRow = readonly [
+  kind: 'exchange',
+  ts: number,
+  secret: number | null,
+  host: string,
+  method: string | null,
+  path: string | null,
+  status: number | null,
+  upstreamStatus: number | null,
+  latencyMs: number | null,
+  errorCode: string | null,
+  /** A number: the same as those of the row with this index in the segment. */
+  facts: ExchangeFacts | number | null,
+  /** Null: of the same request as the row before, for another of its secrets. */
+  steps: ExchangeSteps | null,
+  /** How often a real value was taken out of the answer's head and of its body; absent: never. */
+  scrubbed?: readonly [head: number, body: number],
+];
+
+/** What many requests of a connection have in common. */
+export type ExchangeFacts = readonly [
+  /** `<variable> <place>` of the stand-in; null: there was none. */
+  standIn: string | null,
+  networkRule: string | null,
+  /** What was dialled; null: nothing. */
+  address: string | null,
+  port: number | null,
+  tls: string | null,
+  alpn: string | null,
+];
+
+/** Tenths of a millisecond from the request's beginning on; null: it did not come to this. */
+export type ExchangeSteps = readonly [
+  judged: number | null,
+  valueOpened: number | null,
+  connected: number | null,
+  firstByte: number | null,
+  /** Of a connection made for it, tenths of a millisecond each took; absent: it had one already. */
+  dialled?: number,
+  tls?: number,
 ];
 
 export type ConnectionRow = readonly [
@@ -259,10 +302,30 @@ function traitsOf(row: AuditRow): number {
 }
 
 /** Whether a value really went out: the upstream answered, or nothing went wrong. */
-export function wasUse({ errorCode, upstreamStatus }: ObservedRequest): boolean {
+export function wasUse({ errorCode, upstreamStatus }: Pick<ObservedRequest, 'errorCode' | 'upstreamStatus'>): boolean {
   return errorCode === null || upstreamStatus !== null;
 }
 
 function clip(text: string, length: number): string {
   return text.length <= length ? text : text.slice(0, length);
+}
+
+/** What became of a request: refused by us, failed on the way, or neither. */
+export type RequestVerdict = 'allowed' | 'blocked' | 'failed';
+
+const failureCodes: ReadonlySet<string> = new Set([
+  'client_closed_request',
+  'vault_unavailable',
+  'audit_unavailable',
+  'shutting_down',
+  'upstream_unreachable',
+  'upstream_tls_failed',
+  'upstream_protocol_error',
+  'upstream_timeout',
+  'response_unreadable',
+]);
+
+export function requestVerdict(errorCode: string | null): RequestVerdict {
+  if (errorCode === null) return 'allowed';
+  return failureCodes.has(errorCode) ? 'failed' : 'blocked';
 }

@@ -24,6 +24,8 @@ export interface Config {
   proxyListen: ListenAddress;
   dataplaneListen: ListenAddress | null;
   dataplaneDomain: string;
+  /** Whether the console is served at `/`. */
+  console: boolean;
   /** `sqlite:<path>` or `postgres://...`. */
   databaseUrl: string;
   keyProvider: 'local';
@@ -116,6 +118,14 @@ export const settings: readonly Setting[] = [
     help: 'the domain of those names',
     fallback: () => 'sandbox.localhost',
     parse: hostname,
+  }),
+  setting({
+    key: 'console',
+    env: 'STANDIN_CONSOLE',
+    flag: '--console',
+    help: 'whether the console is served at `/`: `on` or `off`',
+    fallback: () => 'on',
+    parse: (text) => oneOf(text, ['on', 'off'] as const) === 'on',
   }),
   setting({
     key: 'databaseUrl',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runCli } from './cli/cli.ts';
 import type { ServeOptions } from './cli/command.ts';
-import { loadConfig, scrubEnvironment } from './config.ts';
+import { describeConfig, loadConfig, scrubEnvironment } from './config.ts';
 import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
 import { lowerPriorityOfHelperThreads } from './helper-threads.ts';
 import { createLogger } from './log.ts';
@@ -11,14 +11,15 @@ const version = readVersion();
 
 /** `standin serve`: everything in one process tree, until SIGTERM or SIGINT. */
 async function serve({ flags, file, json }: ServeOptions): Promise<void> {
-  const { config } = loadConfig(flags, { file });
+  const loaded = loadConfig(flags, { file });
+  const { config } = loaded;
   scrubEnvironment();
   const log = createLogger({ level: config.logLevel, pretty: process.stderr.isTTY });
   keepMemoryOutOfCoreDumps(log);
   lowerPriorityOfHelperThreads(log);
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
-  const server = await startServer(config, { version, log });
+  const server = await startServer(config, { version, log, settings: () => describeConfig(loaded) });
   process.stdout.write(json ? readyJson(server, config.dataDir) : readyText(server, config.dataDir));
   for (const problem of server.problems) log.warn(`bubblewrap sandboxes cannot run here: ${problem}`);
   await stopSignal();

@@ -3,8 +3,10 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Server as TlsServer } from 'node:https';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createSecureContext, getCACertificates, rootCertificates } from 'node:tls';
 import { createApi } from './api/create-api.ts';
+import type { ConfigEntry } from './api/handlers/system.ts';
 import { statusOf } from './api/problems.ts';
 import type { Config } from './config-settings.ts';
 import type { ListenAddress } from './config-values.ts';
@@ -13,6 +15,7 @@ import { createOpenApi } from './contract/openapi.ts';
 import { createEnvelope } from './crypto/envelope.ts';
 import { openLocalKeyProvider, requireKey } from './crypto/providers/local.ts';
 import { prepareDataDir, writeCliFile } from './data-dir.ts';
+import { judgeProbe, sendProbe } from './egress/probe.ts';
 import { EgressSupervisor } from './egress/supervisor.ts';
 import { Authority } from './egress/tls/authority.ts';
 import { StartupError } from './errors.ts';
@@ -25,7 +28,7 @@ import { createExternalDriver } from './sandbox/external.ts';
 import { openTemplates } from './sandbox/templates/registry.ts';
 import { openStore } from './store/open.ts';
 import { createRuns } from './vault/runs.ts';
-import { DueTimer } from './timer.ts';
+import { DueTimer, RollUpTimer } from './timer.ts';
 import { createVault } from './vault/vault.ts';
 import { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
@@ -53,7 +56,7 @@ export interface RunningServer {
  */
 export async function startServer(
   config: Readonly<Config>,
-  options: { version: string; log: Logger },
+  options: { version: string; log: Logger; settings?: () => readonly ConfigEntry[] },
 ): Promise<RunningServer> {
   const { log, version } = options;
   const undo: (() => Promise<void>)[] = [];
@@ -112,7 +115,10 @@ export async function startServer(
       plane: {
         snapshot: (id) => vault.egress.snapshot(id),
         openSecret: (ask) => vault.egress.openSecret(ask),
-        record: (batches) => vault.egress.record(batches),
+        record: async (batches) => {
+          await vault.egress.record(batches);
+          figures.wake();
+        },
         recordGap: (gap) => vault.egress.recordGap(gap),
       },
       authority,
@@ -189,6 +195,12 @@ export async function startServer(
       },
       maxSandboxes: config.maxSandboxes,
       templates,
+      probe: {
+        judge: (snapshot, request) => judgeProbe(snapshot, request, new Set(config.egressCleartextHosts)),
+        send: (call) =>
+          sendProbe(call, { host: reachable(config.proxyListen.host), port: proxyPort, caPem: authority.pem }),
+        forget: (id) => egress.forget([id]),
+      },
       changed: async (ids) => {
         await store.changes.publish(ids);
         await forgotten;
@@ -198,6 +210,8 @@ export async function startServer(
       logger: log.child({ room: 'vault' }),
       now: () => new Date(),
     });
+    const figures = new RollUpTimer({ step: () => vault.rollUp(), logger: log.child({ room: 'audit' }) });
+    undo.push(() => figures.stop());
     settled = () => vault.egress.settle();
     const lifetimes = new DueTimer({
       work: () => vault.lifetimes.sweep(),
@@ -211,6 +225,7 @@ export async function startServer(
       vault.lifetimes
         .reconcile(ids)
         .catch((err: unknown) => log.error({ err }, 'sandboxes that were deleted elsewhere could not be ended'));
+    figures.wake();
     lifetimes.wake();
     dispatcher.wake();
 
@@ -222,6 +237,11 @@ export async function startServer(
       dataplaneDomain: config.dataplaneDomain,
       hosts: [config.apiListen.host],
       health: () => store.ping(),
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+      sites: {
+        ...(config.console ? { console: packagePath('console/dist') } : {}),
+        docs: packagePath('dist/docs-site'),
+      },
     });
     undo.push(() => api.close());
     const configuredUrl = `http://${urlHost(config.apiListen.host)}:${config.apiListen.port}`;
@@ -322,6 +342,16 @@ function trustedRoots(extra: string | null): string {
 function systemRoots(): string {
   const system = getCACertificates('system');
   return (system.length > 0 ? system : rootCertificates).map((pem) => pem.trim()).join('\n');
+}
+
+/** A directory of the package, whether it runs from `src` or from `dist`. */
+function packagePath(path: string): string {
+  return fileURLToPath(new URL(`../${path}`, import.meta.url));
+}
+
+/** Where a listener is reached from this machine. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
 }
 
 function urlHost(host: string): string {

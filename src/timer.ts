@@ -56,3 +56,46 @@ export class DueTimer {
     this.#timer.unref();
   }
 }
+
+const rollUpDelayMs = 1000;
+
+/** Counts what came to the trail, a second after something came: many events then cost one transaction. */
+export class RollUpTimer {
+  readonly #step: () => Promise<boolean>;
+  readonly #logger: Logger;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+
+  /** `step`: counts some of it, and says whether there may be more. */
+  constructor({ step, logger }: { step: () => Promise<boolean>; logger: Logger }) {
+    this.#step = step;
+    this.#logger = logger;
+  }
+
+  /** Something came. */
+  wake(): void {
+    if (this.#stopped || this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run();
+    }, rollUpDelayMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let more = true;
+    try {
+      more = await this.#step();
+    } catch (err) {
+      this.#logger.warn({ err }, 'what came to the audit trail could not be counted; trying again');
+    }
+    this.#timer = null;
+    if (more) this.wake();
+  }
+}

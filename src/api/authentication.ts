@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { tokenOf } from '../contract/exec-wire.ts';
 import { StandinError } from '../errors.ts';
+import type { SessionView } from '../vault/console-types.ts';
 import type { Caller, Vault } from '../vault/types.ts';
+import { requireOwnPage, sessionToken } from './cookies.ts';
 import { FailureLimit } from './failure-limit.ts';
 
 export interface SandboxAccess {
@@ -14,11 +16,16 @@ export interface Authenticator {
   /** Throws `unauthorized`, in the same words whatever was wrong, or `rate_limited`. */
   caller(request: IncomingMessage): Promise<Caller>;
   sandbox(request: IncomingMessage, sandboxId: string | undefined): Promise<SandboxAccess>;
+  /** Makes a session of an API key, under the same limit on failures. */
+  signIn(request: IncomingMessage, apiKey: string): Promise<{ token: string; view: SessionView }>;
+  /** The session of a browser; refuses (`forbidden`) pages that are not ours. */
+  session(request: IncomingMessage): Promise<{ caller: Caller; view: SessionView }>;
 }
 
 const failures = { burst: 20, perSecond: 0.5, capacity: 10_000 };
 const provenCapacity = 4096;
 const longestCredential = 1024;
+const noKey = 'X-API-Key: is missing, or no key of this server';
 
 /**
  * Failed attempts are limited for each source address. A credential that was right before is judged all the same while
@@ -59,11 +66,34 @@ export function createAuthenticator(vault: Vault, now: () => number = Date.now):
     return found;
   }
 
+  function session(request: IncomingMessage, refusal: string): Promise<{ caller: Caller; view: SessionView }> {
+    const token = sessionToken(request);
+    return judge({ source: sourceOf(request), credential: `session ${token ?? ''}`, refusal }, async () =>
+      token === null ? null : await vault.sessions.find(token),
+    );
+  }
+
   return {
-    caller(request) {
+    signIn(request, apiKey) {
+      const refusal = 'api_key: is no key of this server';
+      return judge({ source: sourceOf(request), credential: `key ${apiKey}`, refusal }, async () =>
+        credentialOf(apiKey) === undefined ? null : await vault.sessions.open(apiKey),
+      );
+    },
+
+    session(request) {
+      requireOwnPage(request);
+      return session(request, 'nobody is signed in; sign in with an API key');
+    },
+
+    async caller(request) {
+      // A key that is given is the one that counts, right or wrong.
+      if (request.headers['x-api-key'] === undefined && sessionToken(request) !== null) {
+        requireOwnPage(request);
+        return (await session(request, noKey)).caller;
+      }
       const key = credentialOf(request.headers['x-api-key']);
-      const refusal = 'X-API-Key: is missing, or no key of this server';
-      return judge({ source: sourceOf(request), credential: `key ${key ?? ''}`, refusal }, async () =>
+      return judge({ source: sourceOf(request), credential: `key ${key ?? ''}`, refusal: noKey }, async () =>
         key === undefined ? null : await vault.access.authenticate(key),
       );
     },

@@ -8,12 +8,15 @@ import type { Logger } from '../log.ts';
 import type { Vault } from '../vault/types.ts';
 import { addressingOf } from './addressing.ts';
 import { createAuthenticator } from './authentication.ts';
+import { activityHandlers } from './handlers/activity.ts';
 import { apiKeyHandlers } from './handlers/api-keys.ts';
 import { auditHandlers } from './handlers/audit.ts';
 import { execHandlers } from './handlers/exec.ts';
 import { sandboxHandlers } from './handlers/sandboxes.ts';
 import { secretHandlers } from './handlers/secrets.ts';
-import { pendingHandlers, pendingStreams } from './handlers/pending.ts';
+import { requestStreamHandlers } from './handlers/request-streams.ts';
+import { secretListHandlers } from './handlers/secret-lists.ts';
+import { sessionHandlers } from './handlers/sessions.ts';
 import { previewHandlers } from './handlers/previews.ts';
 import { streamHandlers } from './handlers/streams.ts';
 import { systemHandlers } from './handlers/system.ts';
@@ -24,6 +27,8 @@ import { problemOf } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
 import { addRoutes, methodsOf, operationOf, takesBytes } from './routes.ts';
+import { Sites } from './sites.ts';
+import type { SiteOptions } from './sites.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { Upgrades } from './upgrades.ts';
 
@@ -34,6 +39,8 @@ export interface ApiOptions extends SystemFacts {
   dataplaneDomain: string;
   /** Names beside the loopback ones by which a listener on a loopback address may be called. */
   hosts?: readonly string[];
+  /** What people look at in a browser. */
+  sites?: SiteOptions;
   /** How long a stopping server waits for what is under way, in milliseconds. */
   drainMs?: number;
 }
@@ -58,6 +65,7 @@ const defaultDrainMs = 5000;
  */
 export function createApi(options: ApiOptions): Api {
   const { vault, logger } = options;
+  const sites = new Sites(options.sites ?? {});
   const previews = new Previews({ vault, logger, domain: options.dataplaneDomain });
   const upgrades = new Upgrades(previews);
   const stopping = new AbortController();
@@ -133,13 +141,17 @@ export function createApi(options: ApiOptions): Api {
     }
     refuse(reply, answer);
   });
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler(async (request, reply) => {
+    const page = await sites.answer(request.raw, addressingOf(request.raw, addressing).dataPlaneHost);
+    if (page !== null) return reply.code(page.status).headers(page.headers).send(page.body);
     const methods = methodsOf(request.url);
     if (methods.length > 0) reply.header('allow', methods.join(', '));
     const hint = methods.length > 0 ? `this path takes ${methods.join(', ')}` : 'GET /openapi.json lists what there is';
     refuse(reply, problemOf(new StandinError('not_found', `there is no such operation: ${hint}`), request.id));
+    return reply;
   });
 
+  const authenticator = createAuthenticator(vault);
   const addressing = { dataplaneDomain: options.dataplaneDomain, hosts: options.hosts ?? [] };
   addRoutes(app, {
     handlers: {
@@ -151,10 +163,12 @@ export function createApi(options: ApiOptions): Api {
       ...auditHandlers(vault),
       ...execHandlers(vault),
       ...previewHandlers(vault),
-      ...pendingHandlers,
+      ...activityHandlers(vault),
+      ...secretListHandlers(vault),
+      ...sessionHandlers(vault, authenticator),
     },
-    streams: { ...streamHandlers(vault), ...pendingStreams },
-    authenticator: createAuthenticator(vault),
+    streams: { ...streamHandlers(vault), ...requestStreamHandlers(vault, authenticator) },
+    authenticator,
     addressing,
     stopping: stopping.signal,
     upgrades,

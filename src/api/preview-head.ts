@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { sessionCookies } from './cookies.ts';
 import { previewCookie, previewHeader, previewQueryParameter } from '../contract/preview-wire.ts';
 
 /** Header lines as Node's client takes them: name and value in turn, in their order, as often as they come. */
@@ -57,7 +58,7 @@ export function requestLines(
     const lower = name.toLowerCase();
     if (hopByHop.has(lower) || named.has(lower) || ours.has(lower) || forwarded.has(lower)) return [];
     if (lower !== 'cookie') return [name, value];
-    const kept = cookiesOf(value).filter(([each]) => each !== previewCookie);
+    const kept = cookiesOf(value).filter(([each]) => each !== previewCookie && !sessionCookies.has(each));
     return kept.length === 0 ? [] : [name, kept.map(([each, text]) => `${each}=${text}`).join('; ')];
   });
   lines.push('X-Forwarded-For', request.socket.remoteAddress ?? '', 'X-Forwarded-Proto', scheme);

@@ -14,6 +14,9 @@ import type { Share } from './turns.ts';
 import type { UpstreamTarget } from './upstream.ts';
 import type { RequestHead } from './wire/head.ts';
 
+/** A sandbox's rules, held or not. */
+type JudgedBy = Pick<SandboxEntry, 'snapshot' | 'rules'>;
+
 /** What steps 1 to 4 of the contract's "Egress" say of a request. */
 export type Judged = GoAhead | RefusedRequest;
 
@@ -39,7 +42,7 @@ export interface RefusedRequest {
 
 /** Judges a request whole: where to, whether, and which stand-ins in which slots. Pure. */
 export function judgeRequest(
-  entry: SandboxEntry,
+  entry: JudgedBy,
   request: { head: RequestHead; trailers: Buffer | null; destination: Destination | null; misdirected: Refused | null },
 ): Judged {
   const resolved = request.misdirected ?? resolveRequest(request.destination, request.head);
@@ -62,7 +65,7 @@ export function judgeRequest(
 const none: readonly Swap[] = [];
 
 function refuse(
-  entry: SandboxEntry,
+  entry: JudgedBy,
   head: RequestHead,
   { target, refused }: { target: Target | null; refused: Refusal },
 ): RefusedRequest {
@@ -70,7 +73,7 @@ function refuse(
 }
 
 /** No rule has a slot in trailers: a stand-in there refuses the request. */
-export function judgeTrailers(entry: SandboxEntry, trailers: Buffer | null, host: string): CredentialRefusal | null {
+export function judgeTrailers(entry: JudgedBy, trailers: Buffer | null, host: string): CredentialRefusal | null {
   return trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
 }
 

@@ -113,6 +113,19 @@ export function bindingStore({ read, write }: Database): BindingStore {
       });
     },
 
+    async countBySecrets(secretIds) {
+      if (secretIds.length === 0) return new Map();
+      const rows = await read
+        .selectFrom('bindings')
+        .select('secret_id')
+        .select((each) => each.fn.count<number>('sandbox_id').distinct().as('sandboxes'))
+        .where('secret_id', 'in', secretIds)
+        .where('detached_at', 'is', null)
+        .groupBy('secret_id')
+        .execute();
+      return new Map(rows.map((row) => [row.secret_id, row.sandboxes]));
+    },
+
     async byFingerprints(fingerprints) {
       const found = new Map<string, BoundSecret>();
       for (let start = 0; start < fingerprints.length; start += idsAtOnce) {

@@ -1,18 +1,21 @@
 import { sql } from 'kysely';
 import { traits } from '../audit-rows.ts';
 import type { Database } from './database.ts';
+import {
+  eventsAtOnce,
+  hasStatus,
+  outOfOrderMs,
+  segmentContent,
+  segmentOf,
+  segmentsAtOnce,
+  taken,
+} from './segment-reading.ts';
+import type { SegmentKey } from './segment-reading.ts';
 import { SegmentReader } from './segment-rows.ts';
-import type { SegmentRow } from './schema.ts';
 import type { EventStore, StatusClass, StoredEvent } from './trail.ts';
+import { eventsAfter, explainedEvents, newestId, searchEvents } from './event-search.ts';
 import { nearestStorableJson } from './text.ts';
 import { verifyTrail } from './verify.ts';
-
-/** Segments that are looked for at once, and events that are read at once: more is read in turns. */
-const segmentsAtOnce = 500;
-const eventsAtOnce = 4096;
-
-/** By how much an event may be written after one that ended later: the store was away, or the clock was set back. */
-const outOfOrderMs = 24 * 60 * 60_000;
 
 interface Page {
   limit: number;
@@ -59,6 +62,10 @@ export function eventStore({ read, appendSegments }: Pick<Database, 'read' | 'ap
         ...(since === undefined ? {} : { tooOld: (event) => endOf(event) < since.getTime() - outOfOrderMs }),
       }),
 
+    search: (teamId, query) => searchEvents(read, teamId, query),
+    after: (teamId, lastId, query) => eventsAfter(read, { teamId, lastId, filter: query }),
+    lastId: () => newestId(read),
+    explained: (teamId, id) => explainedEvents(read, teamId, id),
     verify: (options = {}) => verifyTrail(read, options),
   };
 }
@@ -84,7 +91,7 @@ async function readPage(read: Database['read'], { limit, before }: Page, wanted:
       const some = taken(keys.slice(start), enough);
       start += some.length;
       enough = Math.min(enough * 2, eventsAtOnce);
-      for (const segment of await contentOf(read, some)) {
+      for (const segment of await segmentContent(read, some)) {
         const reader = new SegmentReader(segment);
         for (let id = Math.min(segment.last_id, newest); id >= segment.first_id; id--) {
           const event = reader.event(id);
@@ -102,27 +109,13 @@ async function readPage(read: Database['read'], { limit, before }: Page, wanted:
   }
 }
 
-type Key = Pick<SegmentRow, 'first_id' | 'last_id'>;
-
-/** The last id of the segment that holds this one, or the same where none does. */
-async function segmentOf(read: Database['read'], id: number): Promise<number> {
-  const row = await read
-    .selectFrom('audit_segments')
-    .select('last_id')
-    .where('last_id', '>=', id)
-    .orderBy('last_id')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.last_id ?? id;
-}
-
 /** Segments of an owner, newest first: those that have no entry yet, looked through, and those that have. */
-async function segmentsUpTo(read: Database['read'], to: number, wanted: Wanted): Promise<Key[]> {
+async function segmentsUpTo(read: Database['read'], to: number, wanted: Wanted): Promise<SegmentKey[]> {
   const { owner, column } = wanted;
   const has =
     column === 'sandbox_id' ? sql`sandbox_id = ${owner}` : sql`secret_ids like ${`%${JSON.stringify(owner)}%`}`;
   const fit = wanted.traits === 0 ? sql`` : sql`and (s.traits & ${sql.lit(wanted.traits)}) <> 0`;
-  const { rows } = await sql<Key>`
+  const { rows } = await sql<SegmentKey>`
     select s.last_id, s.first_id from audit_segments s
     where s.last_id > (select indexed_to from audit_head) and s.last_id <= ${to} and ${has} ${fit}
     union all
@@ -133,42 +126,9 @@ async function segmentsUpTo(read: Database['read'], to: number, wanted: Wanted):
   return rows;
 }
 
-/** The first of them that hold this many events together: one at least. */
-function taken(keys: readonly Key[], events: number): Key[] {
-  let sum = 0;
-  const end = keys.findIndex((key) => (sum += key.last_id - key.first_id + 1) >= events);
-  return end === -1 ? [...keys] : keys.slice(0, end + 1);
-}
-
-function contentOf(read: Database['read'], keys: readonly Key[]) {
-  return read
-    .selectFrom('audit_segments')
-    .leftJoin('sandboxes', (join) =>
-      join.onRef('sandboxes.id', '=', 'audit_segments.sandbox_id').on('sandboxes.deleted_at', 'is', null),
-    )
-    .select(['last_id', 'first_id', 'audit_segments.team_id', 'sandbox_id', 'secret_ids', 'rows'])
-    .select('sandboxes.name as sandbox_name')
-    .where(
-      'last_id',
-      'in',
-      keys.map((key) => key.last_id),
-    )
-    .orderBy('last_id', 'desc')
-    .execute();
-}
-
 /** Bits of which a segment with such events has one. Zero: it may have none. */
 function traitsOf(status: StatusClass | undefined, kinds: readonly StoredEvent['kind'][]): number {
   const tripwires = kinds.includes('tripwire') ? traits.tripwire : 0;
   if (status !== undefined) return traits[status] | tripwires;
   return kinds.length === 1 ? tripwires : 0;
 }
-
-function hasStatus({ status, errorCode }: Pick<StoredEvent, 'status' | 'errorCode'>, wanted?: StatusClass): boolean {
-  if (wanted === undefined) return true;
-  if (wanted === 'errors') return errorCode !== null || (status !== null && status >= 400);
-  const first = firstStatus[wanted];
-  return status !== null && status >= first && status < first + 100;
-}
-
-const firstStatus: Record<Exclude<StatusClass, 'errors'>, number> = { '2xx': 200, '3xx': 300, '4xx': 400, '5xx': 500 };

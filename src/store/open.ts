@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { StartupError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { apiKeyStore } from './api-keys.ts';
+import { activityStore } from './activity.ts';
 import { bindingStore } from './bindings.ts';
 import type { Database } from './database.ts';
 import { eventStore } from './events.ts';
@@ -13,6 +14,7 @@ import { previewStore } from './previews.ts';
 import { runStore } from './runs.ts';
 import { sandboxStore } from './sandboxes.ts';
 import { secretStore } from './secrets.ts';
+import { sessionStore } from './sessions.ts';
 import { settingStore } from './settings.ts';
 import { openSqlite, sqliteStartupError } from './sqlite/open.ts';
 import type { Store } from './store.ts';
@@ -47,11 +49,13 @@ function createStore(database: Database): Store {
     kind,
     teams: teamStore(database),
     apiKeys: apiKeyStore(database),
+    sessions: sessionStore(database),
     secrets: secretStore(database),
     sandboxes: sandboxStore(database),
     previews: previewStore(database),
     bindings: bindingStore(database),
     events: eventStore(database),
+    activity: activityStore(database),
     webhooks: webhookStore(database),
     settings: settingStore(database),
     runs: runStore(database),

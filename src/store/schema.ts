@@ -15,6 +15,13 @@ export interface Schema {
   audit_segments: SegmentRow;
   audit_owners: OwnerRow;
   audit_head: HeadRow;
+  sessions: SessionRow;
+  secret_versions: SecretVersionRow;
+  activity_totals: ActivityTotalRow;
+  activity_secrets: ActivitySecretRow;
+  activity_edges: ActivityEdgeRow;
+  activity_head: ActivityHeadRow;
+  activity_marks: ActivityMarkRow;
   preview_ports: PreviewPortRow;
   webhooks: WebhookRow;
   webhook_deliveries: DeliveryRow;
@@ -127,9 +134,9 @@ export interface SegmentRow {
   rows: string;
 }
 
-/** A segment up to `audit_head.indexed_to` is a sandbox's, or has events of a secret. */
+/** A segment up to `audit_head.indexed_to` is a team's, a sandbox's, or has events of a secret. */
 export interface OwnerRow {
-  /** The id of a sandbox or a secret. */
+  /** The id of a team, a sandbox or a secret. */
   owner: string;
   last_id: number;
 }
@@ -196,4 +203,65 @@ export interface MigrationRow {
   name: string;
   checksum: string;
   applied_at: number;
+}
+
+/** A browser that is signed in. */
+export interface SessionRow {
+  /** SHA-256 of the cookie, hex. */
+  hash: string;
+  key_id: string;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SecretVersionRow {
+  secret_id: string;
+  version: number;
+  created_at: number;
+  /** Null: the current one. */
+  retired_at: number | null;
+}
+
+/** What a team's requests came to in one stretch of time: `width` seconds from `at` on. */
+export interface ActivityTotalRow {
+  team_id: string;
+  width: number;
+  at: number;
+  requests: number;
+  refusals: number;
+  failures: number;
+  tripwires: number;
+  /** JSON: how many by latency, as store/latencies.ts has them. */
+  latencies: string;
+}
+
+/** What a secret was used for in the hour from `at` on. */
+export interface ActivitySecretRow {
+  secret_id: string;
+  at: number;
+  uses: number;
+  refusals: number;
+}
+
+/** Of one sandbox, secret (empty: none) and host, in one stretch of time. */
+export interface ActivityEdgeRow {
+  team_id: string;
+  width: number;
+  at: number;
+  sandbox_id: string;
+  secret_id: string;
+  host: string;
+  requests: number;
+  refusals: number;
+}
+
+/** There is one row. */
+export interface ActivityHeadRow {
+  one: number;
+  rolled_to: number;
+}
+
+export interface ActivityMarkRow {
+  at: number;
+  last_id: number;
 }

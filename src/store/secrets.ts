@@ -1,5 +1,8 @@
+import type { Transaction } from 'kysely';
 import type { Database } from './database.ts';
 import { secretRecord, secretRow } from './rows.ts';
+import type { Schema } from './schema.ts';
+import { readSecretPage } from './secret-page.ts';
 import type { SealedValue, SecretStore } from './store.ts';
 
 export function secretStore({ read, write }: Database): SecretStore {
@@ -17,6 +20,15 @@ export function secretStore({ read, write }: Database): SecretStore {
         await transaction
           .insertInto('secret_values')
           .values(valueRow(secret.id, secret.version, sealed))
+          .execute();
+        await transaction
+          .insertInto('secret_versions')
+          .values({
+            secret_id: secret.id,
+            version: secret.version,
+            created_at: secret.createdAt.getTime(),
+            retired_at: null,
+          })
           .execute();
         return 'inserted';
       });
@@ -36,6 +48,28 @@ export function secretStore({ read, write }: Database): SecretStore {
     async byId(id) {
       const row = await read.selectFrom('secrets').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : secretRecord(row);
+    },
+
+    page: (teamId, query) => readSecretPage(read, teamId, query),
+
+    async versions(id) {
+      const rows = await read
+        .selectFrom('secret_versions')
+        .select(['version', 'created_at', 'retired_at'])
+        .where('secret_id', '=', id)
+        .orderBy('version', 'desc')
+        .execute();
+      return rows.map((row) => ({
+        version: row.version,
+        createdAt: new Date(row.created_at),
+        retiredAt: row.retired_at === null ? null : new Date(row.retired_at),
+      }));
+    },
+
+    async names(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await read.selectFrom('secrets').select(['id', 'team_id', 'name']).where('id', 'in', ids).execute();
+      return new Map(rows.map((row) => [row.id, { teamId: row.team_id, name: row.name }]));
     },
 
     async list(teamId) {
@@ -66,6 +100,11 @@ export function secretStore({ read, write }: Database): SecretStore {
           .insertInto('secret_values')
           .values(valueRow(id, next, sealed))
           .execute();
+        await retire(transaction, id, at);
+        await transaction
+          .insertInto('secret_versions')
+          .values({ secret_id: id, version: next, created_at: at.getTime(), retired_at: null })
+          .execute();
         return secretRecord(row);
       });
     },
@@ -90,6 +129,7 @@ export function secretStore({ read, write }: Database): SecretStore {
           .where('deleted_at', 'is', null)
           .executeTakeFirst();
         await transaction.deleteFrom('secret_values').where('secret_id', '=', id).execute();
+        await retire(transaction, id, at);
         return numUpdatedRows === 1n;
       });
     },
@@ -126,6 +166,16 @@ export function secretStore({ read, write }: Database): SecretStore {
       });
     },
   };
+}
+
+/** The current version is so no more. */
+async function retire(transaction: Transaction<Schema>, id: string, at: Date): Promise<void> {
+  await transaction
+    .updateTable('secret_versions')
+    .set({ retired_at: at.getTime() })
+    .where('secret_id', '=', id)
+    .where('retired_at', 'is', null)
+    .execute();
 }
 
 function valueRow(secretId: string, version: number, { ciphertext, wrappedKey, keyId }: SealedValue) {

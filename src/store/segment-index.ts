@@ -1,5 +1,5 @@
 /**
- * `audit_owners` says which segments are a sandbox's and which have events of a secret. An entry at each append would
+ * `audit_owners` says which segments are a team's, which a sandbox's, and which have events of a secret. An entry at each append would
  * touch a page for each sandbox and secret, which costs more than all the rest where many are at work. So the entries
  * of many segments are made at once, in the order of the table; until then readers look through those segments.
  */
@@ -18,6 +18,7 @@ export function indexSegments(kind: 'sqlite' | 'postgres'): string {
   return `
     insert into audit_owners (owner, last_id)
     select sandbox_id, last_id from audit_segments where last_id > ${after} and sandbox_id is not null
+    union select team_id, last_id from audit_segments where last_id > ${after} and team_id is not null
     union select value, last_id from audit_segments, ${valuesOf[kind]} where last_id > ${after}
     order by 1, 2
   `;

@@ -1,6 +1,6 @@
-import type { AuditRow } from '../audit-rows.ts';
+import type { AuditRow, ExchangeFacts } from '../audit-rows.ts';
 import type { SegmentRow } from './schema.ts';
-import type { EventRecord, GapRecord } from './trail.ts';
+import type { EventRecord, ExchangeDetails, GapRecord } from './trail.ts';
 
 type Content = Pick<SegmentRow, 'first_id' | 'last_id' | 'team_id' | 'sandbox_id' | 'secret_ids' | 'rows'>;
 
@@ -30,11 +30,11 @@ export class SegmentReader {
     const [, ts, secret, host] = row;
     const secretId = secret === null ? null : (this.#secretIds[secret] ?? null);
     const base = { id, ts: new Date(ts), teamId, sandboxId, secretId, host };
-    if (row[0] === 'request') {
-      const [kind, , , , method, path, status, upstreamStatus, latencyMs, errorCode] = row;
+    if (row[0] === 'request' || row[0] === 'exchange') {
+      const [, , , , method, path, status, upstreamStatus, latencyMs, errorCode] = row;
       return {
         ...base,
-        kind,
+        kind: 'request',
         method,
         path,
         status,
@@ -53,6 +53,30 @@ export class SegmentReader {
     return { ...base, kind, ...noRequest, dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv, tripwire: null };
   }
 
+  /** What is known of how a request went; null: it is none, or of before this was put down. */
+  details(id: number): ExchangeDetails | null {
+    const row = this.#rows[id - this.#segment.first_id];
+    if (row?.[0] !== 'exchange') return null;
+    const [, , , , , , , , , , facts, steps, scrubbed] = row;
+    return { facts: this.#factsOf(facts), steps, scrubbed: scrubbed ?? null };
+  }
+
+  /** Whether it is of the same request as the event before it, for another of its secrets. */
+  repeats(id: number): boolean {
+    const index = id - this.#segment.first_id;
+    const [row, before] = [this.#rows[index], this.#rows[index - 1]];
+    if (row === undefined || before === undefined) return false;
+    if (row[0] === 'exchange') return row[11] === null;
+    return row[0] === 'request' && before[0] === 'request' && row[2] !== before[2] && alike(row, before);
+  }
+
+  #factsOf(facts: ExchangeFacts | number | null): ExchangeFacts | null {
+    if (typeof facts !== 'number') return facts;
+    const row = this.#rows[facts];
+    const found = row?.[0] === 'exchange' ? row[10] : null;
+    return typeof found === 'number' ? null : found;
+  }
+
   /** Every gap in it, oldest first. */
   gaps(): GapRecord[] {
     const gaps: GapRecord[] = [];
@@ -69,6 +93,11 @@ export class SegmentReader {
     }
     return gaps;
   }
+}
+
+/** Rows of one request differ in their secret alone. */
+function alike(row: AuditRow, before: AuditRow): boolean {
+  return row[2] !== null && row.every((each, index) => index === 2 || each === before[index]);
 }
 
 const noConnection = {

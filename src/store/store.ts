@@ -1,5 +1,5 @@
 import type { Tripwire } from '../audit-rows.ts';
-import type { EventStore } from './trail.ts';
+import type { ActivityStore, EventStore } from './trail.ts';
 
 /**
  * What the vault keeps, in the vault's words. Two drivers implement it, SQLite and PostgreSQL, and one suite
@@ -11,11 +11,13 @@ export interface Store {
   readonly kind: 'sqlite' | 'postgres';
   teams: TeamStore;
   apiKeys: ApiKeyStore;
+  sessions: SessionStore;
   secrets: SecretStore;
   sandboxes: SandboxStore;
   bindings: BindingStore;
   previews: PreviewStore;
   events: EventStore;
+  activity: ActivityStore;
   webhooks: WebhookStore;
   settings: SettingStore;
   runs: RunStore;
@@ -61,6 +63,24 @@ export interface ApiKeyStore {
   touch(id: string, at: Date): Promise<void>;
 }
 
+/** A browser that is signed in, with the live API key that it signed in with. */
+export interface SessionRecord {
+  /** SHA-256 of what its cookie holds, hex. */
+  hash: string;
+  keyId: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+export interface SessionStore {
+  insert(session: SessionRecord): Promise<void>;
+  /** Null where there is none, it is over, or its key was revoked. */
+  find(hash: string, at: Date): Promise<{ session: SessionRecord; key: ApiKeyRecord; team: TeamRecord } | null>;
+  extend(hash: string, expiresAt: Date): Promise<void>;
+  remove(hash: string): Promise<void>;
+  /** Forgets those that are over. */
+  prune(at: Date): Promise<void>;
+}
+
 export interface SecretRecord {
   id: string;
   teamId: string;
@@ -84,6 +104,25 @@ export interface SealedValue {
   wrappedKey: Uint8Array;
   keyId: string;
 }
+export type SecretOrder = 'name' | 'created_at' | 'last_used_at';
+export interface SecretPageQuery {
+  limit: number;
+  order: SecretOrder;
+  descending: boolean;
+  /** Part of a name or host, or a provider, in lower case. */
+  search?: string;
+  /** Where the page before ended. */
+  after?: SecretCursor;
+}
+export interface SecretCursor {
+  value: string | number;
+  id: string;
+}
+export interface SecretPage {
+  secrets: SecretRecord[];
+  /** Null: there are no more. */
+  next: SecretCursor | null;
+}
 export interface SecretStore {
   /** Writes the secret and its first version together. 'conflict' where a live secret of the team has the name. */
   insert(secret: SecretRecord, sealed: SealedValue): Promise<'inserted' | 'conflict'>;
@@ -92,6 +131,11 @@ export interface SecretStore {
   byId(id: string): Promise<SecretRecord | null>;
   /** Live secrets of the team, newest first. */
   list(teamId: string): Promise<SecretRecord[]>;
+  page(teamId: string, query: SecretPageQuery): Promise<SecretPage>;
+  /** When its values were stored and replaced, newest first; without any value. */
+  versions(id: string): Promise<{ version: number; createdAt: Date; retiredAt: Date | null }[]>;
+  /** Of secrets, live or deleted, by id. */
+  names(ids: readonly string[]): Promise<Map<string, { teamId: string; name: string }>>;
   /**
    * Adds version `next` and makes it current, if the secret is live and its version is `next - 1`; older versions are
    * erased in the same transaction. Null where it is gone or somebody else was first.
@@ -216,6 +260,8 @@ export interface BindingStore {
   bySandboxes(sandboxIds: string[]): Promise<Map<string, { binding: BindingRecord; secret: SecretRecord }[]>>;
   /** Live bindings of a secret with their live sandboxes. */
   bySecret(secretId: string): Promise<{ binding: BindingRecord; sandbox: SandboxRecord }[]>;
+  /** How many live sandboxes each of these is bound to; what is not there is bound to none. */
+  countBySecrets(secretIds: readonly string[]): Promise<Map<string, number>>;
   /** Any bindings, live or not, with these fingerprints, by fingerprint; with their secrets, live or not. */
   byFingerprints(
     fingerprints: readonly string[],

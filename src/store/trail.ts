@@ -1,4 +1,4 @@
-import type { AuditSegment, Tripwire } from '../audit-rows.ts';
+import type { AuditSegment, ExchangeFacts, ExchangeSteps, RequestVerdict, Tripwire } from '../audit-rows.ts';
 
 /** One thing the egress proxy did or saw: a request (judged by itself), a connection, a stand-in out of place. */
 export interface EventRecord {
@@ -64,8 +64,92 @@ export interface EventStore {
       kinds?: readonly EventRecord['kind'][];
     },
   ): Promise<StoredEvent[]>;
+  /** Requests and tripwires of a team, newest first. A search that takes long stops on its way: see `FoundEvents`. */
+  search(teamId: string, query: EventSearch): Promise<FoundEvents>;
+  /** What came after an id, oldest first, of one team; `lastId`: up to where it was looked. */
+  after(teamId: string, lastId: number, query: EventFilter): Promise<{ events: StoredEvent[]; lastId: number }>;
+  /** The newest id there is; 0: there is none. */
+  lastId(): Promise<number>;
+  /** All rows of one request (or the one tripwire), with what is known of how it went; empty where the team has none. */
+  explained(teamId: string, id: number): Promise<ExplainedEvent[]>;
   /** Walks the chain of all events there are when it is called. Rejects with the signal's reason where that aborts. */
   verify(options?: VerifyOptions): Promise<TrailVerdict>;
+}
+
+export interface EventFilter {
+  sandboxId?: string;
+  secretId?: string;
+  host?: string;
+  verdict?: RequestVerdict;
+  status?: StatusClass;
+  kinds: readonly ('request' | 'tripwire')[];
+}
+export interface EventSearch extends EventFilter {
+  limit: number;
+  /** An id, exclusive. */
+  before?: number;
+  /** Inclusive. */
+  since?: Date;
+  /** Exclusive. */
+  until?: Date;
+}
+export interface FoundEvents {
+  events: StoredEvent[];
+  /** From where to go on, as `before`: there are more, or the search was long. Null: that was all. */
+  next: number | null;
+}
+/** How a request went, as its row has it. */
+export interface ExchangeDetails {
+  facts: ExchangeFacts | null;
+  steps: ExchangeSteps | null;
+  scrubbed: readonly [head: number, body: number] | null;
+}
+export interface ExplainedEvent extends StoredEvent {
+  details: ExchangeDetails | null;
+}
+
+/** Figures of the trail, made a little later than it: `rollUp` makes those that are missing. */
+export interface ActivityStore {
+  /** Counts what has come since; true where there may be more to count. Any number of processes may do so at once. */
+  rollUp(): Promise<boolean>;
+  /** Stretches of `width` seconds that begin within [from, to), those with nothing in them left out. */
+  totals(teamId: string, query: ActivityRange): Promise<ActivityTotal[]>;
+  /** Hours from `from` on in which these secrets were used or refused. */
+  secretHours(secretIds: readonly string[], from: Date): Promise<SecretHour[]>;
+  /** The busiest of sandbox, secret and host; counts are exact, and of near equals others may be named. */
+  busiest(
+    teamId: string,
+    query: ActivityRange & { limit: number },
+  ): Promise<{ edges: ActivityEdge[]; capped: boolean }>;
+}
+export interface ActivityRange {
+  width: number;
+  from: Date;
+  to: Date;
+}
+export interface ActivityTotal {
+  at: Date;
+  requests: number;
+  refusals: number;
+  failures: number;
+  tripwires: number;
+  /** Milliseconds below which half, 95 and 99 in a hundred of the answered ones were; null: none was answered. */
+  percentiles: { p50: number; p95: number; p99: number } | null;
+}
+export interface SecretHour {
+  secretId: string;
+  at: Date;
+  uses: number;
+  refusals: number;
+}
+export interface ActivityEdge {
+  sandboxId: string;
+  /** Null once the sandbox is deleted. */
+  sandboxName: string | null;
+  secretId: string | null;
+  host: string;
+  requests: number;
+  refusals: number;
 }
 
 export interface VerifyOptions {

@@ -97,12 +97,12 @@ function contentOf(read: Reader, from: number, to: number): Promise<SegmentRow[]
     .execute();
 }
 
-/** The first segment whose sandbox or one of whose secrets does not list it, so that it would not be shown there. */
+/** The first segment whose team, sandbox or one of whose secrets does not list it, so that it would not be shown there. */
 async function firstUnlisted(read: Reader, { from, to }: { from: number; to: number }): Promise<number | null> {
   if (to < from) return null;
   const segments = await read
     .selectFrom('audit_segments')
-    .select(['last_id', 'first_id', 'sandbox_id', 'secret_ids'])
+    .select(['last_id', 'first_id', 'team_id', 'sandbox_id', 'secret_ids'])
     .where('last_id', '>=', from)
     .where('last_id', '<=', to)
     .orderBy('last_id')
@@ -121,9 +121,9 @@ async function firstUnlisted(read: Reader, { from, to }: { from: number; to: num
   return missing?.first_id ?? null;
 }
 
-function ownersOf({ sandbox_id: sandboxId, secret_ids: ids }: Pick<SegmentRow, 'sandbox_id' | 'secret_ids'>): string[] {
-  const secretIds: string[] = JSON.parse(ids);
-  return sandboxId === null ? secretIds : [sandboxId, ...secretIds];
+function ownersOf(segment: Pick<SegmentRow, 'team_id' | 'sandbox_id' | 'secret_ids'>): string[] {
+  const secretIds: string[] = JSON.parse(segment.secret_ids);
+  return [segment.team_id, segment.sandbox_id, ...secretIds].filter((owner) => owner !== null);
 }
 
 /** How far the chain holds. */

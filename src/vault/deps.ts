@@ -3,6 +3,7 @@ import type { Secret } from '../crypto/secret.ts';
 import type { Logger } from '../log.ts';
 import type { SandboxDriver, SandboxLimits, Template } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** What the domain is given by the composition root. */
 export interface VaultDeps {
@@ -20,6 +21,7 @@ export interface VaultDeps {
   limits: SandboxLimits;
   /** What `from_template` may name beside `base`. */
   templates: ReadonlyMap<string, Template>;
+  probe: Probe;
   /** Live sandboxes that one team may have; 0: no limit. */
   maxSandboxes: number;
   /**
@@ -33,6 +35,49 @@ export interface VaultDeps {
   queued: () => void;
   logger: Logger;
   now: () => Date;
+}
+
+/** The egress proxy as those see it who only want to know: src/egress/probe.ts. */
+export interface Probe {
+  /** What the proxy would do with a request of a sandbox. Pure; nothing is sent. */
+  judge(
+    snapshot: Snapshot,
+    request: { method: string; url: URL; headers: readonly (readonly [name: string, value: string])[] },
+  ): ProbeJudgement | { unreadable: string };
+  /** Sends one request of a sandbox by way of the proxy. */
+  send(call: {
+    sandboxId: string;
+    /** The sandbox's proxy token. */
+    token: string;
+    method: string;
+    url: URL;
+    headers: readonly (readonly [name: string, value: string])[];
+    body: string | null;
+    /** A text to look for in the answer; nothing else of it is kept. */
+    look: string | null;
+  }): Promise<ProbeAnswer>;
+  /** Every worker forgets that sandbox. */
+  forget(sandboxId: string): Promise<void>;
+}
+
+export interface ProbeJudgement {
+  outcome: 'swapped' | 'passed' | 'refused';
+  standIns: { slot: string; swapped: boolean }[];
+  /** Header lines and query parameters with `{{value}}` for the value. */
+  wouldSend: string[];
+  /** Of a refusal. */
+  code: string | null;
+  message: string | null;
+}
+
+export interface ProbeAnswer {
+  /** Null: nothing came back. */
+  status: number | null;
+  latencyMs: number;
+  /** Of the proxy, where it refused. */
+  errorCode: string | null;
+  /** Whether the text that was looked for is in the answer. */
+  said: boolean;
 }
 
 /** How sandboxes reach the egress proxy and whom they trust. */

@@ -51,15 +51,15 @@ export function createSecrets({ store, envelope, changed, now }: VaultDeps): Sec
         const advice = 'rotate or delete it, or choose another name';
         throw new StandinError('conflict', `name: a secret "${input.name}" exists; ${advice}`, { field: 'name' });
       }
-      return view(secret);
+      return secretView(secret);
     },
 
     async list({ teamId }) {
-      return (await store.secrets.list(teamId)).map(view);
+      return (await store.secrets.list(teamId)).map(secretView);
     },
 
     async get(caller, name) {
-      return view(await find(caller, name));
+      return secretView(await find(caller, name));
     },
 
     async rotate(caller, name, value) {
@@ -71,7 +71,7 @@ export function createSecrets({ store, envelope, changed, now }: VaultDeps): Sec
         const rotated = await store.secrets.rotate(secret.id, version, sealed, now());
         if (rotated === null) continue;
         await tellSandboxes(secret.id);
-        return view(rotated);
+        return secretView(rotated);
       }
       throw new StandinError('conflict', 'the secret is being rotated by others at the same time; try again');
     },
@@ -80,7 +80,7 @@ export function createSecrets({ store, envelope, changed, now }: VaultDeps): Sec
       const secret = await find(caller, name);
       const updated = await store.secrets.setOnTripwire(secret.id, onTripwire, now());
       if (updated === null) throw notFound('secret');
-      return view(updated);
+      return secretView(updated);
     },
 
     async remove(caller, name) {
@@ -131,7 +131,7 @@ function resolve({ provider, auth, hosts }: CreateSecretInput): ResolvedAuth {
   return resolveAuth(auth, hosts);
 }
 
-function view(secret: SecretRecord): SecretView {
+export function secretView(secret: SecretRecord): SecretView {
   const { id, name, hosts, providerShortcut, onTripwire, createdAt, updatedAt, lastUsedAt } = secret;
   return { id, name, ...storedAuth(secret), hosts, providerShortcut, onTripwire, createdAt, updatedAt, lastUsedAt };
 }

@@ -62,7 +62,7 @@ function snapshotNetwork(network: NetworkRecord): SnapshotNetwork {
   };
 }
 
-function boundStandIn({ binding, secret }: { binding: BindingRecord; secret: SecretRecord }): BoundStandIn {
+export function boundStandIn({ binding, secret }: { binding: BindingRecord; secret: SecretRecord }): BoundStandIn {
   const rules = compileRules({ ...secret, authConfig: storedAuth(secret).authConfig });
   // A host without a rule of its own has no slot, and is a host that the secret names all the same: it is opened.
   const rest = secret.hosts.filter((host) => !rules.some(({ hosts }) => hosts.includes(host)));

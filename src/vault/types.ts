@@ -10,6 +10,13 @@ import type {
 import type { NetworkRecord, PreviewAccess, PreviewPortRecord, SandboxStatus, WebhookRecord } from '../store/store.ts';
 import type { StatusClass, StoredEvent, TrailVerdict, VerifyOptions } from '../store/trail.ts';
 import type { AuditBatch, Tripwire } from '../audit-rows.ts';
+import type {
+  ActivityService,
+  CheckService,
+  RequestService,
+  SecretListService,
+  SessionService,
+} from './console-types.ts';
 import type { ValueAsk } from './open-secret.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -20,7 +27,14 @@ import type { Snapshot } from './snapshot.ts';
  */
 export interface Vault {
   access: AccessService;
+  sessions: SessionService;
   secrets: SecretService;
+  secretList: SecretListService;
+  checks: CheckService;
+  requests: RequestService;
+  activity: ActivityService;
+  /** The certificate that sandboxes trust, PEM. */
+  caPem: () => string;
   sandboxes: SandboxService;
   providers: () => ProviderView[];
   audit: AuditService;
@@ -37,6 +51,8 @@ export interface VaultSystem extends Vault {
   bootstrap(apiKey: string | null, keep?: (madeKey: string) => void): Promise<{ apiKey: string } | null>;
   /** Takes over the sandboxes of the last server, and marks those that are gone as failed. Before anything is served. */
   recover(): Promise<void>;
+  /** Counts what came to the trail; true where there may be more to count. */
+  rollUp(): Promise<boolean>;
   lifetimes: LifetimeService;
   egress: EgressService;
 }

@@ -30,7 +30,7 @@ function pagesOf(sandbox: SandboxWithAccess): [path: string, shows: string][] {
     [`${box}/previews`, 'private'],
     [`${box}/connect`, 'Save the certificate'],
     ['activity', 'Refused and failed'],
-    ['activity/map', 'no credential'],
+    ['activity/map', 'As a table'],
     ['activity/requests', 'GET'],
     ['settings', 'bootstrap'],
     ['settings/certificate', 'Debian, Ubuntu'],

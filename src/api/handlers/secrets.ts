@@ -5,7 +5,6 @@ import { auditAnswer, bindingAnswer, providerAnswer, secretAnswer } from '../vie
 
 type Ids =
   | 'createSecret'
-  | 'listSecrets'
   | 'getSecret'
   | 'rotateSecret'
   | 'deleteSecret'
@@ -17,9 +16,6 @@ export function secretHandlers({ secrets, providers }: Vault): HandlersOf<Ids> {
   return {
     async createSecret({ caller, body: { value, on_tripwire: onTripwire, ...rest } }) {
       return secretAnswer(await secrets.create(caller, { ...rest, onTripwire, value: new Secret(value) }));
-    },
-    async listSecrets({ caller }) {
-      return (await secrets.list(caller)).map(secretAnswer);
     },
     async getSecret({ caller, params }) {
       return secretAnswer(await secrets.get(caller, params.name));

@@ -12,7 +12,7 @@ export const configResponse = z.array(
     name: z.string(),
     flag: z.string(),
     /** As it stands; credentials as `[secret]`. */
-    value: z.string(),
+    current: z.string(),
     source: z.enum(['flag', 'environment', 'file', 'default']),
     default: z.string(),
     help: z.string(),

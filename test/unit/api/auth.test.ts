@@ -76,6 +76,7 @@ test('what another team has is 404 for every operation that names it, as what no
     attachSecret: { env_key: 'OTHER', secret_name: bearerSecret.name },
     publishPreviewPort: { port: 8000 },
     createPreviewToken: {},
+    explainSecret: { url: 'https://api.example.com/' },
     updateSandbox: { metadata: { taken: 'over' } },
   };
   let walked = 0;

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createApi } from '../../../src/api/create-api.ts';
+import type { SiteOptions } from '../../../src/api/sites.ts';
 import { statusOf } from '../../../src/api/problems.ts';
 import { createClient } from '../../../src/client/client.ts';
 import type { Client, SandboxWithAccess } from '../../../src/client/client.ts';
@@ -36,6 +37,7 @@ export const dataplaneDomain = 'sandbox.localhost';
 export interface ServerOptions {
   health?: () => Promise<void>;
   drainMs?: number;
+  sites?: SiteOptions;
   /** Puts something between the API and the vault. */
   wrap?: (vault: VaultSystem) => Vault;
 }
@@ -64,6 +66,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     openapi: createOpenApi({ version: '1.2.3', statusOf }),
     dataplaneDomain,
     health: options.health ?? (() => Promise.resolve()),
+    ...(options.sites === undefined ? {} : { sites: options.sites }),
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -149,7 +149,12 @@ const badQueries: [path: string, message: RegExp][] = [
   ['/sandboxes?status=running', /^status: must be one of active, paused, resuming, failed/],
   ['/sandboxes?offset=-1', /^offset: must be a whole number of 0 or more/],
   ['/sandboxes?metadata=x', /^metadata: must be an object, not a string/],
-  ['/secrets?limit=1', /^unknown field "limit" \(none is taken here\)/],
+  ['/providers?limit=1', /^unknown field "limit" \(none is taken here\)/],
+  ['/secrets?limit=0', /^limit: must be a whole number from 1 to 200/],
+  ['/secrets?sort=size', /^sort: must be `name`, `created_at` or `last_used_at`/],
+  ['/secrets?before=x', /^before: must be the X-Next-Cursor of a page with the same `sort`/],
+  ['/requests?verdict=maybe', /^verdict: must be one of allowed, blocked, failed/],
+  ['/activity?window=2h', /^window: must be `1h`, `24h` or `7d`/],
 ];
 
 test('bad input', async (t) => {

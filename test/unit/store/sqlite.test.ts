@@ -25,7 +25,7 @@ storeSuite({ kind: 'sqlite', freshUrl });
 /** What may be read whole. */
 const readWhole: readonly RegExp[] = [
   // Few rows, or all of them are asked for, or what is read is the statement's own.
-  /^SCAN (?:schema_migrations|sqlite_master|server_runs|entry|p|\d+-ROW VALUES CLAUSE)\b/,
+  /^SCAN (?:schema_migrations|sqlite_master|audit_head|activity_head|server_runs|entry|p|\d+-ROW VALUES CLAUSE)\b/,
   // The check of a reference, which is made only while one is broken: never here.
   /^SCAN bindings: insert into "secrets"/,
   // A webhook is deleted seldom, and what was delivered is pruned.

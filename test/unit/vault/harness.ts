@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { createEnvelope } from '../../../src/crypto/envelope.ts';
 import { openLocalKeyProvider } from '../../../src/crypto/providers/local.ts';
 import { Secret } from '../../../src/crypto/secret.ts';
+import { judgeProbe } from '../../../src/egress/probe.ts';
 import { StandinError } from '../../../src/errors.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';
@@ -60,6 +61,11 @@ export async function startVault(t: TestContext, overrides: Partial<VaultDeps> =
     server: 'a server of tests',
     maxSandboxes: 0,
     templates: new Map(),
+    probe: {
+      judge: (snapshot, request) => judgeProbe(snapshot, request, new Set()),
+      send: () => Promise.reject(new Error('there is no proxy here')),
+      forget: () => Promise.resolve(),
+    },
     limits: { memoryMib: 512, vcpuCount: 2, pids: 64, diskMib: 64 },
     changed: async (ids) => {
       const seen = await Promise.all(ids.map(async (id) => [id, await vault.egress.snapshot(id)] as const));

@@ -53,14 +53,14 @@ export function ConfigTable(): JSX.Element {
 }
 
 function Entry({ setting }: { setting: Setting }): JSX.Element {
-  const { name, value, source, help } = setting;
+  const { name, current, source, help } = setting;
   return (
     <li>
       <div class="row spread">
         <code class="breaks">{name}</code>
         <Tag tone={source === 'default' ? 'plain' : 'accent'}>{source}</Tag>
       </div>
-      <p class="mono breaks">{value === null || value === '' ? <span class="muted">not set</span> : value}</p>
+      <p class="mono breaks">{current === '' ? <span class="muted">not set</span> : current}</p>
       <p class="muted small">{help}</p>
     </li>
   );
