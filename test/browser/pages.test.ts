@@ -55,7 +55,7 @@ describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', '
       const found: string[] = [];
       for (const [path, shows] of pagesOf(sandbox)) {
         await page.goto(`/#/${path}`);
-        await page.getByText(shows).first().waitFor();
+        await page.locator('main').getByText(shows).first().waitFor();
         const dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches");
         assert.equal(dark, theme === 'dark');
         found.push(...(await barriers(page)).map((each) => `${path}: ${each}`));
@@ -70,7 +70,7 @@ describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', '
     const wide: string[] = [];
     for (const [path, shows] of pagesOf(sandbox)) {
       await page.goto(`/#/${path}`);
-      await page.getByText(shows).first().waitFor();
+      await page.locator('main').getByText(shows).first().waitFor();
       const pixels = await overflow(page);
       if (pixels > 0) wide.push(`${path} by ${pixels}`);
     }
