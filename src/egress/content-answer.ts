@@ -57,6 +57,11 @@ export class ContentAnswer implements BodyHandler {
       : new BodyScrubber(scrub.stream({ keepLength: this.length === 'announced' }), plan.codings, this);
   }
 
+  /** Values that were taken out of the content so far. */
+  get replaced(): number {
+    return this.#body?.replaced ?? 0;
+  }
+
   head(head: ResponseHead, closes: boolean): void {
     const plan = this.#plan;
     // A digest of content that is coded anew is wrong (RFC 9530 section 2).

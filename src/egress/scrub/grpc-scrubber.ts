@@ -52,6 +52,11 @@ export class GrpcScrubber {
     this.#codings = codings === 'unreadable' ? [] : codings;
   }
 
+  /** Occurrences replaced so far. */
+  get replaced(): number {
+    return this.#stream.replaced;
+  }
+
   /** Takes what comes next, lent for the call. False: no more until `onDrain`. */
   push(chunk: Buffer): boolean {
     if (this.#over) return true;
