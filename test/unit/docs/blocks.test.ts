@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { parseProjectFile } from '../../../src/cli/project/schema.ts';
 import {
   checkCompose,
   checkDockerfile,
@@ -62,6 +63,8 @@ async function ofTheClient({ path }: DocumentBlock): Promise<string> {
 async function judgeYaml(text: string): Promise<string> {
   if (/^apiVersion:/m.test(text)) return checkKubernetes(text);
   if (/^jobs:/m.test(text)) return checkWorkflow(text);
+  if (/^secrets: #/m.test(text))
+    return parseProjectFile('.standin.yaml', text, []).secrets === undefined ? 'no secrets' : '';
   if (/^services:/m.test(text)) return checkCompose(text, { 'standin.env': 'A=b\n', 'standin-ca.pem': 'x\n' });
   return 'nobody knows what this YAML is for';
 }
