@@ -6,6 +6,7 @@ import { addCaCommands } from './commands/ca.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addExplainCommands } from './commands/explain.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addProviderCommands } from './commands/provider.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -80,6 +81,7 @@ function buildProgram(cli: Cli): Command {
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
+  addExplainCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   addDoctorCommand(program, cli);
