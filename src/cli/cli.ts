@@ -8,6 +8,7 @@ import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addExplainCommands } from './commands/explain.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addMcpCommand } from './commands/mcp.ts';
 import { addProjectCommands } from './commands/project.ts';
@@ -103,6 +104,7 @@ export function buildProgram(cli: Cli): Command {
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
+  addExplainCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');
