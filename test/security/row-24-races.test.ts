@@ -46,6 +46,7 @@ describe('files that change while they are used', { skip: skipWithout('bwrap', '
     await server.client.files.write(sandbox, '/tmp/race.py', program);
     const pid = (await said('python3 /tmp/race.py > /tmp/race.log 2>&1 & echo $!')).trim();
     try {
+      await waitUntil(async () => /^up$/m.test(await said('cat /tmp/race.log')), { what: 'the race to begin' });
       await work();
       assert.match(await said(`kill -0 ${pid} && echo runs || cat /tmp/race.log`), /runs/);
     } finally {
@@ -67,6 +68,7 @@ here, exchange = -100, 2
 os.chdir(${JSON.stringify(where)})
 os.mkdir('d'); open('d/key', 'w').write('inside')
 os.symlink(${JSON.stringify(join(beside, 'd'))}, 'link')
+print('up', flush=True)
 while libc.renameat2(here, b'd', here, b'link', exchange) == 0: pass
 raise OSError(ctypes.get_errno(), 'no exchange')
 `;
@@ -102,11 +104,11 @@ raise OSError(ctypes.get_errno(), 'no exchange')
 import os
 os.makedirs('/tmp/turns', exist_ok=True); os.chdir('/tmp/turns')
 open('file', 'w').write('inside'); os.mkfifo('pipe'); os.link('file', 'x')
+print('up', flush=True)
 while True:
     os.link('pipe', 'y'); os.rename('y', 'x'); os.link('file', 'y'); os.rename('y', 'x')
 `;
     await during(program, async () => {
-      await waitUntil(async () => (await files.get('/tmp/turns/x')).status !== 404, { what: 'the race' });
       for (let round = 0; round < 60; round++) {
         const calls = [files.get('/tmp/turns/x'), files.get('/tmp/turns&format=zip'), files.list('/tmp/turns')];
         for (const response of await Promise.all(calls)) {

@@ -10,7 +10,7 @@ export interface FileApi {
 }
 
 /** What a call may take: nothing that is in a sandbox keeps one waiting for longer. */
-const withinMs = 20_000;
+const withinMs = 60_000;
 
 export function fileApi({ url, apiKey }: StandinServer, sandbox: SandboxWithAccess): FileApi {
   const headers = {
