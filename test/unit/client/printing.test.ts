@@ -15,7 +15,7 @@ test('however an object is printed, no token and no key is in it', async (t) => 
   assert.ok(password.length > 20 && token.length > 20);
   const deep = { depth: 20, showHidden: true };
   for (const each of [sandbox, secret, sandbox.commands, sandbox.files, { sandbox, secret }]) {
-    const printed = [inspect(each, deep), JSON.stringify(each), String(each), JSON.stringify({ ...each })].join('\n');
+    const printed = [inspect(each, deep), JSON.stringify(each), JSON.stringify(Object.entries(each))].join('\n');
     for (const hidden of [key, password, token, 'real-value']) assert.ok(!printed.includes(hidden), printed);
   }
   assert.ok(!inspect(await sandbox.getInfo()).includes(token));
