@@ -31,10 +31,10 @@ if (!process.argv.includes('--if-stale') || !fresh) {
   const navigation = navigationOf(pages);
   for (const page of pages) await write(page.target, layOut({ ...page, navigation }));
   await write(apiPage, layOutApiPage());
-  await write('assets/search.json', searchIndex(pages));
-  await write('assets/scalar.js', await scalarBundle());
-  await cp(join(root, 'scripts/docs/assets'), join(output, 'assets'), { recursive: true });
-  await cp(join(root, 'node_modules/minisearch/dist/es/index.js'), join(output, 'assets/minisearch.js'));
+  await write('static/search.json', searchIndex(pages));
+  await write('static/scalar.js', await scalarBundle());
+  await cp(join(root, 'scripts/docs/static'), join(output, 'static'), { recursive: true });
+  await cp(join(root, 'node_modules/minisearch/dist/es/index.js'), join(output, 'static/minisearch.js'));
   await cp(join(root, 'docs/img'), join(output, 'img'), { recursive: true });
   await compressBelow(output);
   await writeFile(stamp, made);

@@ -26,6 +26,21 @@ export interface ObservedRequest {
   secretIds: readonly string[];
   /** Stand-ins that were found where they must not be, its own and those of others: each trips the wire. */
   foreign: readonly ForeignStandIn[];
+  /** How it went; absent: nobody knows. */
+  details?: ObservedDetails;
+}
+
+/** What is needed to explain a request: see `ExchangeRow`. */
+export interface ObservedDetails {
+  /** `<variable> <place>` of each of `secretIds`. */
+  standIns: readonly string[];
+  networkRule: string | null;
+  address: string | null;
+  port: number | null;
+  tls: string | null;
+  alpn: string | null;
+  steps: ExchangeSteps;
+  scrubbed: readonly [head: number, body: number] | null;
 }
 
 /** A stand-in where it must not be: whose it is, only the store can tell. */
@@ -192,6 +207,7 @@ export class OpenSegment {
   readonly #owner: Pick<AuditSegment, 'teamId' | 'sandboxId'>;
   readonly #secretIds: string[] = [];
   readonly #rows: AuditRow[] = [];
+  readonly #facts: { facts: ExchangeFacts; index: number }[] = [];
   #traits = 0;
 
   constructor(owner: Pick<AuditSegment, 'teamId' | 'sandboxId'>) {
@@ -208,6 +224,13 @@ export class OpenSegment {
     // A sandbox has few secrets, and a batch is short.
     const known = this.#secretIds.indexOf(secretId);
     return known === -1 ? this.#secretIds.push(secretId) - 1 : known;
+  }
+
+  /** The facts of a row to come, or the index of a row that has the same: most of what one connection does is alike. */
+  factsOf(facts: ExchangeFacts): ExchangeFacts | number {
+    for (const known of this.#facts) if (isSame(known.facts, facts)) return known.index;
+    if (this.#facts.length < mostFacts) this.#facts.push({ facts, index: this.#rows.length });
+    return facts;
   }
 
   push(row: AuditRow): void {
@@ -241,7 +264,7 @@ export class SegmentGroup {
   /** Adds the row of an event for one of its secrets, or for none. */
   add(event: ObservedEvent, secretId: string | null): void {
     const segment = this.#segmentOf(event);
-    segment.push(auditRow(event, segment.numberOf(secretId)));
+    segment.push(auditRow(event, { segment, secretId }));
   }
 
   addTripwire(seen: SeenTripwire): void {
@@ -280,15 +303,37 @@ export function keptPath(path: string): string {
   return clip(query === -1 ? path : path.slice(0, query), maxPath);
 }
 
+/** Facts that later rows of a segment may point at. */
+const mostFacts = 16;
+
+function isSame(a: ExchangeFacts, b: ExchangeFacts): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3] && a[4] === b[4] && a[5] === b[5];
+}
+
 /** The row of an event. */
-function auditRow(event: ObservedEvent, secret: number | null): AuditRow {
+function auditRow(
+  event: ObservedEvent,
+  { segment, secretId }: { segment: OpenSegment; secretId: string | null },
+): AuditRow {
   const { ts, request, connection } = event;
+  const secret = segment.numberOf(secretId);
   const host = clip(event.host, maxHost);
   if (request !== undefined) {
     const { status, upstreamStatus, latencyMs, errorCode } = request;
     const path = keptPath(request.path);
     const method = clip(request.method, maxMethod);
-    return ['request', ts, secret, host, method, path, status, upstreamStatus, Math.round(latencyMs), errorCode];
+    const took = Math.round(latencyMs);
+    const { details } = request;
+    if (details === undefined)
+      return ['request', ts, secret, host, method, path, status, upstreamStatus, took, errorCode];
+    // Not among its own: a stand-in of another sandbox.
+    const nth = secretId === null ? 0 : request.secretIds.indexOf(secretId);
+    const { standIns, networkRule, address, port, tls, alpn, scrubbed } = details;
+    const facts = segment.factsOf([standIns[nth] ?? null, networkRule, address, port, tls, alpn]);
+    const steps = nth === 0 || request.secretIds.length === 0 ? details.steps : null;
+    return scrubbed === null
+      ? ['exchange', ts, secret, host, method, path, status, upstreamStatus, took, errorCode, facts, steps]
+      : ['exchange', ts, secret, host, method, path, status, upstreamStatus, took, errorCode, facts, steps, scrubbed];
   }
   if (connection === undefined) return ['connection', ts, secret, host, null, null, null, null, null, null];
   const { dstIp, dstPort, verdict, matchRule, bytesSent, bytesRecv } = connection;

@@ -25,9 +25,9 @@ export function layOut(page: PageContent): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escape(page.title)} · Standin</title>
-<link rel="icon" href="${up}/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="${up}/assets/docs.css">
-<script type="module" src="${up}/assets/docs.js"></script>
+<link rel="icon" href="${up}/static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${up}/static/docs.css">
+<script type="module" src="${up}/static/docs.js"></script>
 </head>
 <body>
 <a class="skip" href="#content">To the content</a>
@@ -65,10 +65,10 @@ export function layOutApiPage(): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API reference · Standin</title>
-<link rel="icon" href="assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="assets/api.css">
-<script src="assets/scalar.js" defer></script>
-<script type="module" src="assets/api.js"></script>
+<link rel="icon" href="static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="static/api.css">
+<script src="static/scalar.js" defer></script>
+<script type="module" src="static/api.js"></script>
 </head>
 <body>
 <a class="back" href="index.html">Standin documentation</a>

@@ -44,7 +44,7 @@ export interface RenderedDocument {
  */
 export function renderDocument(text: string, { source, target }: { source: string; target: string }): RenderedDocument {
   const markdown = new MarkdownIt({ html: true, highlight });
-  markdown.renderer.rules['table_open'] = () => '<div class="scroll"><table>\n';
+  markdown.renderer.rules['table_open'] = () => '<div class="scroll" tabindex="0"><table>\n';
   markdown.renderer.rules['table_close'] = () => '</table></div>\n';
   const tokens = markdown.parse(withoutComments(text), {});
   const headings: Heading[] = [];

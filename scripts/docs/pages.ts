@@ -32,7 +32,7 @@ export const sections: readonly Section[] = [
   },
   {
     title: 'Reference',
-    pages: [doc('errors'), doc('egress'), doc('comparison')],
+    pages: [doc('client'), doc('errors'), doc('egress'), doc('comparison')],
   },
   {
     title: 'Operate',

@@ -47,6 +47,10 @@ export class Admission {
   /** The values that must not come back from the host; null: none, or they are not looked for. */
   scrub: Scrub | null = null;
   secretIds: readonly string[] = none;
+  /** `<variable> <place>` of each of these. */
+  standIns: readonly string[] = none;
+  /** By `performance.now`; null: not yet. */
+  judgedAt: number | null = null;
   /** Stand-ins found where they must not be, its own and those of others. */
   foreign: readonly ForeignStandIn[] = none;
   #attempts = 0;
@@ -61,6 +65,7 @@ export class Admission {
     this.entry = entry;
     const judged = judgeRequest(entry, this.#request);
     this.target = judged.target;
+    this.judgedAt = performance.now();
     if (judged.kind === 'refuse') {
       this.#note(judged);
       if (judged.blockedBy === undefined) this.#outcome.refuse(judged.refused);
@@ -70,6 +75,7 @@ export class Admission {
     this.swaps = judged.swaps;
     this.foreign = none;
     this.secretIds = secretsOf(judged.swaps);
+    this.standIns = standInsOf(judged.swaps);
     this.open();
   }
 
@@ -150,6 +156,11 @@ export class Admission {
   #note({ bindings, foreign }: Pick<RefusedRequest, 'bindings' | 'foreign'>): void {
     this.secretIds = [...new Set(bindings.map(({ secretId }) => secretId))];
     this.foreign = foreign;
+    // Which place is whose is told only where there is one of each.
+    const [place] = foreign;
+    this.standIns = bindings.map(
+      ({ envKey }) => `${envKey} ${bindings.length === 1 && place !== undefined ? place.slot : 'out of place'}`,
+    );
   }
 }
 
@@ -163,6 +174,15 @@ function secretsOf(swaps: readonly Swap[]): readonly string[] {
   if (first === undefined) return none;
   if (second === undefined) return [first.binding.secretId];
   return [...new Set(swaps.map(({ binding }) => binding.secretId))];
+}
+
+/** The same for where they stood. */
+function standInsOf(swaps: readonly Swap[]): readonly string[] {
+  const [first, second] = swaps;
+  if (first === undefined) return none;
+  if (second === undefined) return first.opening.label;
+  const bySecret = new Map(swaps.map(({ binding, opening }) => [binding.secretId, opening.label[0]]));
+  return secretsOf(swaps).map((id) => bySecret.get(id) ?? '');
 }
 
 function vaultSilent(): Refusal {

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Secret } from '../crypto/secret.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
+import { ExchangeTrace } from './exchange-trace.ts';
 import { freshIdleMs, idempotent, maxDrained, maxHeldBody, maxRepeats, switchedIdleMs } from './exchange-limits.ts';
 import { identify } from './identify.ts';
 import { sendRequest } from './outgoing-request.ts';
@@ -31,6 +32,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   readonly #body: BodyReader;
   readonly #started = Date.now();
   readonly #admission: Admission;
+  readonly #trace = new ExchangeTrace();
   #upstream: UpstreamLink | null = null;
   #relay: ResponseRelay | null = null;
   /** Content that came before there was anywhere to send it. */
@@ -149,6 +151,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   admit(values: readonly Secret[]): void {
     const { entry, target } = this.#admission;
     if (this.#over || entry === null || target === null) return;
+    this.#trace.valueOpened();
     const { pool } = this.#client.context;
     const upstreamTarget = routeOf(this.#client, entry, target);
     const safe = idempotent.has(this.head.method) && this.head.framing.kind === 'none';
@@ -188,6 +191,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.#heldBytes = 0;
     this.#upstream = link;
     this.#address = link.address;
+    this.#trace.connected(link.facts);
     this.#client.shared.rows.reached(entry, target, link.address);
     link.handler = this;
     this.#relay = new ResponseRelay(this.#client, link, this);
@@ -213,6 +217,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   }
 
   onData(chunk: Buffer): void {
+    this.#trace.answered();
     this.#touch();
     this.#client.share?.takeBytes(chunk.length);
     this.#relay?.receive(chunk);
@@ -391,6 +396,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
         errorCode,
         secretIds,
         foreign,
+        details: this.#trace.details(this.#admission, this.#relay),
       },
     });
   }

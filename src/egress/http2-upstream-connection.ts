@@ -2,12 +2,13 @@ import type { Socket } from 'node:net';
 import { Http2Endpoint } from './http2-endpoint.ts';
 import { Http2UpstreamStream } from './http2-upstream-stream.ts';
 import type { Share } from './turns.ts';
+import type { LinkFacts } from './upstream-link.ts';
 import type { UpstreamPool } from './upstream.ts';
 
 /** A connection in HTTP/2 to one upstream for one sandbox: many requests at once, each on a stream of its own. */
 export class Http2UpstreamConnection extends Http2Endpoint {
   readonly key: string;
-  readonly address: string;
+  readonly facts: LinkFacts;
   /** Resolves when the upstream has said what it allows; rejects where the connection ends before. */
   readonly ready: Promise<void>;
   /** Milliseconds since the epoch; infinity while it is used. */
@@ -16,11 +17,11 @@ export class Http2UpstreamConnection extends Http2Endpoint {
   readonly #becomesReady = Promise.withResolvers<void>();
   #closing = false;
 
-  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; address: string }) {
+  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; facts: LinkFacts }) {
     super({ socket: parts.socket, share: parts.share, role: 'client' });
     this.#pool = parts.pool;
     this.key = parts.key;
-    this.address = parts.address;
+    this.facts = parts.facts;
     this.ready = this.#becomesReady.promise;
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('end', () => {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import { StreamIntake, finishStream } from './http2-stream-flow.ts';
-import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
+import type { LinkFacts, UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import { BodyReader } from './wire/body.ts';
 import { chunkOf, lastChunk } from './wire/chunk-writer.ts';
 import type { RequestHead } from './wire/head.ts';
@@ -24,6 +24,7 @@ const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
   readonly takes = 'fields';
   readonly address: string;
+  readonly facts: LinkFacts;
   handler: UpstreamHandler | null = null;
   mayRepeat = false;
   readonly #connection: Http2UpstreamConnection;
@@ -38,7 +39,8 @@ export class Http2UpstreamStream implements UpstreamLink, StreamHandler {
 
   constructor(connection: Http2UpstreamConnection) {
     this.#connection = connection;
-    this.address = connection.address;
+    this.facts = connection.facts;
+    this.address = connection.facts.address;
     this.#intake = new StreamIntake(connection.http2);
   }
 

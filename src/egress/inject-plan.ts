@@ -27,6 +27,8 @@ export interface Opening {
   readonly header: string | null;
   /** Lower-case names of the headers that the slot owns, folded; none for a query slot. */
   readonly owned: readonly string[];
+  /** `<variable> <place>`, alone in an array: what most rows of the audit trail have. */
+  readonly label: readonly [string];
   /** The lines that a header slot writes. */
   readonly written: readonly WrittenLine[];
 }
@@ -85,11 +87,14 @@ function openingsOf(binding: BindingSnapshot, host: string): Opening[] {
 }
 
 function openingOf(binding: BindingSnapshot, slot: Slot): Opening {
-  if (slot.kind === 'query') return { binding, slot, header: null, owned: [], written: [] };
-  if (slot.kind === 'basic') return { binding, slot, header: 'authorization', owned: ['authorization'], written: [] };
+  const label: readonly [string] = [`${binding.envKey} ${placeIn(slot)}`];
+  if (slot.kind === 'query') return { binding, slot, label, header: null, owned: [], written: [] };
+  if (slot.kind === 'basic')
+    return { binding, slot, label, header: 'authorization', owned: ['authorization'], written: [] };
   return {
     binding,
     slot,
+    label,
     header: slot.name.toLowerCase(),
     written: slot.set.map(({ name, before, after }) => ({
       name,
@@ -100,4 +105,10 @@ function openingOf(binding: BindingSnapshot, slot: Slot): Opening {
     })),
     owned: [...new Set([slot.name, ...slot.set.map(({ name }) => name)].map(foldHeaderName))],
   };
+}
+
+/** `header authorization`, `basic password`, `query key`. */
+export function placeIn(slot: Slot): string {
+  if (slot.kind === 'basic') return slot.place === 'username' ? 'basic user name' : 'basic password';
+  return slot.kind === 'query' ? `query ${slot.name}` : `header ${slot.name.toLowerCase()}`;
 }

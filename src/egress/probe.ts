@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { carriedStandIns } from './inject.ts';
-import { compileSandbox } from './inject-plan.ts';
+import { compileSandbox, placeIn } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import type { SandboxSnapshot } from './ports.ts';
 import { judgeRequest } from './request-judge.ts';
@@ -40,7 +40,7 @@ export function judgeProbe(
   if (judged.kind === 'go') {
     return {
       outcome: judged.swaps.length === 0 ? ('passed' as const) : ('swapped' as const),
-      standIns: judged.swaps.map((swap) => ({ slot: placeOf(swap), swapped: true })),
+      standIns: judged.swaps.map((swap) => ({ slot: placeIn(swap.opening.slot), swapped: true })),
       wouldSend: judged.swaps.flatMap(written),
       code: null,
       message: null,
@@ -56,13 +56,6 @@ export function judgeProbe(
     code: judged.refused.code,
     message: judged.refused.message,
   };
-}
-
-/** `header authorization`, `basic password`, `query key`. */
-export function placeOf(swap: Swap): string {
-  if (swap.place === 'query') return swap.opening.slot.kind === 'query' ? `query ${swap.opening.slot.name}` : 'query';
-  if (swap.place === 'basic') return `basic ${swap.slot.place === 'username' ? 'user name' : 'password'}`;
-  return `header ${swap.slot.name.toLowerCase()}`;
 }
 
 function written(swap: Swap): string[] {

@@ -45,6 +45,7 @@ export class ResponseRelay implements ContentOwner {
   status: number | null = null;
   /** Something of the final answer has been written to the client. */
   begun = false;
+  #scrubbedHead = 0;
   readonly #client: RequestSource;
   readonly #upstream: UpstreamLink;
   readonly #owner: RelayOwner;
@@ -70,6 +71,12 @@ export class ResponseRelay implements ContentOwner {
     this.#upstream = upstream;
     this.#owner = owner;
     this.#request = owner.head;
+  }
+
+  /** How often a real value was taken out of the answer; null: never. */
+  get scrubbed(): readonly [head: number, body: number] | null {
+    const body = this.#content?.replaced ?? 0;
+    return this.#scrubbedHead === 0 && body === 0 ? null : [this.#scrubbedHead, body];
   }
 
   /** The request is on its way whole: only then may its connection carry another. */
@@ -274,6 +281,7 @@ export class ResponseRelay implements ContentOwner {
     const { bytes, base, text } = head.lines;
     if (scrub.isClean(bytes, base, base + text.length)) return head;
     const clean = scrubHead(scrub, bytes.subarray(base, base + text.length));
+    this.#scrubbedHead += 1;
     const parsed = parseResponseHead(clean, 0, { end: clean.length, method: this.#request.method });
     if (!(parsed instanceof WireError) && parsed.framing.kind === head.framing.kind) return parsed;
     this.#break('a credential where the head says how the answer is framed');

@@ -259,10 +259,10 @@ export class EgressSupervisor {
     return Promise.resolve();
   }
 
-  /** Ends the listeners and connections of a sandbox. */
-  async close(sandboxId: string): Promise<void> {
+  /** Ends the listeners and connections of a sandbox. `remember`: what its resolver gave addresses to is kept. */
+  async close(sandboxId: string, { remember } = { remember: false }): Promise<void> {
     this.#namespaces.delete(sandboxId);
-    this.#names.forget(sandboxId);
+    if (!remember) this.#names.forget(sandboxId);
     for (const state of this.#workers) {
       if (state.sandboxes.delete(sandboxId)) this.#send(state, { type: 'unlisten', sandboxId });
     }

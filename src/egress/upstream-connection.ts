@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TurnReader } from './turn-reader.ts';
 import type { Share } from './turns.ts';
-import type { UpstreamHandler, UpstreamLink } from './upstream-link.ts';
+import type { LinkFacts, UpstreamHandler, UpstreamLink } from './upstream-link.ts';
 import type { UpstreamPool } from './upstream.ts';
 
 /**
@@ -16,7 +16,7 @@ export class UpstreamConnection implements UpstreamLink {
   readonly givesChunks = false;
   readonly socket: Socket;
   readonly key: string;
-  readonly address: string;
+  readonly facts: LinkFacts;
   handler: UpstreamHandler | null = null;
   /** It has served a request before the present one. */
   mayRepeat = false;
@@ -25,12 +25,12 @@ export class UpstreamConnection implements UpstreamLink {
   readonly #pool: UpstreamPool;
   readonly #reading: TurnReader;
 
-  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; address: string }) {
+  constructor(parts: { pool: UpstreamPool; socket: Socket; share: Share; key: string; facts: LinkFacts }) {
     this.#pool = parts.pool;
     this.socket = parts.socket;
     this.#reading = new TurnReader(parts.socket, parts.share, { take: (bytes) => this.#take(bytes), lends: true });
     this.key = parts.key;
-    this.address = parts.address;
+    this.facts = parts.facts;
     let failure: Error | null = null;
     this.socket.on('error', (error) => (failure = error));
     this.socket.on('end', () => this.#over());
@@ -42,6 +42,10 @@ export class UpstreamConnection implements UpstreamLink {
       handler?.onClose(failure);
     });
     this.socket.on('drain', () => this.handler?.onDrain());
+  }
+
+  get address(): string {
+    return this.facts.address;
   }
 
   open(): never {

@@ -10,9 +10,25 @@ export interface UpstreamHandler {
   onDrain(): void;
 }
 
+/** How a connection to an upstream was made. */
+export interface LinkFacts {
+  /** What was dialled. */
+  readonly address: string;
+  readonly port: number;
+  /** The version agreed on; null: without TLS. */
+  readonly tls: string | null;
+  readonly alpn: string | null;
+  /** Tenths of a millisecond. */
+  readonly dialled: number;
+  readonly handshake: number;
+  /** A request went over it. */
+  used: boolean;
+}
+
 /** One request's way to an upstream: a connection of HTTP/1.1, or a stream of HTTP/2. */
 export interface UpstreamLink {
   readonly address: string;
+  readonly facts: LinkFacts;
   handler: UpstreamHandler | null;
   /** Its end before any answer may mean no more than that it was idle for too long, or that nobody looked at the request. */
   readonly mayRepeat: boolean;

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket, checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { DialError } from './dial-error.ts';
@@ -12,7 +13,7 @@ import { refusal } from './refusals.ts';
 import { handshakeWeight } from './turns.ts';
 import type { Turns } from './turns.ts';
 import { UpstreamConnection, readBuffer } from './upstream-connection.ts';
-import type { UpstreamLink } from './upstream-link.ts';
+import type { LinkFacts, UpstreamLink } from './upstream-link.ts';
 
 /** Whom a request goes to, once policy has allowed the name. */
 export interface UpstreamTarget {
@@ -179,6 +180,8 @@ export class UpstreamPool {
   #open(target: UpstreamTarget, to: { address: string; port: number }): Promise<UpstreamLink> {
     const { key } = target;
     return new Promise((resolve, reject) => {
+      const begun = performance.now();
+      let connectedAt = begun;
       let connection: { receive(length: number): boolean } | null = null;
       const onread = {
         buffer: readBuffer,
@@ -204,10 +207,12 @@ export class UpstreamPool {
       const onError = (error: NodeJS.ErrnoException) =>
         fail(describeDialFailure(target, error), error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
       socket.once('error', onError);
+      if (target.tls) socket.once('connect', () => (connectedAt = performance.now()));
       socket.once(target.tls ? 'secureConnect' : 'connect', () => {
         socket.setNoDelay(true);
+        const facts = linkFacts(socket, { ...to, begun, connectedAt });
         if (socket instanceof TLSSocket && socket.alpnProtocol === 'h2') {
-          const shared = new Http2UpstreamConnection({ pool: this, socket, share, key, address: to.address });
+          const shared = new Http2UpstreamConnection({ pool: this, socket, share, key, facts });
           connection = { receive: (length) => shared.receive(readBuffer.subarray(0, length)) };
           // What it allows is known with its first settings.
           shared.ready.then(
@@ -226,7 +231,7 @@ export class UpstreamPool {
         }
         clearTimeout(timer);
         socket.off('error', onError);
-        const single = new UpstreamConnection({ pool: this, socket, share, key, address: to.address });
+        const single = new UpstreamConnection({ pool: this, socket, share, key, facts });
         connection = single;
         this.#all.add(single);
         resolve(single);
@@ -321,6 +326,23 @@ export class UpstreamPool {
     for (const [key, list] of this.#shared) if (key.startsWith(prefix)) for (const each of list) each.closeWhenIdle();
     for (const key of this.#sessions.keys()) if (key.startsWith(prefix)) this.#sessions.delete(key);
   }
+}
+
+function linkFacts(
+  socket: Socket,
+  { address, port, begun, connectedAt }: { address: string; port: number; begun: number; connectedAt: number },
+): LinkFacts {
+  const now = performance.now();
+  const secure = socket instanceof TLSSocket ? socket : null;
+  return {
+    address,
+    port,
+    tls: secure?.getProtocol() ?? null,
+    alpn: secure === null || secure.alpnProtocol === false ? null : secure.alpnProtocol,
+    dialled: Math.round(((secure === null ? now : connectedAt) - begun) * 10),
+    handshake: secure === null ? 0 : Math.round((now - connectedAt) * 10),
+    used: false,
+  };
 }
 
 /** Only so many are remembered. */

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
@@ -8,6 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, isRecord } from './agent/protocol.ts';
 import type { Frame, FrameType } from './agent/protocol.ts';
 import { roomIn } from './agent/room.ts';
+import type { DialAgent } from './agent-dial.ts';
 import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
 
 /**
@@ -28,15 +28,15 @@ const tooMany = () =>
 
 /** `dial` makes a connection to the agent; `refusal` says why nothing may be asked of it now. */
 export function agentFiles(
-  dial: () => Socket,
+  dial: DialAgent,
   refusal: () => StandinError | null,
   limits: { answerWithinMs: number } = { answerWithinMs },
 ): SandboxFiles {
   const ask = (type: FrameType, message: object) =>
-    new Errand(dial, refusal, { request: encodeFrame(type, message), ...limits });
+    Errand.begin(dial, refusal, { request: encodeFrame(type, message), ...limits });
   return {
     async read(path) {
-      const errand = ask('read', { path });
+      const errand = await ask('read', { path });
       const { size } = decodeObject((await errand.first('opened')).payload);
       if (size !== null && !isCount(size)) throw errand.wrong();
       const content = size === null ? contentOf(errand, true) : exactly(size, contentOf(errand, true), errand);
@@ -44,12 +44,12 @@ export function agentFiles(
     },
 
     async write(path, content) {
-      const errand = ask('write', { path });
+      const errand = await ask('write', { path });
       return await errand.send(content);
     },
 
     async list(path) {
-      const errand = ask('list', { path });
+      const errand = await ask('list', { path });
       const entries: DirectoryEntry[] = [];
       const tally = new Tally(errand);
       for (let frame = await errand.first('entries', 'done'); ; frame = await errand.next('entries', 'done')) {
@@ -64,7 +64,7 @@ export function agentFiles(
     },
 
     async *walk(path) {
-      const errand = ask('walk', { path });
+      const errand = await ask('walk', { path });
       const tally = new Tally(errand);
       try {
         for (let frame = await errand.first('entry', 'done'); ; frame = await errand.next('entry', 'done')) {
@@ -88,8 +88,8 @@ export function agentFiles(
 }
 
 /** A connection to a port of the sandbox. */
-export async function dialPort(dial: () => Socket, port: number): Promise<Duplex> {
-  const errand = new Errand(dial, () => null, { request: encodeFrame('dial', { port }), answerWithinMs });
+export async function dialPort(dial: DialAgent, port: number): Promise<Duplex> {
+  const errand = await Errand.begin(dial, () => null, { request: encodeFrame('dial', { port }), answerWithinMs });
   await errand.first('opened');
   return errand.release();
 }
@@ -163,15 +163,22 @@ class Errand {
 
   readonly #answerWithinMs: number;
 
-  constructor(
-    dial: () => Socket,
+  static async begin(
+    dial: DialAgent,
     refusal: () => StandinError | null,
+    options: { request: Buffer; answerWithinMs: number },
+  ): Promise<Errand> {
+    const refused = refusal();
+    if (refused !== null) throw refused;
+    return new Errand(await dial(), options);
+  }
+
+  private constructor(
+    socket: Socket,
     { request, answerWithinMs: within }: { request: Buffer; answerWithinMs: number },
   ) {
     this.#answerWithinMs = within;
-    const refused = refusal();
-    if (refused !== null) throw refused;
-    this.#socket = dial();
+    this.#socket = socket;
     this.#socket.on('data', this.#read);
     this.#socket.on('error', () => this.#socket.destroy());
     const close = () => {
@@ -305,9 +312,4 @@ function isName(value: unknown): boolean {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-/** A connection to the unix socket at this path. */
-export function dialer(path: string): () => Socket {
-  return () => connect({ path, allowHalfOpen: true });
 }

@@ -39,7 +39,7 @@ export async function accountFor(
     for (const row of rowsOf(rows)) {
       events += 1;
       if (row[0] === 'gap') gaps.push({ from: Number(row[2]), to: Number(row[3]) });
-      const number = row[0] === 'request' ? readPath(String(row[5]))?.number : undefined;
+      const number = row[0] === 'exchange' || row[0] === 'request' ? readPath(String(row[5]))?.number : undefined;
       if (number !== undefined && number < times.length) times[number] = (times[number] ?? 0) + 1;
     }
   }

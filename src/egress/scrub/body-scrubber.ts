@@ -50,6 +50,11 @@ export class BodyScrubber {
     this.#handler = handler;
   }
 
+  /** Occurrences replaced so far. */
+  get replaced(): number {
+    return this.#stream.replaced;
+  }
+
   /** Takes what comes next, lent for the call. False: no more until `onDrain`. */
   push(chunk: Buffer): boolean {
     if (this.#over || chunk.length === 0) return true;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inspect } from 'node:util';
+import { format, inspect } from 'node:util';
 import { Sandbox, Secret } from '../../../src/client/library.ts';
 import { startServer } from '../api/harness.ts';
 
@@ -15,7 +15,12 @@ test('however an object is printed, no token and no key is in it', async (t) => 
   assert.ok(password.length > 20 && token.length > 20);
   const deep = { depth: 20, showHidden: true };
   for (const each of [sandbox, secret, sandbox.commands, sandbox.files, { sandbox, secret }]) {
-    const printed = [inspect(each, deep), JSON.stringify(each), JSON.stringify(Object.entries(each))].join('\n');
+    const printed = [
+      inspect(each, deep),
+      JSON.stringify(each),
+      format('%s', each),
+      JSON.stringify(Object.assign({}, each)),
+    ].join('\n');
     for (const hidden of [key, password, token, 'real-value']) assert.ok(!printed.includes(hidden), printed);
   }
   assert.ok(!inspect(await sandbox.getInfo()).includes(token));

@@ -27,6 +27,7 @@ function played({ maySuffice = false } = {}) {
   const link = (name: string): UpstreamLink => {
     const made: UpstreamLink = {
       address: '192.0.2.1',
+      facts: { address: '192.0.2.1', port: 443, tls: null, alpn: null, dialled: 0, handshake: 0, used: false },
       handler: null,
       mayRepeat: false,
       takes: 'bytes',

@@ -16,7 +16,8 @@ test('an answer that waits for its turn is handed on before the end of its conne
   const socket = connect(await listenOnLoopback(server), '127.0.0.1');
   const { pool, turns } = workerParts().context;
   const share = turns.hold('one');
-  const connection = new Http2UpstreamConnection({ pool, socket, share, key: 'one|', address: '127.0.0.1' });
+  const facts = { address: '127.0.0.1', port: 443, tls: null, alpn: 'h2', dialled: 0, handshake: 0, used: false };
+  const connection = new Http2UpstreamConnection({ pool, socket, share, key: 'one|', facts });
   connection.receive(settings());
   const link = connection.link();
   const given: string[] = [];

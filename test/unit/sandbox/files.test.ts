@@ -10,7 +10,8 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { encodeFrame } from '../../../src/sandbox/agent/protocol.ts';
-import { agentFiles, dialer } from '../../../src/sandbox/agent-files.ts';
+import { dialPath } from '../../../src/sandbox/agent-dial.ts';
+import { agentFiles } from '../../../src/sandbox/agent-files.ts';
 import type { RunningSandbox, SandboxFiles } from '../../../src/sandbox/driver.ts';
 import { againAsOrdinaryUser, eventually, isRoot, openRig, run } from './harness.ts';
 import type { Rig } from './harness.ts';
@@ -232,10 +233,10 @@ while True:
 describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'standin-liar-'));
   after(() => rmSync(directory, { recursive: true }));
-  let count = 0;
+  let made = 0;
 
   async function against(answers: Buffer[], use: (files: SandboxFiles) => Promise<void>): Promise<void> {
-    const path = join(directory, `${(count += 1)}`);
+    const path = join(directory, `${(made += 1)}`);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -244,7 +245,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
     }).listen(path);
     await once(server, 'listening');
     try {
-      await use(agentFiles(dialer(path), () => null, { answerWithinMs: 500 }));
+      await use(agentFiles(dialPath(path), () => null, { answerWithinMs: 500 }));
     } finally {
       sockets.forEach((socket) => socket.destroy());
       server.close();
@@ -253,7 +254,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
 
   const lost = { code: 'unavailable' };
   const entry = { path: 'x', isDirectory: true, size: 0, modified: 0, mode: 0o755 };
-  const content = (length: number) => encodeFrame('content', Buffer.alloc(length));
+  const piece = (length: number) => encodeFrame('content', Buffer.alloc(length));
   const whole = async (each: SandboxFiles) => text((await each.read('/x')).content);
   const drained = async (tree: ReturnType<SandboxFiles['walk']>) => {
     let count = 0;
@@ -270,10 +271,10 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
-    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), content(5), content(1)], whole],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), piece(5), piece(1)], whole],
     [
       'a file that is shorter than it said',
-      [encodeFrame('opened', { size: 5 }), content(4), encodeFrame('contentEnd')],
+      [encodeFrame('opened', { size: 5 }), piece(4), encodeFrame('contentEnd')],
       whole,
     ],
     ['a silence', [], (each) => each.read('/x')],
