@@ -65,6 +65,17 @@ describe('the packed client', { skip: skipWithout('bwrap', 'curl', 'npm') }, () 
     );
   }
 
+  it('runs the example of the README', async () => {
+    const [, code = ''] = /^```ts\n([^]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+    assert.match(code, /Sandbox\.create/);
+    writeFileSync(join(packed.path, 'readme.ts'), code);
+    await done(compiler, [...strict, ...forNode, '--outDir', 'out', 'readme.ts'], packed.path);
+    await rig.server.client.secrets.create({ name: 'anthropic-prod', value: 'x', provider: 'anthropic' });
+    const env = { STANDIN_URL: rig.server.url, STANDIN_API_KEY: rig.server.apiKey };
+    const result = await runProgram(process.execPath, ['out/readme.js'], { cwd: packed.path, env });
+    assert.match(result.stdout, /type: 'exit'/, result.stderr);
+  });
+
   it('has types for a bundler too, in a page without the types of Node', async () => {
     writeFileSync(
       join(packed.path, 'page.ts'),
