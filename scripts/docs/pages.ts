@@ -28,6 +28,7 @@ export const sections: readonly Section[] = [
       doc('external-sandboxes'),
       doc('ca-trust'),
       doc('webhooks'),
+      doc('agents'),
     ],
   },
   {
@@ -48,6 +49,7 @@ export const sections: readonly Section[] = [
       { source: 'README.md', target: 'readme.html' },
       { source: 'ARCHITECTURE.md', target: 'architecture.html' },
       { source: 'CONTRIBUTING.md', target: 'contributing.html' },
+      { source: 'AGENTS.md', target: 'for-agents.html' },
       { source: 'CHANGELOG.md', target: 'changelog.html' },
       { source: 'docs/adr/README.md', target: 'adr/index.html' },
       doc('licences'),

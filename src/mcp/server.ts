@@ -3,13 +3,21 @@ import { z } from 'zod';
 import { guide, instructions } from './guide.ts';
 import { sandboxId } from './fields.ts';
 import type { RegisteredTool, Settings } from './tool.ts';
+import { checkTools } from './tools/checks.ts';
 import { exec } from './tools/commands.ts';
 import { fileTools } from './tools/files.ts';
 import { networkLog } from './tools/network.ts';
 import { sandboxTools } from './tools/sandboxes.ts';
 import { secretTools } from './tools/secrets.ts';
 
-const tools: readonly RegisteredTool[] = [...sandboxTools, exec, ...fileTools, networkLog, ...secretTools];
+const tools: readonly RegisteredTool[] = [
+  ...sandboxTools,
+  exec,
+  ...fileTools,
+  networkLog,
+  ...secretTools,
+  ...checkTools,
+];
 
 /** A server for one connection or one request, whatever carries it. */
 export function createMcpServer(settings: Settings): McpServer {

@@ -6,44 +6,28 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { runProgram, skipWithout } from '../support/processes.ts';
-import { startSdkRig, upstreamHost } from '../support/sdk-rig.ts';
-import type { SdkRig } from '../support/sdk-rig.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
+import { startStandin } from '../support/standin-server.ts';
+import type { StandinServer } from '../support/standin-server.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const document = readFileSync(join(root, 'AGENTS.md'), 'utf8');
-const [using = '', developing = ''] = [...document.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, code = '']) => code);
+// The commands for a user are run by documents.test.ts.
+const [, developing = ''] = /^```sh needs=checkout\n([^]*?)^```/m.exec(document) ?? [];
 const configurations = readdirSync(join(root, 'docs/agents')).filter((name) => !name.includes('http'));
 
-describe('AGENTS.md', { skip: skipWithout('bwrap', 'curl', 'python3') }, () => {
-  let rig: SdkRig;
+describe('AGENTS.md', { skip: skipWithout('python3') }, () => {
+  let server: StandinServer;
   let env: Record<string, string>;
 
   before(async () => {
-    rig = await startSdkRig();
-    await rig.server.client.secrets.create({
-      name: 'crm',
-      value: 'real-crm-value',
-      auth: { type: 'bearer' },
-      hosts: [upstreamHost],
-    });
+    assert.ok(developing.includes('check:lint'), 'the commands were found');
+    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: 'external' } });
     const path = `${join(root, 'bin')}:${process.env['PATH'] ?? ''}`;
-    env = { PATH: path, HOME: rig.server.dataDir, STANDIN_URL: rig.server.url, STANDIN_API_KEY: rig.server.apiKey };
+    env = { PATH: path, HOME: server.dataDir, STANDIN_URL: server.url, STANDIN_API_KEY: server.apiKey };
   });
 
   after(async () => {
-    await rig?.stop();
-  });
-
-  it('has commands for a user of Standin that work, one after the other', async () => {
-    const directory = temporaryDirectory('agents');
-    const { code, stdout, stderr } = await runProgram('/bin/sh', ['-eu', '-c', using], { cwd: directory.path, env });
-    directory.remove();
-    assert.equal(code, 0, stdout + stderr);
-    assert.match(stdout, /^hello/m);
-    assert.match(rig.upstream.receivedText(), /Bearer real-crm-value/);
-    assert.ok(!(stdout + stderr).includes('real-crm-value'));
-    assert.deepEqual(await rig.server.client.sandboxes.list(), []);
+    await server?.stop();
   });
 
   for (const line of developing.split('\n').filter((text) => text !== '')) {

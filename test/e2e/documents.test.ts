@@ -30,6 +30,7 @@ const documents = documentPaths
 
 /** What a document takes for granted. */
 const taken: Record<string, string> = {
+  'AGENTS.md': 'standin secret create crm --host crm.example.com --auth bearer --from-env CRM_TOKEN\n',
   'docs/external-sandboxes.md':
     'standin secret create anthropic-prod --provider anthropic --from-env ANTHROPIC_API_KEY\n',
 };

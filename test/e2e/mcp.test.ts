@@ -158,6 +158,7 @@ describe('standin mcp', { skip: skipWithout('bwrap', 'curl') }, () => {
     t.after(() => mcp.stop());
     const names = (await mcp.client.listTools()).tools.map(({ name }) => name);
     assert.deepEqual(names.toSorted(), [
+      'explain',
       'file_list',
       'file_read',
       'network_log',
@@ -276,6 +277,14 @@ describe('standin mcp', { skip: skipWithout('bwrap', 'curl') }, () => {
     );
     const log = JSON.stringify(await call('network_log', sandbox));
     assert.match(log, /a stand-in was sent to a host/);
+    const { rows } = await call('network_log', sandbox);
+    const refusedRow = (Array.isArray(rows) ? rows : []).find(
+      ({ error_code: code }) => code === 'credential_host_mismatch',
+    );
+    const explained = await call('explain', { request_id: refusedRow.id });
+    assert.match(JSON.stringify(explained), /"env_key":"TOKEN"[^]*"swapped":false[^]*credential_host_mismatch/);
+    const tested = await call('secret_test', { secret_name: 'own', url: `https://${upstreamHost}/` });
+    assert.equal(tested['host'], upstreamHost);
     await call('sandbox_delete', sandbox);
     await call('sandbox_delete', sandbox);
     const there = (await mcp.client.listTools()).tools.map(({ name }) => name);

@@ -5,6 +5,7 @@ import { refusalHelp } from '../refusal-help.ts';
 import { tool } from '../tool.ts';
 
 const row = z.object({
+  id: z.int().describe('Of a request: what explain takes'),
   kind: z.enum(['connection', 'request']),
   ts: z.string(),
   host: z.string(),
@@ -46,6 +47,7 @@ export const networkLog = tool({
         const { kind, ts, host, verdict: outcome, method, path, status } = event;
         const help = event.errorCode === undefined ? undefined : refusalHelp[event.errorCode];
         return {
+          id: event.id,
           kind,
           ts: ts.toISOString(),
           host,

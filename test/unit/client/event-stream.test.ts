@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { serverSentData } from '../../../src/client/event-stream.ts';
+import { serverSentEvents } from '../../../src/client/event-stream.ts';
 
 async function read(pieces: Uint8Array[]): Promise<string[]> {
   const body = new ReadableStream<Uint8Array>({
@@ -10,7 +10,7 @@ async function read(pieces: Uint8Array[]): Promise<string[]> {
       controller.close();
     },
   });
-  return Array.fromAsync(serverSentData(new Response(body)));
+  return Array.fromAsync(serverSentEvents(new Response(body)), ({ data }) => data);
 }
 
 test('events come whole wherever the stream is cut, with any of the three ends of line', async () => {
@@ -49,7 +49,7 @@ test('leaving the loop cancels the response', async () => {
       cancelled = true;
     },
   });
-  for await (const data of serverSentData(new Response(body))) {
+  for await (const { data } of serverSentEvents(new Response(body))) {
     assert.equal(data, 'x');
     break;
   }
