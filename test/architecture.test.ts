@@ -17,8 +17,9 @@ const mayImport: Record<string, readonly string[]> = {
   api: ['contract', 'vault', 'crypto/secret.ts'],
   client: ['contract'],
   webhooks: ['store/store.ts', 'store/trail.ts', 'crypto', 'vault/webhook-key.ts'],
+  mcp: ['client', 'contract'],
   // Near matches are found as the server finds them.
-  cli: ['client', 'contract', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
+  cli: ['client', 'contract', 'mcp', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
   'config.ts': ['config-settings.ts', 'config-values.ts'],
   'config-settings.ts': ['config-values.ts'],
   'config-values.ts': [],
@@ -71,7 +72,11 @@ interface Source {
 }
 
 const sources = read(['src/**/*.ts']);
-const all = [...sources, ...read(['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'])];
+const consoleSources = read(['console/src/**/*.{ts,tsx}']);
+const all = [...sources, ...consoleSources, ...read(['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'])];
+
+/** What of the server's source the console runs, beside the types of the contract: nothing that brings more along. */
+const consoleRuns = new Set(['src/contract/exec-wire.ts']);
 
 test('every room imports only what the architecture allows it', () => {
   assert.ok(sources.length > 50, 'the sources were found');
@@ -90,6 +95,19 @@ test('every room is in the table of who may import whom', () => {
     [...rooms].filter((room) => mayImport[room] === undefined),
     [],
   );
+});
+
+test('the console imports types of the contract, what the table names, and its own files', () => {
+  assert.ok(consoleSources.length > 50, 'the sources were found');
+  const wrong = consoleSources.flatMap((source) => {
+    const typesOnly = importsOf({ ...source, code: source.code.replaceAll(/^import (?!type )[^;]*;/gm, '') });
+    return importsOf(source)
+      .filter((target) => !target.startsWith('console/src/') && !target.startsWith('@'))
+      .filter((target) => !consoleRuns.has(target))
+      .filter((target) => !target.startsWith('src/contract/') || !typesOnly.includes(target))
+      .map((target) => `${source.path} imports ${target}`);
+  });
+  assert.deepEqual(wrong, []);
 });
 
 test('no room imports, by way of others, itself', () => {

@@ -71,6 +71,27 @@ test('the frames are those of the contract, byte for byte, as the official SDKs 
   assert.deepEqual(JSON.parse(String(frames.at(-1))), { exit_code: 3, finished: true });
 });
 
+test('a browser, which can set no header, names the sandbox in a subprotocol', async (t) => {
+  const { server, sandbox } = await startBox(t);
+  const other = await server.client.sandboxes.create({ name: 'other' });
+  const token = `token.${sandbox.access_token}`;
+  const socket = open(server, { protocols: ['superserve.exec.v1', token, `sandbox.${sandbox.id}`] });
+  await once(socket, 'open');
+  assert.equal(socket.protocol, 'superserve.exec.v1');
+  socket.send(JSON.stringify({ command: 'exit 7' }));
+  const [data]: Buffer[] = await once(socket, 'message');
+  assert.deepEqual(JSON.parse(String(data)), { exit_code: 7, finished: true });
+  for (const named of [other.id, 'nothing']) {
+    const refused = open(server, { protocols: ['superserve.exec.v1', token, `sandbox.${named}`] });
+    assert.equal((await refusedHandshake(refused)).statusCode, 401, named);
+  }
+  const twice = open(server, {
+    protocols: ['superserve.exec.v1', token, `sandbox.${other.id}`],
+    host: `boxd-${sandbox.id}.${dataplaneDomain}`,
+  });
+  assert.equal((await refusedHandshake(twice)).statusCode, 400, 'host and subprotocol name different ones');
+});
+
 test('input sent together with the request, before the command runs, is not lost', async (t) => {
   const { server, sandbox } = await startBox(t);
   const connection = await server.client.execConnect(sandbox, { command: 'cat; echo err >&2; exit 5' });

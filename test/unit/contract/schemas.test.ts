@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { tokenOf, tokenSubprotocol } from '../../../src/contract/exec-wire.ts';
+import { sandboxOf, sandboxSubprotocol, tokenOf, tokenSubprotocol } from '../../../src/contract/exec-wire.ts';
 import { envKey, queryNumber, secretName, strict, text, uuid } from '../../../src/contract/schemas/fields.ts';
 import { createSandboxRequest } from '../../../src/contract/schemas/sandboxes.ts';
 import { createSecretRequest } from '../../../src/contract/schemas/secrets.ts';
@@ -90,11 +90,13 @@ test('an unknown field is refused at every level, by name', () => {
   }
 });
 
-test('the access token is found among the subprotocols wherever it stands', () => {
+test('access token and sandbox are found among the subprotocols wherever they stand', () => {
   const token = tokenSubprotocol('abc.def-_');
   for (const header of [`superserve.exec.v1, ${token}`, `${token},superserve.exec.v1`, token]) {
     assert.equal(tokenOf(header), 'abc.def-_');
   }
+  assert.equal(sandboxOf(`superserve.exec.v1, ${token}, ${sandboxSubprotocol('id')}`), 'id');
+  assert.equal(sandboxOf(token), undefined);
   assert.equal(tokenOf('superserve.exec.v1'), undefined);
   assert.equal(tokenOf(''), undefined);
 });
