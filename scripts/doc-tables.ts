@@ -28,9 +28,9 @@ export function providersTable(): string {
     `\`${provider.name}\``,
     provider.display,
     formsOf(provider),
-    provider.tokens.map((shape) => `\`${describeShape(shape)}\``).join('<br>'),
+    `${provider.tokens.map((shape) => `\`${describeShape(shape)}\``).join('<br>')}${provider.unsettled === null ? '' : ' ‡'}`,
     testCall(provider),
-    `[page](${provider.source})`,
+    `[page](${provider.source})${provider.sourceRead ? '' : ' †'}`,
   ]);
   return table(['name', 'provider', 'sent to, as', 'its keys look like', 'test call', 'source'], rows);
 }

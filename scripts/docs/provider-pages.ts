@@ -28,7 +28,7 @@ export function variableOf(name: string): string {
 }
 
 function providerDocument(provider: Provider): string {
-  const { name, display, rules, tokens, source, unsettled, probe } = provider;
+  const { name, display, rules, tokens, source, sourceRead, unsettled, probe } = provider;
   const forms = rules.flatMap(({ hosts, auth, also = [] }) =>
     hosts.map((host) => `| \`${host}\` | ${[auth, ...also].map(form).join('<br>')} |`),
   );
@@ -49,7 +49,7 @@ function providerDocument(provider: Provider): string {
       ? `There is no harmless call: ${probe.none}.`
       : `\`${probe.method} https://${probe.hosts[0] ?? ''}${probe.path}\`${more(probe)}`,
     `## Source`,
-    `[${new URL(source).host}](${source})`,
+    `[${new URL(source).host}](${source})${sourceRead ? ', read in December 2026' : '. It was not read: this page comes from public rules that find leaked keys and from the code of clients'}.`,
   ]
     .filter((part) => part !== '')
     .join('\n\n')

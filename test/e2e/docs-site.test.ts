@@ -8,32 +8,25 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { skipWithout } from '../support/processes.ts';
-import { serveStatic } from '../support/static-site.ts';
-import type { StaticSite } from '../support/static-site.ts';
+import { startStandin } from '../support/standin-server.ts';
+import type { StandinServer } from '../support/standin-server.ts';
 
-/** The documentation in a real browser, under the policies that the server gives it. */
+/** The documentation in a real browser, as a real server gives it, policies included. */
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const policy = (style: string, images: string) =>
-  `default-src 'none'; script-src 'self'; style-src ${style}; img-src ${images}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-const strict = policy("'self'", "'self'");
-const ofTheReference = policy("'self' 'unsafe-inline'", "'self' data:");
 
 describe('the documentation in a browser', { skip: skipWithout('chromium'), timeout: 120_000 }, () => {
-  let site: StaticSite;
+  let server: StandinServer;
   let browser: Browser;
   before(async () => {
     execFileSync(process.execPath, [join(root, 'scripts/build-docs.ts'), '--if-stale'], { stdio: 'ignore' });
-    site = await serveStatic(join(root, 'dist/docs-site'), {
-      policyOf: (path) => (path === '/docs/api.html' ? ofTheReference : strict),
-      files: { '/openapi.json': join(root, 'openapi.json') },
-    });
+    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: 'external' } });
     const path = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
     browser = await chromium.launch({ executablePath: path, args: ['--no-sandbox'] });
   });
   after(async () => {
     await browser.close();
-    await site.stop();
+    await server.stop();
   });
 
   /** A page whose complaints are kept: errors, refusals of the policy, requests to elsewhere. */
@@ -48,9 +41,9 @@ describe('the documentation in a browser', { skip: skipWithout('chromium'), time
     });
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('request', (request) => {
-      if (!request.url().startsWith(new URL(site.url).origin)) complaints.push(`asked ${request.url()}`);
+      if (!request.url().startsWith(server.url)) complaints.push(`asked ${request.url()}`);
     });
-    await page.goto(`${site.url}${path}`);
+    await page.goto(`${server.url}/docs/${path}`);
     return { page, complaints };
   }
 
@@ -97,9 +90,20 @@ describe('the documentation in a browser', { skip: skipWithout('chromium'), time
     await page.click('#theme');
     assert.equal(await page.textContent('#theme'), 'Theme: dark');
     assert.notEqual(await paper(), light);
-    await page.goto(`${site.url}errors.html`);
+    await page.goto(`${server.url}/docs/errors.html`);
     assert.equal(await page.textContent('#theme'), 'Theme: dark');
     await page.close();
+  });
+
+  it('is served under a strict policy, which the API reference alone relaxes, for styles', async () => {
+    const policyOf = async (path: string) =>
+      (await fetch(`${server.url}/docs/${path}`)).headers.get('content-security-policy') ?? '';
+    const strict = await policyOf('errors.html');
+    assert.match(strict, /default-src 'none'; script-src 'self'; style-src 'self';/);
+    assert.doesNotMatch(strict, /unsafe/);
+    assert.equal((await policyOf('api.html')).replace(" 'unsafe-inline'", ''), strict);
+    const redirect = await fetch(`${server.url}/docs`, { redirect: 'manual' });
+    assert.deepEqual([redirect.status, redirect.headers.get('location')], [308, '/docs/']);
   });
 
   it('reads without a script', async () => {

@@ -57,7 +57,9 @@ interface Scene {
   shell: (script: string) => Promise<string>;
 }
 
-describe('the commands of the documents', { skip: skipWithout('bwrap', 'curl', 'jq', 'sqlite3', 'keytool') }, () => {
+const skip = skipWithout('bwrap', 'curl', 'jq', 'sqlite3', 'keytool');
+
+describe('the commands of the documents', { skip, concurrency: 2 }, () => {
   for (const { path, blocks } of documents) {
     it(`of ${path} do what it says`, { timeout: 120_000 }, () =>
       withScene(async (scene) => {

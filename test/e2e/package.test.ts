@@ -130,6 +130,9 @@ describe('the package', { skip: skipWithout('npm', 'bwrap', 'curl', 'git') }, ()
       const doctor = await run(join(prefix, 'bin/standin'), ['doctor'], settings);
       assert.match(doctor, /ok +server/);
       assert.doesNotMatch(doctor, /^(?:fail|error)/m);
+      const docs = await fetch(`http://127.0.0.1:${api}/docs/quick-start.html`);
+      assert.equal(docs.status, 200);
+      assert.match(await docs.text(), /<h1 id="quick-start">/);
     } finally {
       await server.stop();
     }

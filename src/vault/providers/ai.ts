@@ -27,7 +27,7 @@ export const aiProviders: readonly Provider[] = [
       token('sk-admin-', 156, 'base64url'),
       token('sk-', 48),
     ],
-    source: 'https://platform.openai.com/docs/api-reference/authentication',
+    source: 'https://developers.openai.com/api/reference/cli/resources/models/methods/list',
     probe: get('/v1/models', { limited: [403], notFor: ['sk-admin-'] }),
   }),
   provider('gemini', 'Google Gemini', {
@@ -36,6 +36,7 @@ export const aiProviders: readonly Provider[] = [
     also: [{ type: 'query', parameter: 'key' }],
     tokens: [token('AIza', 35, 'base64url')],
     source: 'https://ai.google.dev/api',
+    unseen: true,
     // API_KEY_INVALID is a 400; 403 is an API that is not switched on, or a key kept to other callers.
     probe: get('/v1beta/models?pageSize=1', { limited: [403], refused: [400, 401] }),
   }),
@@ -51,6 +52,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('xai-', 80)],
     source: 'https://docs.x.ai/docs/api-reference#api-key',
+    unseen: true,
     probe: get('/v1/api-key', { limited: [403], refused: [400, 401] }),
   }),
   provider('perplexity', 'Perplexity', {
@@ -64,7 +66,7 @@ export const aiProviders: readonly Provider[] = [
     hosts: ['api.exa.ai'],
     auth: header('x-api-key'),
     tokens: [token('', 36, 'uuid')],
-    source: 'https://exa.ai/docs/reference/websets-api',
+    source: 'https://exa.ai/docs/.mintlify/skills/build-with-exa/references/http-requests',
     probe: get('/websets/v0/websets?limit=1', { limited: [402, 403] }),
   }),
   provider('firecrawl', 'Firecrawl', {
@@ -79,6 +81,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('', 32)],
     source: 'https://docs.mistral.ai/api/endpoint/models',
+    unseen: true,
     probe: get('/v1/models'),
   }),
   provider('cohere', 'Cohere', {
@@ -93,6 +96,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('gsk_', 52)],
     source: 'https://console.groq.com/docs/api-reference#models',
+    unseen: true,
     probe: get('/openai/v1/models', { limited: [403] }),
   }),
   provider('deepseek', 'DeepSeek', {
@@ -100,13 +104,16 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('sk-', 32)],
     source: 'https://api-docs.deepseek.com/api/get-user-balance',
+    unseen: true,
     probe: get('/user/balance'),
   }),
   provider('together', 'Together AI', {
-    hosts: ['api.together.xyz'],
+    hosts: ['api.together.ai', 'api.together.xyz'],
     auth: bearer,
     tokens: [token('', 64, 'hex')],
     source: 'https://docs.together.ai/reference/models',
+    unseen: true,
+    unsettled: 'that its keys are 64 hex digits',
     probe: get('/v1/models'),
   }),
   provider('fireworks', 'Fireworks AI', {
@@ -114,6 +121,8 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('fw_', null)],
     source: 'https://fireworks.ai/docs/api-reference/introduction',
+    unseen: true,
+    unsettled: 'that its keys start with `fw_`',
     probe: get('/inference/v1/models', { refused: [401, 403] }),
   }),
   provider('cerebras', 'Cerebras', {
@@ -121,6 +130,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('csk-', null)],
     source: 'https://inference-docs.cerebras.ai/api-reference',
+    unsettled: 'that its keys start with `csk-`',
     probe: get('/v1/models', { refused: [401, 403] }),
   }),
   provider('huggingface', 'Hugging Face', {
@@ -128,6 +138,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('hf_', 34)],
     source: 'https://huggingface.co/docs/hub/security-tokens',
+    unseen: true,
     probe: get('/api/whoami-v2'),
   }),
   provider('replicate', 'Replicate', {
@@ -136,6 +147,7 @@ export const aiProviders: readonly Provider[] = [
     also: [scheme('Token')],
     tokens: [token('r8_', 37)],
     source: 'https://replicate.com/docs/reference/http',
+    unseen: true,
     probe: get('/v1/account'),
   }),
   provider('elevenlabs', 'ElevenLabs', {
@@ -143,6 +155,8 @@ export const aiProviders: readonly Provider[] = [
     auth: header('xi-api-key'),
     tokens: [token('sk_', 48, 'hex')],
     source: 'https://elevenlabs.io/docs/api-reference/authentication',
+    unseen: true,
+    unsettled: 'whether a 401 of the test call is an unknown key or one that may not read the account',
     probe: get('/v1/user'),
   }),
   provider('deepgram', 'Deepgram', {
@@ -157,6 +171,7 @@ export const aiProviders: readonly Provider[] = [
     auth: raw,
     tokens: [token('', 32, 'hex')],
     source: 'https://www.assemblyai.com/docs/api-reference/overview',
+    unseen: true,
     probe: get('/v2/transcript?limit=1'),
   }),
   provider('nvidia', 'NVIDIA NIM', {
@@ -164,6 +179,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('nvapi-', 64, 'base64url')],
     source: 'https://docs.api.nvidia.com/nim/reference/llm-apis',
+    unseen: true,
     probe: { none: 'its list of models is open to all, and every other call runs a model' },
   }),
   provider('vercel-ai-gateway', 'Vercel AI Gateway', {
@@ -185,6 +201,7 @@ export const aiProviders: readonly Provider[] = [
     auth: header('x-api-key'),
     tokens: [token('lsv2_pt_', null, 'hex')],
     source: 'https://docs.langchain.com/langsmith/create-account-api-key',
+    unseen: true,
     probe: get('/api/v1/sessions?limit=1', { refused: [401, 403] }),
   }),
   // The user name is the account's public key, which the client knows and sends.
@@ -193,6 +210,7 @@ export const aiProviders: readonly Provider[] = [
     auth: basic,
     tokens: [token('sk-lf-', 36, 'uuid')],
     source: 'https://langfuse.com/docs/api-and-data-platform/features/public-api',
+    unseen: true,
     probe: get('/api/public/projects', { user: { ask: 'the public key (pk-lf-…)' } }),
   }),
   provider('wandb', 'Weights & Biases', {
@@ -200,6 +218,7 @@ export const aiProviders: readonly Provider[] = [
     auth: basicAs('api'),
     tokens: [token('', 40, 'hex')],
     source: 'https://docs.wandb.ai/support/models/articles/how-can-i-find-my-api-key',
+    unseen: true,
     probe: post('/graphql', { query: '{ viewer { id } }' }, { answerHas: '"viewer":{' }),
   }),
   provider('tavily', 'Tavily', {
@@ -214,6 +233,7 @@ export const aiProviders: readonly Provider[] = [
     auth: header('X-Subscription-Token'),
     tokens: [token('BSA', null)],
     source: 'https://api-dashboard.search.brave.com/documentation/guides/authentication',
+    unsettled: 'that its keys start with `BSA`',
     probe: { none: 'every call is a search that is charged' },
   }),
   provider('browserbase', 'Browserbase', {
@@ -221,6 +241,7 @@ export const aiProviders: readonly Provider[] = [
     auth: header('X-BB-API-Key'),
     tokens: [token('bb_', null)],
     source: 'https://docs.browserbase.com/reference/api/list-projects',
+    unsettled: 'that its keys start with `bb_`',
     probe: get('/v1/projects', { refused: [401, 403] }),
   }),
 ];

@@ -27,6 +27,7 @@ export const codeProviders: readonly Provider[] = [
     ],
     tokens: githubTokens,
     source: 'https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api',
+    unseen: true,
     // Every kind of token may ask for its limits, and asking does not count against them.
     probe: get('/rate_limit', { headers: { 'X-GitHub-Api-Version': '2022-11-28' } }),
   }),
@@ -35,8 +36,9 @@ export const codeProviders: readonly Provider[] = [
     auth: header('PRIVATE-TOKEN'),
     // git over https is basic.
     also: [bearer, basicAs('oauth2')],
-    tokens: [token('glpat-', 20, 'base64url')],
-    source: 'https://docs.gitlab.com/api/rest/authentication/',
+    // 20 characters before tokens were routable, 37 and more since.
+    tokens: [token('glpat-', null, 'base64url')],
+    source: 'https://docs.gitlab.com/user/profile/personal_access_tokens/',
     probe: get('/api/v4/personal_access_tokens/self', { limited: [403] }),
   }),
   perHostProvider('bitbucket', 'Bitbucket', {
@@ -46,6 +48,7 @@ export const codeProviders: readonly Provider[] = [
     ],
     tokens: [token('ATCTT', null, 'base64url')],
     source: 'https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/',
+    unseen: true,
     probe: get('/2.0/user', { limited: [403] }),
   }),
   provider('npm', 'npm', {
@@ -53,6 +56,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('npm_', 36)],
     source: 'https://docs.npmjs.com/about-access-tokens',
+    unseen: true,
     probe: get('/-/whoami', { limited: [403] }),
   }),
   provider('pypi', 'PyPI', {
@@ -60,6 +64,7 @@ export const codeProviders: readonly Provider[] = [
     auth: basicAs('__token__'),
     tokens: [token('pypi-AgEIcHlwaS5vcmc', 150, 'base64url')],
     source: 'https://pypi.org/help/#apitoken',
+    unseen: true,
     probe: { none: 'its host takes uploads and nothing else' },
   }),
   provider('rubygems', 'RubyGems', {
@@ -67,6 +72,7 @@ export const codeProviders: readonly Provider[] = [
     auth: raw,
     tokens: [token('rubygems_', 48, 'hex')],
     source: 'https://guides.rubygems.org/rubygems-org-api/',
+    unseen: true,
     probe: get('/api/v1/gems.json', { limited: [403] }),
   }),
   // Basic at /token only; what that answers is used as bearer, and is a token of its own.
@@ -76,6 +82,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: githubTokens,
     source:
       'https://docs.github.com/en/packages/working-with-a-github-packages-registry/working-with-the-container-registry',
+    unseen: true,
     probe: get('/token?service=ghcr.io', { user: { any: 'x-access-token' }, refused: [401, 403] }),
   }),
   provider('github-npm', 'GitHub Packages (npm)', {
@@ -83,6 +90,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: githubTokens,
     source: 'https://docs.github.com/en/packages/working-with-a-github-packages-registry/working-with-the-npm-registry',
+    unseen: true,
     probe: get('/-/whoami', { limited: [403] }),
   }),
   provider('vercel', 'Vercel', {
@@ -90,6 +98,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('vcp_', 56)],
     source: 'https://vercel.com/docs/rest-api',
+    unseen: true,
     // An unknown token is a 403 there.
     probe: get('/v2/user', { refused: [401, 403] }),
   }),
@@ -99,6 +108,7 @@ export const codeProviders: readonly Provider[] = [
     // Before 2026 they were 40 characters without a prefix, and those still work.
     tokens: [token('cfut_', null), token('cfat_', null)],
     source: 'https://developers.cloudflare.com/fundamentals/api/get-started/token-formats/',
+    unsettled: 'how long the checksum at the end of a token is',
     probe: get('/client/v4/user/tokens/verify', { refused: [400, 401, 403], notFor: ['cfat_', 'cfk_'] }),
   }),
   provider('digitalocean', 'DigitalOcean', {
@@ -106,6 +116,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('dop_v1_', 64, 'hex')],
     source: 'https://docs.digitalocean.com/reference/api/',
+    unseen: true,
     probe: get('/v2/account', { limited: [403] }),
   }),
   provider('netlify', 'Netlify', {
@@ -113,6 +124,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('nfp_', 36)],
     source: 'https://docs.netlify.com/api-and-cli-guides/api-guides/get-started-with-api/',
+    unseen: true,
     probe: get('/api/v1/user'),
   }),
   provider('fly', 'Fly.io', {
@@ -128,13 +140,15 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('HRKU-AA', 58, 'base64url')],
     source: 'https://devcenter.heroku.com/articles/platform-api-quickstart',
+    unseen: true,
     probe: get('/account', { headers: { Accept: 'application/vnd.heroku+json; version=3' }, limited: [403] }),
   }),
   provider('render', 'Render', {
     hosts: ['api.render.com'],
     auth: bearer,
     tokens: [token('rnd_', null)],
-    source: 'https://render.com/docs/api',
+    source: 'https://render.com/api',
+    unsettled: 'that its keys start with `rnd_`',
     probe: get('/v1/users'),
   }),
   provider('supabase', 'Supabase', {
@@ -142,6 +156,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('sbp_', 40, 'hex')],
     source: 'https://supabase.com/docs/reference/api/introduction',
+    unseen: true,
     probe: get('/v1/organizations', { limited: [403] }),
   }),
   provider('neon', 'Neon', {
@@ -149,6 +164,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('napi_', null)],
     source: 'https://neon.com/docs/reference/api/users/get-auth-details',
+    unsettled: 'that its keys start with `napi_`',
     probe: get('/api/v2/auth'),
   }),
   provider('circleci', 'CircleCI', {
@@ -156,6 +172,7 @@ export const codeProviders: readonly Provider[] = [
     auth: header('Circle-Token'),
     tokens: [token('CCIPAT_', null)],
     source: 'https://circleci.com/docs/guides/toolkit/managing-api-tokens/',
+    unseen: true,
     probe: get('/api/v2/me'),
   }),
   provider('buildkite', 'Buildkite', {
@@ -169,7 +186,7 @@ export const codeProviders: readonly Provider[] = [
     hosts: ['api.snyk.io'],
     auth: scheme('token'),
     tokens: [token('', 36, 'uuid')],
-    source: 'https://docs.snyk.io/snyk-api/rest-api/authentication-for-api',
+    source: 'https://docs.snyk.io/developer-tools/snyk-api/authentication-for-api',
     probe: get('/rest/self?version=2024-10-15', { limited: [403] }),
   }),
   provider('terraform', 'HCP Terraform', {
@@ -177,6 +194,7 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [[{ random: 'alphanumeric', length: 14 }, { literal: '.atlasv1.' }, { core: 'alphanumeric', length: 67 }]],
     source: 'https://developer.hashicorp.com/terraform/cloud-docs/api-docs/account',
+    unseen: true,
     // Tokens of a team or an organization have no account: 404.
     probe: get('/api/v2/account/details', {
       headers: { 'Content-Type': 'application/vnd.api+json' },
@@ -188,13 +206,14 @@ export const codeProviders: readonly Provider[] = [
     auth: scheme('token'),
     tokens: [token('pul-', 40, 'hex')],
     source: 'https://www.pulumi.com/docs/reference/cloud-rest-api/',
+    unseen: true,
     probe: get('/api/user', { headers: { Accept: 'application/vnd.pulumi+8' } }),
   }),
   provider('doppler', 'Doppler', {
     hosts: ['api.doppler.com'],
     auth: bearer,
-    tokens: [token('dp.pt.', 43)],
-    source: 'https://docs.doppler.com/reference/auth-me',
+    tokens: [token('dp.pt.', 43), token('dp.st.', null), token('dp.sa.', null)],
+    source: 'https://docs.doppler.com/reference-link/api',
     probe: get('/v3/me'),
   }),
 ];

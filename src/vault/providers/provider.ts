@@ -13,6 +13,8 @@ export interface Provider {
   tokens: readonly TokenShape[];
   /** The vendor's page that says how a key is sent, or the nearest to it. */
   source: string;
+  /** False: the page itself was not read; the row is from public rules that find leaked keys, and from clients' code. */
+  sourceRead: boolean;
   /** What of this row no page of the vendor says, in a sentence. */
   unsettled: string | null;
   /** How to find out whether a key works. */
@@ -57,6 +59,7 @@ export function scheme(word: string): AuthRule {
 interface RowFacts {
   tokens: readonly TokenShape[];
   source: string;
+  unseen?: true;
   unsettled?: string;
   probe: ProbeFacts | NoProbe;
 }
@@ -80,7 +83,8 @@ export function perHostProvider(
   display: string,
   facts: RowFacts & { rules: readonly ProviderRule[] },
 ): Provider {
-  const { rules, tokens, source, unsettled = null, probe } = facts;
+  const { rules, tokens, source, unseen, unsettled = null, probe } = facts;
   const host = rules[0]?.hosts[0] ?? '';
-  return { name, display, rules, tokens, source, unsettled, probe: probeOf(probe, host) };
+  const sourceRead = unseen !== true;
+  return { name, display, rules, tokens, source, sourceRead, unsettled, probe: probeOf(probe, host) };
 }

@@ -3,6 +3,11 @@ import { basic, basicAs, basicUsername, bearer, header, provider, raw, scheme } 
 import type { Provider } from './provider.ts';
 import { token } from './token-shape.ts';
 
+/** An account is at one of them. */
+const datadogSites = ['com', 'eu']
+  .map((end) => `api.datadoghq.${end}`)
+  .concat(['us3', 'us5', 'ap1', 'ap2', 'uk1'].map((site) => `api.${site}.datadoghq.com`));
+
 /** Work, money, messages and monitoring. */
 export const serviceProviders: readonly Provider[] = [
   provider('linear', 'Linear', {
@@ -10,6 +15,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: raw,
     tokens: [token('lin_api_', 40)],
     source: 'https://linear.app/developers/graphql',
+    unseen: true,
     probe: post('/graphql', { query: '{ viewer { id } }' }, { answerHas: '"viewer":{', refused: [400, 401] }),
   }),
   provider('sentry', 'Sentry', {
@@ -17,6 +23,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('sntryu_', 64, 'hex')],
     source: 'https://docs.sentry.io/api/auth/',
+    unseen: true,
     probe: get('/api/0/organizations/', { limited: [403] }),
   }),
   provider('stripe', 'Stripe', {
@@ -25,6 +32,7 @@ export const serviceProviders: readonly Provider[] = [
     also: [basicUsername],
     tokens: [token('sk_live_', 99), token('sk_test_', 99), token('rk_live_', 99), token('rk_test_', 99)],
     source: 'https://docs.stripe.com/api/authentication',
+    unseen: true,
     probe: get('/v1/balance', { limited: [403] }),
   }),
   provider('slack', 'Slack', {
@@ -39,6 +47,7 @@ export const serviceProviders: readonly Provider[] = [
       { core: 'alphanumeric', length: null },
     ]),
     source: 'https://docs.slack.dev/reference/methods/auth.test',
+    unseen: true,
     // Always a 200: the content says it.
     probe: post('/api/auth.test', {}, { answerHas: '"ok":true' }),
   }),
@@ -47,6 +56,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('ntn_', 46)],
     source: 'https://developers.notion.com/reference/authentication',
+    unseen: true,
     probe: get('/v1/users/me', { headers: { 'Notion-Version': '2022-06-28' }, limited: [403] }),
   }),
   provider('asana', 'Asana', {
@@ -54,6 +64,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('', null)],
     source: 'https://developers.asana.com/docs/personal-access-token',
+    unseen: true,
     probe: get('/api/1.0/users/me', { limited: [403] }),
   }),
   provider('resend', 'Resend', {
@@ -65,17 +76,18 @@ export const serviceProviders: readonly Provider[] = [
     probe: get('/domains', { limited: [401], refused: [400, 403] }),
   }),
   provider('datadog', 'Datadog', {
-    hosts: ['api.datadoghq.com', 'api.datadoghq.eu'],
+    hosts: datadogSites,
     auth: header('DD-API-KEY'),
     tokens: [token('', 32, 'hex')],
-    source: 'https://docs.datadoghq.com/api/latest/authentication/',
-    probe: get('/api/v1/validate', { hosts: ['api.datadoghq.com', 'api.datadoghq.eu'], refused: [401, 403] }),
+    source: 'https://docs.datadoghq.com/api/latest/authentication/validate-api-key/',
+    probe: get('/api/v1/validate', { hosts: datadogSites, refused: [401, 403] }),
   }),
   provider('newrelic', 'New Relic', {
     hosts: ['api.newrelic.com'],
     auth: header('Api-Key'),
     tokens: [token('NRAK-', 27, 'upper')],
     source: 'https://docs.newrelic.com/docs/apis/nerdgraph/get-started/introduction-new-relic-nerdgraph/',
+    unseen: true,
     probe: post(
       '/graphql',
       { query: '{ actor { user { id } } }' },
@@ -87,6 +99,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: { type: 'api-key', header: 'Authorization', prefix: 'Token token=' },
     tokens: [token('', 20)],
     source: 'https://developer.pagerduty.com/docs/authentication',
+    unseen: true,
     probe: get('/abilities', { headers: { Accept: 'application/vnd.pagerduty+json;version=2' }, limited: [403] }),
   }),
   provider('posthog', 'PostHog', {
@@ -94,6 +107,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('phx_', null)],
     source: 'https://posthog.com/docs/api',
+    unseen: true,
     probe: get('/api/users/@me/', { hosts: ['us.posthog.com', 'eu.posthog.com'], limited: [403] }),
   }),
   provider('figma', 'Figma', {
@@ -101,6 +115,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: header('X-Figma-Token'),
     tokens: [token('figd_', null, 'base64url')],
     source: 'https://developers.figma.com/docs/rest-api/authentication/',
+    unseen: true,
     probe: get('/v1/me', { refused: [401, 403] }),
   }),
   provider('tailscale', 'Tailscale', {
@@ -109,6 +124,7 @@ export const serviceProviders: readonly Provider[] = [
     also: [basicUsername],
     tokens: [token('tskey-api-', null)],
     source: 'https://tailscale.com/api',
+    unseen: true,
     probe: get('/api/v2/tailnet/-/keys', { limited: [403] }),
   }),
   provider('airtable', 'Airtable', {
@@ -118,6 +134,7 @@ export const serviceProviders: readonly Provider[] = [
       [{ literal: 'pat' }, { random: 'alphanumeric', length: 14 }, { literal: '.' }, { core: 'hex', length: 64 }],
     ],
     source: 'https://airtable.com/developers/web/api/get-user-id-scopes',
+    unseen: true,
     probe: get('/v0/meta/whoami'),
   }),
   provider('hubspot', 'HubSpot', {
@@ -126,6 +143,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('pat-na1-', 36, 'uuid'), token('pat-eu1-', 36, 'uuid')],
     source:
       'https://developers.hubspot.com/docs/api-reference/account-account-info-v3/details/get-account-info-v3-details',
+    unseen: true,
     probe: get('/account-info/v3/details', { limited: [403] }),
   }),
   provider('intercom', 'Intercom', {
@@ -133,6 +151,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('', null)],
     source: 'https://developers.intercom.com/docs/build-an-integration/learn-more/authentication',
+    unseen: true,
     probe: get('/me', { limited: [403] }),
   }),
   // The user name is the account SID, which the client knows and sends.
@@ -141,6 +160,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: basic,
     tokens: [token('', 32, 'hex')],
     source: 'https://www.twilio.com/docs/usage/requests-to-twilio',
+    unseen: true,
     probe: get('/2010-04-01/Accounts.json?PageSize=1', { user: { ask: 'the account SID (AC…)' }, limited: [403] }),
   }),
   provider('sendgrid', 'SendGrid', {
@@ -150,13 +170,14 @@ export const serviceProviders: readonly Provider[] = [
       [{ literal: 'SG.' }, { random: 'base64url', length: 22 }, { literal: '.' }, { core: 'base64url', length: 43 }],
     ],
     source: 'https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/authentication',
+    unseen: true,
     probe: get('/v3/scopes', { limited: [403] }),
   }),
   provider('mailgun', 'Mailgun', {
     hosts: ['api.mailgun.net', 'api.eu.mailgun.net'],
     auth: basicAs('api'),
     tokens: [token('key-', 32, 'hex')],
-    source: 'https://documentation.mailgun.com/docs/mailgun/api-reference/mg-auth',
+    source: 'https://documentation.mailgun.com/docs/mailgun/api-reference/authentication',
     probe: get('/v4/domains?limit=1', { hosts: ['api.mailgun.net', 'api.eu.mailgun.net'], limited: [403] }),
   }),
   provider('postmark', 'Postmark', {
@@ -164,6 +185,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: header('X-Postmark-Server-Token'),
     tokens: [token('', 36, 'uuid')],
     source: 'https://postmarkapp.com/developer/api/server-api',
+    unseen: true,
     probe: get('/server'),
   }),
   provider('discord', 'Discord', {
@@ -179,6 +201,7 @@ export const serviceProviders: readonly Provider[] = [
       ],
     ],
     source: 'https://discord.com/developers/docs/reference#authentication',
+    unseen: true,
     probe: get('/api/v10/users/@me'),
   }),
   provider('square', 'Square', {
@@ -186,6 +209,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('EAAA', null)],
     source: 'https://developer.squareup.com/docs/build-basics/access-tokens',
+    unseen: true,
     probe: get('/v2/locations', { limited: [403] }),
   }),
   provider('dropbox', 'Dropbox', {
@@ -193,6 +217,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('sl.', null, 'base64url')],
     source: 'https://www.dropbox.com/developers/documentation/http/documentation#check-user',
+    unseen: true,
     probe: post('/2/check/user', { query: 'standin' }, { refused: [400, 401] }),
   }),
 ];

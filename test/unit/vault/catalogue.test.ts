@@ -32,7 +32,6 @@ const longerThanTheProviders = [
   'datadog: 32 hex digits',
   'exa: 36 UUID characters',
   'firecrawl: fc- + 32 hex digits',
-  'gitlab: glpat- + 20 base64url characters',
   'hubspot: pat-eu1- + 36 UUID characters',
   'hubspot: pat-na1- + 36 UUID characters',
   'langfuse: sk-lf- + 36 UUID characters',
@@ -148,6 +147,8 @@ describe('forms that a provider takes', () => {
     ['ghcr', 'ghcr.io', ['basic (own):*']],
     ['pypi', 'upload.pypi.org', ['basic __token__:*']],
     ['datadog', 'api.datadoghq.eu', ['DD-API-KEY: *']],
+    ['datadog', 'api.us5.datadoghq.com', ['DD-API-KEY: *']],
+    ['together', 'api.together.ai', ['Authorization: Bearer *']],
   ];
   for (const [name, host, forms] of cases) {
     it(`${name} at ${host}: ${forms.join(', ')}`, () => assert.deepEqual(formsOf(name, host), forms));
