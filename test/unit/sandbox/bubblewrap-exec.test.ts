@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
-import { againAsOrdinaryUser, eventually, openRig, run } from './harness.ts';
+import { againAsOrdinaryUser, againInGvisor, eventually, openRig, run } from './harness.ts';
 import type { Rig } from './harness.ts';
 
 let rig: Rig;
@@ -150,3 +150,4 @@ describe('exec', () => {
 });
 
 againAsOrdinaryUser(import.meta.filename);
+againInGvisor(import.meta.filename);
