@@ -21,7 +21,7 @@ export interface Comparison extends LoadShape {
 /** What is measured on Standin alone: against itself, or in its own unit. */
 export interface OwnScenario {
   kind: 'own';
-  name: 'two-workers' | 'sandboxes-1000' | 'flood' | 'idle-tunnels' | 'memory' | 'sandbox-life';
+  name: 'two-workers' | 'sandboxes-1000' | 'flood' | 'idle-tunnels' | 'memory' | 'sandbox-life' | 'lists';
   summary: string;
 }
 
@@ -107,4 +107,5 @@ export const scenarios: readonly Scenario[] = [
     name: 'sandbox-life',
     summary: 'sandboxes: create, exec, pause, resume, files, 200 idle; podman, runsc',
   },
+  { kind: 'own', name: 'lists', summary: 'lists and figures over 10,000 secrets and 1,000,000 events, on both stores' },
 ];

@@ -4,6 +4,7 @@ import type { Setting } from '../setting.ts';
 import type { Figure } from './figures.ts';
 import { measureFlood } from './flood.ts';
 import { measureIdleTunnels } from './idle-tunnels.ts';
+import { measureLists } from './lists.ts';
 import { measureMemory } from './memory.ts';
 import { measureSandboxLife } from './sandbox-life.ts';
 import { measureSandboxes } from './sandboxes.ts';
@@ -19,4 +20,5 @@ export const ownScenarios: Readonly<
   'idle-tunnels': measureIdleTunnels,
   memory: measureMemory,
   'sandbox-life': measureSandboxLife,
+  lists: measureLists,
 };

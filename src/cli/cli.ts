@@ -7,6 +7,7 @@ import { addCaCommands } from './commands/ca.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addExplainCommands } from './commands/explain.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addProjectCommands } from './commands/project.ts';
 import { addProviderCommands } from './commands/provider.ts';
@@ -100,6 +101,7 @@ export function buildProgram(cli: Cli): Command {
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
+  addExplainCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');

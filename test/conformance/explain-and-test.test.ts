@@ -139,7 +139,7 @@ describe('a request explained, and a secret tested, by way of the real proxy', (
 
   it('says what would be swapped without sending anything', async () => {
     const { secrets } = rig.server.client;
-    const before = rig.upstream.requests.length;
+    const had = rig.upstream.requests.length;
     const url = `https://${host}/v1`;
     const yes = await secrets.explain('explained', { url, headers: { Authorization: 'Bearer {{stand_in}}' } });
     assert.deepEqual(yes, {
@@ -170,7 +170,7 @@ describe('a request explained, and a secret tested, by way of the real proxy', (
       headers: { Authorization: 'Bearer {{stand_in}}' },
     });
     assert.equal(clear.outcome, 'refused');
-    assert.equal(rig.upstream.requests.length, before, 'nothing was sent');
+    assert.equal(rig.upstream.requests.length, had, 'nothing was sent');
     for (const each of [yes, wrong, basic, elsewhere]) {
       assert.deepEqual(
         findCores(JSON.stringify(each)).map(({ core }) => coreFingerprint(core)),

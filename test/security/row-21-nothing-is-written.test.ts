@@ -209,6 +209,34 @@ async function makeTokens(): Promise<void> {
   await client.keys.revoke(made.id);
 }
 
+/** What people look at: rows, why they are so, and whether a key works, from a browser too. */
+async function lookAll(): Promise<void> {
+  const own = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' };
+  const signIn = (key: string) =>
+    fetch(`${rig.server.url}/session`, { method: 'POST', headers: own, body: JSON.stringify({ api_key: key }) });
+  const session = await signIn(rig.server.apiKey);
+  const cookie = session.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  tokens.set('session', cookie.split('=')[1] ?? '');
+  assert.equal((await signIn(value('mistyped at the sign-in'))).status, 401);
+  const ids: number[] = [];
+  await waitUntil(
+    async () => {
+      const { data } = await rig.server.client.requests.list({ limit: 200 });
+      ids.splice(0, ids.length, ...data.map(({ id }) => id));
+      return data.some(({ path }) => path === '/echo');
+    },
+    { what: 'the rows' },
+  );
+  const paths = ['/requests?limit=200', '/activity', '/activity/map', '/activity/secrets', '/secrets/bearer/versions'];
+  for (const path of [...paths, '/config', ...ids.map((id) => `/requests/${id}/explain`)]) {
+    assert.equal(await call('GET', path, undefined, { cookie, 'sec-fetch-site': 'same-origin' }), 200, path);
+  }
+  assert.equal(await call('POST', '/secrets/bearer/test', JSON.stringify({ url: `https://${api}/echo` })), 200);
+  const real = { Authorization: `Bearer ${values.get('bearer')}`, 'X-Key': '{{stand_in}}' };
+  const asked = { url: `https://${api}/?key=${values.get('bearer')}`, headers: real };
+  assert.equal(await call('POST', '/secrets/bearer/explain', JSON.stringify(asked)), 200);
+}
+
 const problems = await findProblems();
 
 async function runInside(): Promise<void> {
@@ -250,6 +278,7 @@ before(async () => {
   await failAll(sandbox);
   await mistypeAll();
   await makeTokens();
+  await lookAll();
   await runInside();
   assert.equal(await call('PATCH', '/secrets/bearer', JSON.stringify({ value: value('rotated') })), 200);
   await useAll(sandbox);
