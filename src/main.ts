@@ -4,6 +4,7 @@ import type { ServeOptions } from './cli/command.ts';
 import { describeConfig, loadConfig, scrubEnvironment } from './config.ts';
 import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
 import { lowerPriorityOfHelperThreads } from './helper-threads.ts';
+import type { Config } from './config-settings.ts';
 import { createLogger } from './log.ts';
 import type { RunningServer } from './server.ts';
 
@@ -20,7 +21,7 @@ async function serve({ flags, file, json }: ServeOptions): Promise<void> {
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log, settings: () => describeConfig(loaded) });
-  process.stdout.write(json ? readyJson(server, config.dataDir) : readyText(server, config.dataDir));
+  process.stdout.write(json ? readyJson(server, config.dataDir) : readyText(server, config));
   for (const problem of server.problems) log.warn(`sandboxes cannot run here: ${problem}`);
   await stopSignal();
   log.info('stopping');
@@ -29,13 +30,14 @@ async function serve({ flags, file, json }: ServeOptions): Promise<void> {
 
 type Ready = Pick<RunningServer, 'url' | 'proxyUrl' | 'driver' | 'madeApiKey'>;
 
-function readyText({ url, proxyUrl, driver, madeApiKey }: Ready, dataDir: string): string {
+function readyText({ url, proxyUrl, driver, madeApiKey }: Ready, config: Pick<Config, 'dataDir' | 'console'>): string {
   const lines = [
     `standin ${version} is ready`,
     `  API      ${url}`,
+    ...(config.console ? [`  console  ${url}/`] : []),
     `  proxy    ${proxyUrl}`,
     `  driver   ${driver}`,
-    `  data     ${dataDir}`,
+    `  data     ${config.dataDir}`,
   ];
   if (madeApiKey !== null) {
     lines.push(`  key      ${madeApiKey}`);

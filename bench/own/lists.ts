@@ -78,11 +78,12 @@ async function countAll(store: Store): Promise<number> {
   return rounds;
 }
 
-async function fill(store: Store): Promise<World> {
-  const teamId = randomUUID();
+/** Of the team with `ownTeam`, or of one that is made for it. */
+export async function fill(store: Store, ownTeam?: string): Promise<World> {
+  const teamId = ownTeam ?? randomUUID();
   const to = Date.now();
   const from = to - weekMs;
-  await store.teams.insert({ id: teamId, name: 'bench', createdAt: new Date(from) });
+  if (ownTeam === undefined) await store.teams.insert({ id: teamId, name: 'bench', createdAt: new Date(from) });
   const secretIds = Array.from({ length: secretCount }, () => randomUUID());
   const sandboxIds = Array.from({ length: sandboxCount }, () => randomUUID());
   for (const [index, id] of secretIds.entries()) {

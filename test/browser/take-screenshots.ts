@@ -63,7 +63,7 @@ function pictures({ agent }: Day): [name: string, show: (page: Page) => Promise<
       'explain',
       async (page) => {
         await page.goto('/#/secrets/anthropic-prod');
-        await page.locator('.line.bad').getByRole('button').first().click();
+        await page.locator('.line.bad', { hasText: '403' }).getByRole('button').first().click();
         await page.getByRole('dialog').getByText('What to do:').waitFor();
       },
     ],

@@ -35,7 +35,8 @@ export async function startConsoleRig(names: string[]): Promise<ConsoleRig> {
   };
 }
 
-function buildConsole(): void {
+/** Where it is not built of the sources as they are. */
+export function buildConsole(): void {
   const script = fileURLToPath(new URL('../../scripts/build-console.ts', import.meta.url));
   execFileSync(process.execPath, [script, '--if-stale'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import type { Failure } from '../api/failure.ts';
 import { Button } from './button.tsx';
 import { Icon } from './icons.tsx';
+import { sentence } from './sentence.ts';
 
 /** What went wrong, in the server's words, and what to do. */
 export function Problem({ failure, retry }: { failure: Failure | undefined; retry?: () => void }): JSX.Element | null {
@@ -31,9 +32,4 @@ export function Problem({ failure, retry }: { failure: Failure | undefined; retr
       </div>
     </div>
   );
-}
-
-function sentence(text: string): string {
-  const first = /^[a-z_]+(\.|:)/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(first) ? first : `${first}.`;
 }

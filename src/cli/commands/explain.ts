@@ -4,7 +4,7 @@ import type { RequestExplanation } from '../../client/client.ts';
 import { addCommand, repeatable, wholeNumber } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { CliFailure, exitCodes } from '../failure.ts';
-import { shortTime } from '../output.ts';
+import { shortTime } from '../times.ts';
 import type { Output } from '../output.ts';
 
 /** `standin explain`, and `standin secret test` beside the others of its group. */

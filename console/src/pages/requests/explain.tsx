@@ -50,10 +50,12 @@ export function ExplainDialog({ of, onClose }: { of: RequestRow; onClose: () => 
 
 function Explained({ of }: { of: Explanation }): JSX.Element {
   const { connection, network, refused } = of;
+  // The refusal has a place of its own below.
+  const told = of.text.filter((sentence) => refused === null || !sentence.startsWith(`${refused.code}:`));
   return (
     <div class="stack" data-first="" tabIndex={-1}>
       <ol class="story">
-        {of.text.map((sentence, index) => (
+        {told.map((sentence, index) => (
           <li key={index}>{sentence}</li>
         ))}
       </ol>

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { sentence } from '../../ui/sentence.ts';
 
 /** Why something was refused, and the cure. */
 export function Refusal({ of }: { of: { code: string; cause: string; cure: string } }): JSX.Element {
@@ -7,9 +8,9 @@ export function Refusal({ of }: { of: { code: string; cause: string; cure: strin
       <p>
         <code class="bad-text">{of.code}</code>
       </p>
-      <p>{of.cause}</p>
+      <p>{sentence(of.cause)}</p>
       <p>
-        <strong>What to do:</strong> {of.cure}
+        <strong>What to do:</strong> {sentence(of.cure)}
       </p>
     </div>
   );

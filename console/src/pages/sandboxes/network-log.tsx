@@ -45,7 +45,7 @@ const columns: readonly Column<Row>[] = [
   {
     id: 'outcome',
     title: 'Outcome',
-    width: 'minmax(0, 2fr)',
+    width: 'minmax(0, 2.8fr)',
     narrow: 'sub',
     cell: (row) =>
       row.kind === 'request' ? (
@@ -69,7 +69,7 @@ const columns: readonly Column<Row>[] = [
   },
   {
     id: 'ms',
-    title: 'Time taken',
+    title: 'Took',
     width: '5rem',
     end: true,
     cell: ({ latency_ms: ms }) => (typeof ms === 'number' ? `${ms} ms` : ''),

@@ -46,6 +46,8 @@ export function TerminalScreen({ sandbox }: ScreenProps): JSX.Element {
       cursorBlink: true,
       scrollback: 10_000,
       screenReaderMode: true,
+      // A link that the sandbox prints leads nowhere: what runs there is not trusted.
+      linkHandler: { activate: () => undefined },
     });
     const fit = new FitAddon();
     terminal.loadAddon(fit);
