@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { OpenSegment } from '../../src/audit-rows.ts';
 import type { AuditSegment } from '../../src/audit-rows.ts';
-import { openStore } from '../../src/store/open.ts';
+import { openDatabase, openStore } from '../../src/store/open.ts';
+import { secretRow } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
 import { postgresMissing, startPostgres } from '../../test/support/postgres.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
@@ -16,7 +17,8 @@ const eventCount = 1_000_000;
 const sandboxCount = 500;
 const secretsOfSandbox = secretCount / sandboxCount;
 const eventsInSegment = 10;
-const segmentsAtOnce = 500;
+const segmentsAtOnce = 2000;
+const rowsAtOnce = 500;
 const weekMs = 7 * 24 * 3_600_000;
 const runs = 15;
 
@@ -46,7 +48,7 @@ export async function measureLists(_setting: Setting, _options: BenchOptions): P
 async function measureOn(kind: Store['kind'], url: string): Promise<Figure[]> {
   const store = await openStore(url);
   try {
-    const world = await fill(store);
+    const world = await fill(store, url);
     const begun = performance.now();
     const rounds = await countAll(store);
     const figures: Figure[] = [
@@ -79,34 +81,14 @@ async function countAll(store: Store): Promise<number> {
 }
 
 /** Of the team with `ownTeam`, or of one that is made for it. */
-export async function fill(store: Store, ownTeam?: string): Promise<World> {
+export async function fill(store: Store, url: string, ownTeam?: string): Promise<World> {
   const teamId = ownTeam ?? randomUUID();
   const to = Date.now();
   const from = to - weekMs;
   if (ownTeam === undefined) await store.teams.insert({ id: teamId, name: 'bench', createdAt: new Date(from) });
   const secretIds = Array.from({ length: secretCount }, () => randomUUID());
   const sandboxIds = Array.from({ length: sandboxCount }, () => randomUUID());
-  for (const [index, id] of secretIds.entries()) {
-    const createdAt = new Date(from + index);
-    await store.secrets.insert(
-      {
-        id,
-        teamId,
-        name: `SECRET_${String(index).padStart(5, '0')}`,
-        authType: 'bearer',
-        authConfig: { type: 'bearer' },
-        hosts: [`api-${index % 1000}.example.com`],
-        providerShortcut: index % 10 === 0 ? 'openai' : null,
-        onTripwire: 'alert',
-        version: 1,
-        createdAt,
-        updatedAt: createdAt,
-        lastUsedAt: index % 3 === 0 ? null : new Date(from + index * 1000),
-        deletedAt: null,
-      },
-      { ciphertext: Buffer.alloc(60), wrappedKey: Buffer.alloc(60), keyId: 'bench' },
-    );
-  }
+  await storeSecrets(url, { teamId, secretIds, from });
   let segments: AuditSegment[] = [];
   for (let made = 0; made < eventCount; made += eventsInSegment) {
     segments.push(segmentAt(made, { teamId, secretIds, sandboxIds, from }));
@@ -117,6 +99,39 @@ export async function fill(store: Store, ownTeam?: string): Promise<World> {
     if (made + eventsInSegment < eventCount - 20_000) await countAll(store);
   }
   return { store, teamId, secretIds, sandboxIds, from, to };
+}
+
+/** Many at once: that each is durable before the next is measured elsewhere. */
+async function storeSecrets(
+  url: string,
+  { teamId, secretIds, from }: Pick<World, 'teamId' | 'secretIds' | 'from'>,
+): Promise<void> {
+  const database = await openDatabase(url);
+  try {
+    for (let start = 0; start < secretCount; start += rowsAtOnce) {
+      const rows = secretIds.slice(start, start + rowsAtOnce).map((id, at) => {
+        const index = start + at;
+        return secretRow({
+          id,
+          teamId,
+          name: `SECRET_${String(index).padStart(5, '0')}`,
+          authType: 'bearer',
+          authConfig: { type: 'bearer' },
+          hosts: [`api-${index % 1000}.example.com`],
+          providerShortcut: index % 10 === 0 ? 'openai' : null,
+          onTripwire: 'alert',
+          version: 1,
+          createdAt: new Date(from + index),
+          updatedAt: new Date(from + index),
+          lastUsedAt: index % 3 === 0 ? null : new Date(from + index * 1000),
+          deletedAt: null,
+        });
+      });
+      await database.write.insertInto('secrets').values(rows).execute();
+    }
+  } finally {
+    await database.close();
+  }
 }
 
 /** Few sandboxes, secrets and hosts do most of the work, as in life. */

@@ -9,8 +9,8 @@ import type { EventFilter, EventRecord, EventSearch, ExplainedEvent, FoundEvents
 type Reader = Database['read'];
 
 /** What one search looks at, at most: a page comes in tens of milliseconds, however little of the trail is wanted. */
-const segmentsLookedAt = 4000;
-const eventsLookedAt = 16_000;
+const segmentsLookedAt = 2000;
+const eventsLookedAt = 6000;
 const keysAtOnce = 1000;
 
 /** The newest events that are wanted, newest first, as far as one search goes. */

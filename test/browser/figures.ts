@@ -79,11 +79,12 @@ function weights(): string[] {
 }
 
 async function fillStore(dataDir: string): Promise<void> {
-  const store = await openStore(`sqlite:${join(dataDir, 'standin.db')}`);
+  const url = `sqlite:${join(dataDir, 'standin.db')}`;
+  const store = await openStore(url);
   try {
     const team = await store.teams.byName('default');
     if (team === null) throw new Error('the first start made no team');
-    await fill(store, team.id);
+    await fill(store, url, team.id);
   } finally {
     await store.close();
   }

@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { RequestExplanation } from '../../client/client.ts';
-import { addCommand, repeatable, wholeNumber } from '../command.ts';
+import { addCommand, repeatable } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
-import { CliFailure, exitCodes } from '../failure.ts';
+import { exitCodes, wrongUsage } from '../failure.ts';
 import { shortTime } from '../times.ts';
 import type { Output } from '../output.ts';
 
@@ -17,7 +16,10 @@ export function addExplainCommands(program: Command, cli: Cli): void {
       ['standin explain 48210 --json', 'every detail that was put down'],
     ],
   }).action(async (text: string, options: CommonOptions) => {
-    const id = wholeNumber(1, Number.MAX_SAFE_INTEGER)(text);
+    if (!/^[1-9]\d{0,14}$/.test(text)) {
+      throw wrongUsage(`${text} is no id of a row`, '`standin secret audit <name>` shows them');
+    }
+    const id = Number(text);
     const explained = await cli.connect().requests.explain(id);
     const output = cli.output(options);
     output.result(explained, () => show(output, explained));
@@ -70,7 +72,7 @@ async function test(cli: Cli, output: Output, { name, options }: { name: string;
 }
 
 async function judge(cli: Cli, output: Output, { name, options }: { name: string; options: TestOptions }) {
-  if (options.url === undefined) throw new CliFailure('--dry wants --url', { fix: 'say where the request goes' });
+  if (options.url === undefined) throw wrongUsage('--dry wants --url', 'say where the request goes');
   const headers = Object.fromEntries((options.header ?? []).map(headerOf));
   const { url, method } = options;
   const found = await cli
@@ -88,7 +90,7 @@ async function judge(cli: Cli, output: Output, { name, options }: { name: string
 
 function headerOf(text: string): [name: string, value: string] {
   const colon = text.indexOf(':');
-  if (colon < 1) throw new InvalidArgumentError("--header must be 'Name: value'");
+  if (colon < 1) throw wrongUsage(`--header ${text}`, "must be 'Name: value'");
   return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
 }
 

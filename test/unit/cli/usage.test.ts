@@ -42,6 +42,17 @@ test('a mistyped option is answered with what was meant, and exit code 2', async
   assert.match(stderr, /^error: unknown option '--jsn'; did you mean --json\?\n$/);
 });
 
+test('an id that can be none, and a dry run that goes nowhere, are told as wrong usage', async () => {
+  const row = await standin(['explain', 'abc']);
+  assert.deepEqual([row.code, row.stdout], [2, '']);
+  assert.match(row.stderr, /^error: abc is no id of a row; /);
+  const dry = await standin(['secret', 'test', 'x', '--dry'], {
+    STANDIN_URL: 'http://127.0.0.1:1',
+    STANDIN_API_KEY: 'x',
+  });
+  assert.deepEqual([dry.code, dry.stderr], [2, 'error: --dry wants --url; say where the request goes\n']);
+});
+
 test('a value given as an argument is refused with the reason, and not repeated', async () => {
   for (const args of [
     ['secret', 'create', 'k', 'sk-live-1234', '--provider', 'openai'],
