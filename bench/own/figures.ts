@@ -8,6 +8,8 @@ export interface Figure {
   label: string;
   value: number;
   unit: string;
+  /** What it is to be at most. */
+  target?: number;
 }
 
 /** What `--json` prints: the figures by their names. */
@@ -20,6 +22,10 @@ export function summariseFigures(scenario: string, figures: readonly Figure[]): 
 
 /** A table for people. */
 export function renderFigures(title: string, figures: readonly Figure[]): string {
-  const rows = figures.map(({ label, value, unit }) => [label, `${round(value)} ${unit}`.trimEnd()]);
+  const rows = figures.map(({ label, value, unit, target }) => [
+    label,
+    `${round(value)} ${unit}`.trimEnd(),
+    ...(target === undefined ? [] : [`${value <= target ? 'within' : 'OVER'} ${target} ${unit}`]),
+  ]);
   return [title, ...alignColumns(rows)].join('\n');
 }

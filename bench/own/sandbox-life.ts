@@ -69,12 +69,12 @@ async function lives({ client }: StandinServer): Promise<Figure[]> {
     await client.sandboxes.remove(access.id);
   }
   return [
-    figure('create_to_exec_ms', 'create to the end of the first command', median(created)),
-    figure('exec_ms', 'a command', median(execs ?? [])),
-    figure('pause_ms', 'pause', median(pauses ?? [])),
-    figure('resume_ms', 'resume', median(resumes ?? [])),
-    figure('write_ms', 'a file of 1 KB in', median(writes ?? [])),
-    figure('read_ms', 'a file of 1 KB out', median(reads ?? [])),
+    figure(['create_to_exec_ms', 'create to the end of the first command'], median(created), 120),
+    figure(['exec_ms', 'a command'], median(execs ?? []), 8),
+    figure(['pause_ms', 'pause'], median(pauses ?? []), 5),
+    figure(['resume_ms', 'resume'], median(resumes ?? []), 10),
+    figure(['write_ms', 'a file of 1 KB in'], median(writes ?? []), 4),
+    figure(['read_ms', 'a file of 1 KB out'], median(reads ?? []), 4),
   ];
 }
 
@@ -94,8 +94,8 @@ async function idleMemory({ client }: StandinServer): Promise<Figure[]> {
   for (const { id } of boxes) await client.sandboxes.remove(id);
   return [
     { name: 'idle_sandboxes', label: 'idle at once', value: many, unit: '' },
-    { name: 'idle_mb', label: 'all of them, proportional set size', value: kb / 1024, unit: 'MB' },
-    figure('create_each_ms', 'each made, four at once', took / many),
+    { name: 'idle_mb', label: 'all of them, proportional set size', value: kb / 1024, unit: 'MB', target: 3072 },
+    figure(['create_each_ms', 'each made, four at once'], took / many),
   ];
 }
 
@@ -165,8 +165,8 @@ async function podman(root: string): Promise<Figure[]> {
     await command('rm', '-f', '-t', '0', name);
   }
   return [
-    figure('podman_create_to_exec_ms', 'podman: run -d to the end of the first exec', median(created)),
-    figure('podman_exec_ms', 'podman: exec', median(execs)),
+    figure(['podman_create_to_exec_ms', 'podman: run -d to the end of the first exec'], median(created)),
+    figure(['podman_exec_ms', 'podman: exec'], median(execs)),
   ];
 }
 
@@ -184,7 +184,7 @@ async function runsc(directory: string): Promise<Figure[]> {
     const words = [...options, 'run', '--bundle', directory, `standin-bench-${process.pid}-${index}`];
     runs.push(await timed(() => run('runsc', words, { env, cwd: directory })));
   }
-  return [figure('runsc_run_ms', 'runsc: run of one command', median(runs))];
+  return [figure(['runsc_run_ms', 'runsc: run of one command'], median(runs))];
 }
 
 function busyboxTree(root: string): string | null {
@@ -208,8 +208,9 @@ function failed(note: (line: string) => void, name: string, error: unknown): Fig
   return [];
 }
 
-function figure(name: string, label: string, value: number): Figure {
-  return { name, label, value, unit: 'ms' };
+/** In milliseconds. */
+function figure([name, label]: [string, string], value: number, target?: number): Figure {
+  return { name, label, value, unit: 'ms', ...(target === undefined ? {} : { target }) };
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -20,7 +20,7 @@ export interface AgentAccess {
 
 const healthTimeoutMs = 2000;
 /** How long an agent may take to say that a process was started, in milliseconds. */
-const startWithinMs = 30_000;
+const startWithinMs = 20_000;
 
 /** What a sandbox does through its agent. */
 export function openAgent({

@@ -19,7 +19,7 @@ import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
 const maxEntries = 100_000;
 const maxNameBytes = 32 * 1024 * 1024;
 /** How long an agent may think before its first answer, and before its answer to all that it was sent, in milliseconds. */
-const answerWithinMs = 30_000;
+const answerWithinMs = 20_000;
 const highWaterMark = 256 * 1024;
 
 const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');

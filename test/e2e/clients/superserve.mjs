@@ -43,7 +43,7 @@ const entriesOf = (zip) => {
     ]);
     at += 46 + name + extra + comment;
   }
-  return entries.toSorted();
+  return entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
 };
 const outcome = ({ stdout, stderr, exitCode }) => [stdout, stderr, exitCode];
 

@@ -254,12 +254,12 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
 
   const lost = { code: 'unavailable' };
   const entry = { path: 'x', isDirectory: true, size: 0, modified: 0, mode: 0o755 };
-  const piece = (length: number) => encodeFrame('content', Buffer.alloc(length));
+  const zeros = (length: number) => encodeFrame('content', Buffer.alloc(length));
   const whole = async (each: SandboxFiles) => text((await each.read('/x')).content);
   const drained = async (tree: ReturnType<SandboxFiles['walk']>) => {
-    let count = 0;
-    for await (const _ of tree) count += 1;
-    return count;
+    let entries = 0;
+    for await (const _ of tree) entries += 1;
+    return entries;
   };
   const lies: [string, Buffer[], (files: SandboxFiles) => Promise<unknown>][] = [
     ['a size that is none', [encodeFrame('opened', { size: -1 })], (each) => each.read('/x')],
@@ -271,10 +271,10 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
-    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), piece(5), piece(1)], whole],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), zeros(5), zeros(1)], whole],
     [
       'a file that is shorter than it said',
-      [encodeFrame('opened', { size: 5 }), piece(4), encodeFrame('contentEnd')],
+      [encodeFrame('opened', { size: 5 }), zeros(4), encodeFrame('contentEnd')],
       whole,
     ],
     ['a silence', [], (each) => each.read('/x')],
