@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { describe, it } from 'node:test';
+import { parseProjectFile } from '../../../src/cli/project/schema.ts';
 import {
   checkCompose,
   checkDockerfile,
@@ -22,6 +24,8 @@ const needed: Record<string, string> = {
   kubectl: 'a cluster; the objects by their schemas',
   registry: 'a published package; a test installs the packed one',
   root: "changes the machine's own service manager; the unit is judged by systemd-analyze",
+  server: 'it serves until it is stopped; the tests of its own start one',
+  shells: "it changes a person's own shells; completion has tests of its own",
   walls: 'a network that has no other way out',
   e2b: 'an account; compiled',
   daytona: 'an account; compiled',
@@ -49,8 +53,8 @@ const judges: Record<string, (block: DocumentBlock) => Promise<string>> = {
   yaml: ({ content }) => judgeYaml(content),
   json: async ({ content }) => (JSON.parse(content) === undefined ? 'empty' : ''),
   ini: async () => '',
-  // The examples of client.md are one program, which a test of its own runs.
-  ts: ofTheClient,
+  // Read and not run, but for the examples of client.md, which are one program with a test of its own.
+  ts: async ({ content }) => (stripTypeScriptTypes(content) === '' ? 'empty' : ''),
   html: ofTheClient,
   '': async () => '',
 };
@@ -62,6 +66,7 @@ async function ofTheClient({ path }: DocumentBlock): Promise<string> {
 async function judgeYaml(text: string): Promise<string> {
   if (/^apiVersion:/m.test(text)) return checkKubernetes(text);
   if (/^jobs:/m.test(text)) return checkWorkflow(text);
+  if (/^secrets:/.test(text)) return parseProjectFile('.standin.yaml', text, []).secrets === undefined ? 'empty' : '';
   if (/^services:/m.test(text)) return checkCompose(text, { 'standin.env': 'A=b\n', 'standin-ca.pem': 'x\n' });
   return 'nobody knows what this YAML is for';
 }
