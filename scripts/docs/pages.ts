@@ -22,6 +22,8 @@ export const sections: readonly Section[] = [
   {
     title: 'Use',
     pages: [
+      doc('cli'),
+      doc('console'),
       doc('providers'),
       doc('own-rules'),
       doc('sandboxes'),
@@ -48,6 +50,7 @@ export const sections: readonly Section[] = [
     pages: [
       { source: 'README.md', target: 'readme.html' },
       { source: 'ARCHITECTURE.md', target: 'architecture.html' },
+      { source: 'AGENTS.md', target: 'for-agents.html' },
       { source: 'CONTRIBUTING.md', target: 'contributing.html' },
       { source: 'AGENTS.md', target: 'for-agents.html' },
       { source: 'CHANGELOG.md', target: 'changelog.html' },

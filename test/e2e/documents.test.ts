@@ -31,6 +31,7 @@ const documents = documentPaths
 /** What a document takes for granted. */
 const taken: Record<string, string> = {
   'AGENTS.md': 'standin secret create crm --host crm.example.com --auth bearer --from-env CRM_TOKEN\n',
+  'docs/cli.md': `printf 'ANTHROPIC_API_KEY=%s\\nPORT=8080\\n' "$ANTHROPIC_API_KEY" > .env\n`,
   'docs/external-sandboxes.md':
     'standin secret create anthropic-prod --provider anthropic --from-env ANTHROPIC_API_KEY\n',
 };
@@ -45,7 +46,7 @@ const values = {
 };
 
 const hosts = [
-  'api.anthropic.com', 'example.com', 'crm.example.com', 'hooks.example.com',
+  'api.anthropic.com', 'api.example.com', 'example.com', 'crm.example.com', 'hooks.example.com',
   ...[...catalogue.values()].flatMap(({ rules }) => rules.flatMap((rule) => rule.hosts)),
 ]; // prettier-ignore
 
@@ -163,25 +164,25 @@ async function withScene(test: (scene: Scene) => Promise<void>): Promise<void> {
   const rootFile = join(directory.path, 'root.pem');
   writeFileSync(rootFile, authority.certPem);
   const connectTo = [...new Set(hosts)].map((host) => `${host}:443:127.0.0.1:${upstream.port}`);
-  const server = await startStandin({
-    env: {
-      // The first start makes the key, and leaves it where the command line finds it.
-      STANDIN_BOOTSTRAP_API_KEY: '',
-      STANDIN_EGRESS_CONNECT_TO: connectTo.join(','),
-      STANDIN_EGRESS_CA_FILE: rootFile,
-      STANDIN_DATAPLANE_LISTEN: '127.0.0.1:0',
-    },
-  });
+  let server: StandinServer | undefined;
   try {
-    const home = join(directory.path, 'home');
-    const work = join(directory.path, 'work');
-    mkdirSync(home);
-    mkdirSync(work);
+    server = await startStandin({
+      env: {
+        // The first start makes the key, and leaves it where the command line finds it.
+        STANDIN_BOOTSTRAP_API_KEY: '',
+        STANDIN_EGRESS_CONNECT_TO: connectTo.join(','),
+        STANDIN_EGRESS_CA_FILE: rootFile,
+        STANDIN_DATAPLANE_LISTEN: '127.0.0.1:0',
+      },
+    });
+    const reader = { server, home: join(directory.path, 'home'), work: join(directory.path, 'work') };
+    mkdirSync(reader.home);
+    mkdirSync(reader.work);
     const first: { api_key: string } = JSON.parse(readFileSync(join(server.dataDir, 'cli.json'), 'utf8'));
     const client = createClient({ baseUrl: server.url, apiKey: first.api_key });
-    await test({ server, client, upstream, shell: (script) => inShell(script, { server, home, work }) });
+    await test({ server, client, upstream, shell: (script) => inShell(script, reader) });
   } finally {
-    await server.stop();
+    await server?.stop();
     await upstream.stop();
     directory.remove();
   }

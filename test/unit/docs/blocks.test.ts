@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { describe, it } from 'node:test';
 import { parseProjectFile } from '../../../src/cli/project/schema.ts';
 import {
@@ -23,6 +24,8 @@ const needed: Record<string, string> = {
   kubectl: 'a cluster; the objects by their schemas',
   registry: 'a published package; a test installs the packed one',
   root: "changes the machine's own service manager; the unit is judged by systemd-analyze",
+  server: 'it serves until it is stopped; the tests of its own start one',
+  shells: "it changes a person's own shells; completion has tests of its own",
   walls: 'a network that has no other way out',
   e2b: 'an account; compiled',
   daytona: 'an account; compiled',
