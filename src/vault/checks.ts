@@ -5,7 +5,7 @@ import type { SecretRecord } from '../store/store.ts';
 import { makeBinding } from './bind.ts';
 import type { CheckService, SecretExplanationView, SecretTestView } from './console-types.ts';
 import type { ProbeAnswer, VaultDeps } from './deps.ts';
-import { probeCall } from './probe-call.ts';
+import { probeCalls } from './probe-call.ts';
 import type { ProbeCall } from './probe-call.ts';
 import { refusalHelp } from './refusal-help.ts';
 import { boundStandIn } from './snapshot.ts';
@@ -77,13 +77,18 @@ export function createChecks(deps: CheckDeps, passing: Passing): CheckService {
     async test(caller, name, asked) {
       const secret = await find(caller, name);
       const { snapshot, token, standIn } = await sandboxWith(secret, []);
-      const call = probeCall(secret, asked, standIn);
-      snapshot.network.allowOut = [call.url.hostname];
+      const [first, ...others] = probeCalls(secret, asked, standIn);
+      snapshot.network.allowOut = [first, ...others].map(({ url }) => url.hostname);
       charge(caller.teamId);
       passing.add(snapshot);
       try {
-        const answer = await probe.send({ sandboxId: snapshot.id, token, ...call, look: call.probe.said ?? null });
-        return verdict(call, answer, standIn);
+        const ask = async (call: ProbeCall) => {
+          const look = call.verdicts.answerHas;
+          return verdict(call, await probe.send({ sandboxId: snapshot.id, token, ...call, look }), standIn);
+        };
+        let said = await ask(first);
+        for (const call of others) if (said.works !== true) said = await ask(call);
+        return said;
       } finally {
         passing.delete(snapshot.id);
         await probe.forget(snapshot.id);
@@ -133,16 +138,19 @@ function verdict(call: ProbeCall, answer: ProbeAnswer, standIn: string): SecretT
   return { works, status, latencyMs, ...place, explanation: words(call, status, works) };
 }
 
-function judge({ probe, lacksUser }: ProbeCall, { status, said }: ProbeAnswer): boolean | 'unknown' {
+function judge({ verdicts, lacksUser }: ProbeCall, { status, said }: ProbeAnswer): boolean | 'unknown' {
   if (status === null) return 'unknown';
-  const right = probe.works === undefined ? status >= 200 && status < 300 : probe.works.includes(status);
-  if (right) return probe.said === undefined ? true : said;
-  if ((probe.fails ?? [401]).includes(status)) return lacksUser ? 'unknown' : false;
+  const { works, limited, refused, answerHas } = verdicts;
+  if (works === null ? status >= 200 && status < 300 : works.includes(status)) return answerHas === null ? true : said;
+  if (limited.includes(status)) return true;
+  if (refused.includes(status)) return lacksUser ? 'unknown' : false;
   return 'unknown';
 }
 
-function words({ url, lacksUser }: ProbeCall, status: number, works: boolean | 'unknown'): string {
+function words({ url, lacksUser, verdicts }: ProbeCall, status: number, works: boolean | 'unknown'): string {
   const { hostname } = url;
+  if (works === true && verdicts.limited.includes(status))
+    return `the key is known: ${hostname} answered ${status}, since it may not make this call`;
   if (works === true) return `the key works: ${hostname} answered ${status}`;
   if (works === false)
     return `the key does not work: ${hostname} answered ${status}; store a live one by rotating the secret`;
@@ -152,6 +160,7 @@ function words({ url, lacksUser }: ProbeCall, status: number, works: boolean | '
     return `${hostname} answered 403: it may know the key, which may not make this call; test with a url that it may`;
   if (status === 404) return `${hostname} answered 404, which says nothing of the key; test with a url that needs one`;
   if (status === 429) return `${hostname} answered 429: too many calls were made with it; try again later`;
+  if (status < 300) return `${hostname} answered ${status}, as it may without a key; test with a url that needs one`;
   return `${hostname} answered ${status}, which says nothing of the key`;
 }
 

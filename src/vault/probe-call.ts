@@ -3,9 +3,14 @@ import { hostMatches } from '../net/hostname.ts';
 import type { SecretRecord } from '../store/store.ts';
 import { compileRules } from './compile.ts';
 import type { CompiledSlot } from './compile.ts';
-import { probes } from './providers/probes.ts';
-import type { Probe } from './providers/probes.ts';
+import { catalogue } from './providers/catalogue.ts';
+import type { Probe } from './providers/probe.ts';
 import { storedAuth } from './stored-auth.ts';
+
+/** What an answer says of the key. `works` null: any 2xx; empty: no status says so. */
+export interface Verdicts extends Pick<Probe, 'limited' | 'refused' | 'answerHas'> {
+  works: readonly number[] | null;
+}
 
 /** One call that is to tell whether a key works. */
 export interface ProbeCall {
@@ -13,7 +18,7 @@ export interface ProbeCall {
   url: URL;
   headers: [name: string, value: string][];
   body: string | null;
-  probe: Probe;
+  verdicts: Verdicts;
   /** The provider wants a user name with the key, and none is known. */
   lacksUser: boolean;
 }
@@ -21,39 +26,80 @@ export interface ProbeCall {
 /** Methods that change nothing (RFC 9110, section 9.2.1). */
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** Of a URL that the caller gave: who answers it with success takes the key. */
+const asAsked: Verdicts = { works: null, limited: [], refused: [401], answerHas: null };
+/** Of the root of a host, which may be open to everybody. */
+const ofTheRoot: Verdicts = { ...asAsked, works: [] };
+
 /**
- * The call for a secret, with `standIn` where its rule has it. Without a URL that of its provider; for own rules the root of the
- * first host that is a whole name. `https://user@host/` says the user name for Basic.
+ * The calls for a secret, with `standIn` where its rule has it; one after the other is made until the key works. Without a
+ * URL those of its provider; for own rules the root of the first host that is a whole name. `https://user@host/` says the user
+ * name for Basic.
  */
-export function probeCall(
+export function probeCalls(
   secret: SecretRecord,
   asked: { method?: string | undefined; url?: string | undefined },
   standIn: string,
-): ProbeCall {
-  const known = asked.url === undefined ? (probes[secret.providerShortcut ?? ''] ?? null) : null;
-  const method = asked.method ?? known?.method ?? 'GET';
+): [ProbeCall, ...ProbeCall[]] {
   if (asked.method !== undefined && !safeMethods.has(asked.method)) {
     throw badField('method', 'must be GET, HEAD or OPTIONS: a test changes nothing');
   }
-  const url = asked.url === undefined ? ownUrl(secret, known) : urlFor(secret, asked.url);
+  const method = asked.method ?? 'GET';
+  if (asked.url !== undefined) {
+    return [callAt(secret, urlFor(secret, asked.url), { method, standIn, verdicts: asAsked })];
+  }
+  const provider = catalogue.get(secret.providerShortcut ?? '');
+  if (provider !== undefined) {
+    const { probe } = provider;
+    const [first, ...others] = 'none' in probe ? [] : probe.hosts.filter((host) => isFor(secret, host));
+    if ('none' in probe || first === undefined) throw noCall('none' in probe ? `: ${probe.none}` : '');
+    if (probe.notFor.some((prefix) => standIn.startsWith(prefix))) throw noCall(', of this kind of key');
+    const call = (host: string) =>
+      providersCall(secret, host, { probe, method: asked.method ?? probe.method, standIn });
+    return [call(first), ...others.map(call)];
+  }
+  const host = secret.hosts.find((each) => !each.startsWith('*.'));
+  if (host === undefined) throw noCall('');
+  return [callAt(secret, new URL(`https://${host}/`), { method, standIn, verdicts: ofTheRoot })];
+}
+
+function noCall(why: string): Error {
+  return badField(
+    'url',
+    `required: no harmless call is known for this secret${why}; give an https URL of one of its hosts`,
+  );
+}
+
+function providersCall(
+  secret: SecretRecord,
+  host: string,
+  { probe, method, standIn }: { probe: Probe; method: string; standIn: string },
+): ProbeCall {
+  const url = new URL(`https://${host}${probe.path}`);
+  if (probe.user !== null && 'any' in probe.user) url.username = probe.user.any;
+  const call = callAt(secret, url, { method, standIn, verdicts: probe });
+  call.headers.push(...Object.entries(probe.headers));
+  if (method === 'POST' && probe.body !== null) {
+    call.headers.push(['Content-Type', 'application/json']);
+    call.body = probe.body;
+  }
+  return call;
+}
+
+/** At `url`, whose user name goes into Basic credentials. */
+function callAt(
+  secret: SecretRecord,
+  url: URL,
+  { method, standIn, verdicts }: { method: string; standIn: string; verdicts: Verdicts },
+): ProbeCall {
   const user = decodeURIComponent(url.username);
   url.username = '';
   const slot = slotAt(secret, url.hostname);
-  const headers: [string, string][] = [['User-Agent', 'standin'], ...Object.entries(known?.headers ?? {})];
-  if (known?.body !== undefined) headers.push(['Content-Type', 'application/json']);
+  const headers: [string, string][] = [['User-Agent', 'standin']];
   if (slot.kind === 'query') url.searchParams.set(slot.name, standIn);
   else headers.push(...headerLines(slot, { standIn, user }));
   const lacksUser = slot.kind === 'basic' && slot.place === 'password' && slot.username === null && user === '';
-  const body = method === 'POST' ? (known?.body ?? null) : null;
-  return { method, url, headers, body, probe: known ?? { path: url.pathname }, lacksUser };
-}
-
-function ownUrl(secret: SecretRecord, known: Probe | null): URL {
-  const host = known?.host ?? secret.hosts.find((each) => !each.startsWith('*.'));
-  if (host === undefined || !isFor(secret, host)) {
-    throw badField('url', 'required: no call is known for this secret; give an https URL of one of its hosts');
-  }
-  return new URL(`https://${host}${known?.path ?? '/'}`);
+  return { method, url, headers, body: null, verdicts, lacksUser };
 }
 
 /** A URL that a caller gave: https, and at a host that the secret may go to anyway. */

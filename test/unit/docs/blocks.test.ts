@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { describe, it } from 'node:test';
 import { parseProjectFile } from '../../../src/cli/project/schema.ts';
 import {
