@@ -7,12 +7,22 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../src/sandbox/driver.ts';
-import { againAsOrdinaryUser, eventually, isRoot, openRig, python, run } from '../unit/sandbox/harness.ts';
+import {
+  againAsOrdinaryUser,
+  againInGvisor,
+  eventually,
+  inGvisor,
+  isRoot,
+  openRig,
+  python,
+  run,
+} from '../unit/sandbox/harness.ts';
 import type { Rig } from '../unit/sandbox/harness.ts';
 
 /**
  * Threat 18: code in a sandbox reaches nothing of the host, of the server or of another sandbox. Each attack is made
- * with arguments for which, without the defence, the kernel would say something else.
+ * with arguments for which, without the defence, the kernel would say something else. In gVisor `ls` does not work (docs/sandboxes.md),
+ * so none is used.
  */
 const marker = 'host-marker-5f2c';
 let rig: Rig;
@@ -130,8 +140,9 @@ print([errno(way) for way in ways])`,
 
   it('nobody gains privileges by running a program', async () => {
     const { stdout } = await run(sandbox, 'grep -E "NoNewPrivs|Cap" /proc/self/status');
-    assert.match(stdout, /NoNewPrivs:\s1/);
-    assert.equal(stdout.match(/Cap\w+:\s0{16}$/gm)?.length, 5, stdout);
+    // gVisor has no ambient capabilities to show, nor the other line; its kernel never heeds a set-uid bit.
+    if (!inGvisor) assert.match(stdout, /NoNewPrivs:\s1/);
+    assert.equal(stdout.match(/Cap\w+:\s0{16}$/gm)?.length, inGvisor ? 4 : 5, stdout);
   });
 });
 
@@ -221,20 +232,22 @@ except OSError as e: print(type(e).__name__)`,
     }
   });
 
-  it('there is one interface, and nothing about it can be changed', async () => {
-    const { stdout } = await run(sandbox, 'cut -d: -s -f1 /proc/net/dev; ls /sys/class/net');
-    assert.equal(stdout.trim(), 'lo');
+  it('there is no interface but its own, and nothing about it can be changed', async () => {
+    const { stdout } = await run(sandbox, 'cut -d: -s -f1 /proc/net/dev');
+    // gVisor's own network stack has an interface too, whose other end is in a namespace of this sandbox alone.
+    assert.deepEqual(stdout.trim().split(/\s+/), inGvisor ? ['lo', 'eth0'] : ['lo']);
     for (const change of [
       'link set lo down',
       'addr add 10.9.8.7/32 dev lo',
-      'route flush table local',
+      inGvisor ? 'route del default' : 'route flush table local',
       'link add d0 type dummy',
     ]) {
       assert.notEqual((await run(sandbox, `ip ${change}`)).code, 0, change);
     }
     assert.equal(
       await attempt(` s = socket.socket(); s.bind(('203.0.113.9', 443)); print('bound')`),
-      'PermissionError',
+      // Of gVisor's interface it is not an address, so that it is refused whoever asks.
+      inGvisor ? 'OSError' : 'PermissionError',
     );
     assert.notEqual((await run(sandbox, 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start')).code, 0);
   });
@@ -251,42 +264,43 @@ describe('files', () => {
     for (const path of [
       ...paths,
       '/root',
-      '/sys/kernel',
+      // What gVisor shows there is its own.
+      ...(inGvisor ? [] : ['/sys/kernel']),
       '/boot',
       '/etc/shadow',
       '/etc/ssh',
       '/etc/ssl/private',
       '/dev/mem',
       '/dev/kmsg',
+      '/dev/kvm',
       '/var/lib',
       '/var/log',
     ]) {
       assert.equal((await run(sandbox, `test -e ${path}`)).code, 1, path);
     }
-    assert.equal((await run(sandbox, 'ls /home')).stdout, 'user\n');
-    const devices = 'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero';
-    assert.equal(
-      (await run(sandbox, 'ls -x -w 999 /dev')).stdout.trim().replaceAll(/\s+/g, ' ').replace('console ', ''),
-      devices,
-    );
+    assert.equal((await run(sandbox, 'cd /home && echo *')).stdout, 'user\n');
+    const devices = inGvisor
+      ? 'fd full fuse net null ptmx pts random shm stderr stdin stdout tty urandom zero'
+      : 'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero';
+    assert.equal((await run(sandbox, 'cd /dev && echo *')).stdout.trim().replace('console ', ''), devices);
   });
 
   it('a link in a mounted directory leads to the sandbox’s own files, not the host’s', async () => {
     assert.equal((await run(sandbox, 'cat /srv/project/link/key')).code, 1);
-    assert.equal((await run(sandbox, 'ls -d /srv/project/link')).code, 0);
+    assert.equal((await run(sandbox, 'test -h /srv/project/link')).code, 0);
   });
 
   it('the root of any process in sight is the sandbox’s own', async () => {
     const { stdout } = await run(
       sandbox,
-      'for p in /proc/[0-9]*; do ls $p/root/ 2>/dev/null | tr "\\n" " "; echo; done | sort -u | grep .',
+      'for p in /proc/[0-9]*; do cd $p/root/ 2>/dev/null && echo *; done | sort -u | grep .',
     );
     assert.equal(stdout.trim().split('\n').length, 1, stdout);
     assert.equal((await run(sandbox, `cat /proc/1/root${join(rig.directory, 'private/key')}`)).code, 1);
   });
 
   it('another sandbox’s files are not there', async () => {
-    assert.equal((await run(sandbox, 'ls /tmp/theirs ~/theirs /dev/shm/theirs')).stdout, '');
+    assert.equal((await run(sandbox, 'cat /tmp/theirs ~/theirs /dev/shm/theirs')).stdout, '');
     assert.equal((await run(other, 'cat /tmp/theirs')).stdout, `${marker}\n`);
   });
 
@@ -316,13 +330,15 @@ describe('processes', () => {
     await run(other, `sleep 777 & sleep 778 &`);
     const { stdout } = await run(sandbox, 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n"');
     for (const word of [marker, rig.directory, '777', 'STANDIN_']) assert.equal(stdout.includes(word), false, word);
-    assert.equal((await run(sandbox, 'cat /proc/1/environ')).stdout, 'PWD=/\0');
+    const environment = inGvisor ? 'PATH=/usr/bin:/bin\0HOME=/root\0' : 'PWD=/\0';
+    assert.equal((await run(sandbox, 'cat /proc/1/environ')).stdout, environment);
   });
 
   it('no process outside can be signalled', async () => {
     assert.equal((await run(sandbox, `kill -0 ${process.pid}`)).code, 1);
     await run(sandbox, 'kill -9 1; kill -9 -1').catch(() => undefined);
-    assert.equal((await run(sandbox, 'echo still here')).stdout, 'still here\n');
+    const back = async () => (await run(sandbox, 'echo still here').catch(() => null))?.stdout === 'still here\n';
+    await eventually('its agent is back', back);
     assert.equal((await run(other, 'pgrep -c sleep')).stdout, '2\n');
   });
 
@@ -333,14 +349,19 @@ describe('processes', () => {
       .split('\n')
       .filter((line) => !/^(pipe:|socket:|anon_inode:|\/dev\/null$|\/proc\/\d+\/fd$)/.test(line));
     assert.deepEqual(foreign, []);
-    const own = await run(sandbox, 'ls /proc/self/fd');
-    assert.deepEqual(own.stdout.trim().split('\n'), ['0', '1', '2', '3']);
+    assert.equal((await run(sandbox, 'cd /proc/self/fd && echo *')).stdout, '0 1 2 3\n');
   });
 
   it(
     'runs as nobody that the host knows',
     { skip: isRoot ? false : 'as an ordinary user it runs as that user' },
     async () => {
+      if (inGvisor) {
+        // Nor as any process that the host knows: only gVisor's own kernel knows of it.
+        await run(sandbox, 'sleep 7000 > /dev/null 2>&1 &');
+        assert.equal(uidOf(7000), null);
+        return;
+      }
       const uids: number[] = [];
       for (const each of [sandbox, other]) {
         const seconds = 7000 + uids.length;
@@ -358,6 +379,7 @@ describe('processes', () => {
 });
 
 againAsOrdinaryUser(import.meta.filename);
+againInGvisor(import.meta.filename);
 
 /** The host's uid of the `sleep` of so many seconds, or null. */
 function uidOf(seconds: number): number | null {

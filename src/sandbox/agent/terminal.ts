@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { constants, openSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { constants, openSync } from 'node:fs';
+import { release, version } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Perl } from './pipes.ts';
 import type { TerminalSize } from './protocol.ts';
@@ -16,18 +17,30 @@ export interface Terminal {
   resize(size: TerminalSize): void;
 }
 
-export function openTerminal([perl, ...words]: Perl): Terminal {
+/** `resized`: tells the processes of it, where the kernel does not. */
+export function openTerminal([perl, ...words]: Perl, resized: () => void): Terminal {
   const fd = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
-  const index = /^tty-index:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+  const master = new ReadStream(fd);
   return {
     fd,
-    master: new ReadStream(fd),
+    master,
     resize: inTurn((size, done) => {
-      // The size is of the terminal, so any process may set it; the kernel sends SIGWINCH.
-      const place = `/dev/pts/${index}`;
-      execFile(perl, [...words, '-e', setSize, place, String(size.columns), String(size.rows)], done);
+      if (master.destroyed) return done();
+      // The size is of the terminal, whichever end it is set at; the kernel sends SIGWINCH, but for gVisor's.
+      const sizes = [String(size.columns), String(size.rows)];
+      const child = spawn(perl, [...words, '-e', setSize, ...sizes], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+      const over = () => {
+        if (isGvisor()) resized();
+        done();
+      };
+      child.once('error', over).once('exit', over);
     }),
   };
+}
+
+/** What gVisor's kernel says of itself, in every version (syslog.go, uname). */
+function isGvisor(): boolean {
+  return release() === '4.4.0' && version() === '#1 SMP Sun Jan 10 15:06:54 PST 2016';
 }
 
 /** One at a time, and of those that came meanwhile only the last: two processes would set their sizes in any order. */
@@ -55,9 +68,9 @@ export function inTerminal([perl, ...words]: Perl, size: TerminalSize, argv: str
 }
 
 const setSize = String.raw`
-my ($place, $columns, $rows) = @ARGV;
-sysopen(my $slave, $place, 2 | 0400) or exit 1; # O_RDWR, O_NOCTTY
-ioctl($slave, 0x5414, pack('S4', $rows, $columns, 0, 0));
+my ($columns, $rows) = @ARGV;
+open(my $master, '+<&=', 3) or exit 1;
+ioctl($master, 0x5414, pack('S4', $rows, $columns, 0, 0));
 `;
 
 // ENOENT is 2. TIOCSPTLCK, TIOCSWINSZ, TIOCGPTN and TIOCSCTTY of asm-generic/ioctls.h, the same on x86-64 and arm64.

@@ -24,6 +24,8 @@ export class AgentCalls {
   readonly #token: Buffer;
   readonly #unproven = new Set<Socket>();
   readonly #ready: Socket[] = [];
+  /** Those on which something was asked. */
+  readonly #taken = new Set<Socket>();
   readonly #waiting: Waiting[] = [];
   #closed = false;
 
@@ -42,7 +44,7 @@ export class AgentCalls {
   readonly dial: DialAgent = () => {
     if (this.#closed) return Promise.reject(gone());
     const socket = this.#ready.shift();
-    if (socket !== undefined) return Promise.resolve(taken(socket));
+    if (socket !== undefined) return Promise.resolve(this.#give(socket));
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         resolve,
@@ -59,11 +61,22 @@ export class AgentCalls {
   close(): void {
     this.#closed = true;
     this.#server.close();
-    for (const socket of [...this.#unproven, ...this.#ready]) socket.destroy();
+    for (const socket of [...this.#unproven, ...this.#ready, ...this.#taken]) socket.destroy();
     for (const waiting of this.#waiting.splice(0)) {
       clearTimeout(waiting.timer);
       waiting.reject(gone());
     }
+  }
+
+  /** As it was when it was accepted, for whoever asks something on it. */
+  #give(socket: Socket): Socket {
+    socket.removeAllListeners();
+    this.#taken.add(socket);
+    socket.on('error', () => socket.destroy());
+    // Whoever has it may remove every listener; that it is over shows in the set's next use.
+    socket.once('close', () => this.#taken.delete(socket));
+    socket.ref();
+    return socket;
   }
 
   #prove(socket: Socket): void {
@@ -96,7 +109,7 @@ export class AgentCalls {
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
       clearTimeout(waiting.timer);
-      waiting.resolve(taken(socket));
+      waiting.resolve(this.#give(socket));
       return;
     }
     this.#ready.push(socket);
@@ -108,14 +121,6 @@ export class AgentCalls {
     };
     socket.on('readable', lost).once('close', lost);
   }
-}
-
-/** As it was when it was accepted, for whoever asks something on it. */
-function taken(socket: Socket): Socket {
-  socket.removeAllListeners();
-  socket.on('error', () => socket.destroy());
-  socket.ref();
-  return socket;
 }
 
 const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');

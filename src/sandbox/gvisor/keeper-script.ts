@@ -20,7 +20,7 @@ import { perlConnections } from './connections-script.ts';
  *
  * Arguments: `1` where the kernel has IPv6 · rules for other ports, in hex (other-ports.ts) · system call numbers · name of the
  * socket · what process 1 of the sandbox is given on standard input · runsc and its options, as a number of words and the
- * words · links, as a number of pairs and path and target of each · directories, as a number and their paths · then for each
+ * words · links, as a number of pairs and path and target of each · places to mount at, as a number and their paths, a file's after `file:` · then for each
  * thing staged: path, owner, group (empty owner: no id mapping), place below the directory, `1` where it is read-only.
  */
 export const keeperScript = String.raw`
@@ -32,6 +32,7 @@ my @directories = splice(@rest, 0, shift(@rest));
 my $uid = 1000; # of the sandbox's user: what is lent to it is shown as its own
 my ($host_mac, $sandbox_mac) = ('02:00:00:00:00:01', '02:00:00:00:00:02');
 ${perlSystemCalls}${perlStaging}${perlAddresses}${perlConnections}
+$creator = 65534; # gVisor makes a file as root, and then gives it to whoever made it inside
 sub parents { my ($path) = @_; my $at = ''; for my $part (split(m{/}, $path)) { mkdir($at) if $at ne ''; $at .= ($at eq '' ? '' : '/') . $part } }
 sub attributes { my ($path, $set) = @_; my $all = pack('Q4', $set, 0, 0, 0); call("mount_setattr $path", $MOUNT_SETATTR, -100, $path, 0x8000, $all, 32) }
 
@@ -47,6 +48,7 @@ if ($first) { close($control); open(STDOUT, '>', '/dev/null'); open(STDERR, '>',
 $SIG{PIPE} = 'IGNORE';
 
 mount('none', '/', '', $REC | $PRIVATE, '');
+mount('proc', '/proc', 'proc', $NOSUID | $NODEV | 8, '');
 my @staged;
 while (my ($path, $owner, $group, $place, $ro) = splice(@rest, 0, 5)) { push(@staged, [source($path, $owner, $group), $place, $ro]) }
 for my $tree ('root', 'mounts') { mkdir($tree); mount('tmpfs', $tree, 'tmpfs', $NOSUID | $NODEV, 'size=4m,mode=0755') }
@@ -59,9 +61,13 @@ for my $item (@staged) {
 }
 close($_->[0]->[0]) for @staged;
 @staged = ();
-for my $path (@directories) { parents("root$path"); mkdir("root$path") }
+for my $path (@directories) {
+  my $is_file = $path =~ s/^file://;
+  parents("root$path");
+  next if -e "root$path";
+  if ($is_file) { put("root$path", '') } else { mkdir("root$path") or die "root$path: $!\n" }
+}
 attributes('root', $RDONLY | $NOSUID | $NODEV);
-mount('proc', '/proc', 'proc', $NOSUID | $NODEV | 8, '');
 
 pipe(my $up, my $up_end); pipe(my $down, my $down_end);
 my $holder = fork; die "fork: $!\n" unless defined $holder;

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import type { CheckedMount } from '../mounts.ts';
 import type { SandboxLimits } from '../driver.ts';
 import { firstProcess } from '../host/first-process.ts';
@@ -21,7 +21,7 @@ export interface Staged {
 /** All that a sandbox is made from, so that it can be made again around an image of it. */
 export interface Plan {
   links: { path: string; target: string }[];
-  /** Where file systems are mounted inside. */
+  /** Where something is mounted inside; after `file:`, where that is a file. */
   directories: string[];
   staged: Staged[];
   /** An OCI runtime configuration (config.md of the specification) but for its namespaces. */
@@ -50,6 +50,8 @@ const scratchPlaces = [
   { target: inside.home, mode: '0755' },
 ] as const;
 const user = 1000;
+/** Of process 1, to make the agent a process of that user without any. */
+const ownCapabilities = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'];
 
 export function makePlan(parts: PlanParts): Plan {
   const { system, mounts, limits } = parts;
@@ -60,7 +62,12 @@ export function makePlan(parts: PlanParts): Plan {
   });
   return {
     links: [...system.links, { path: '/var/tmp', target: '/tmp' }, { path: '/var/run', target: '/run' }],
-    directories: ['/proc', '/dev', ...scratchPlaces.map(({ target }) => target).filter((path) => path !== '/dev/shm')],
+    directories: [
+      '/proc',
+      '/dev',
+      ...scratchPlaces.map(({ target }) => target).filter((path) => path !== '/dev/shm'),
+      ...mounts.map(({ source, target }) => (statSync(source).isDirectory() ? target : `file:${target}`)),
+    ],
     staged: [
       ...system.shown.map((path) => within(`${parts.template ?? ''}${path}`, path)),
       ...etcFiles.map((name) => within(`${parts.etc}/${name}`, `/etc/${name}`)),
@@ -77,18 +84,20 @@ export function makePlan(parts: PlanParts): Plan {
       hostname: 'standin',
       root: { path: 'root', readonly: true },
       process: {
-        user: { uid: user, gid: user },
+        // Process 1 keeps the agent running; were it the sandbox's user, that could end it, which gVisor lets it.
+        user: { uid: 0, gid: 0 },
         args: firstProcess(limits, {
           own: system.own,
           each: parts.each,
           agent: `${resolverAddress}:${agentPort}`,
           given: true,
+          user,
           seccomp: inside.seccomp,
         }),
         env: ['PATH=/usr/bin:/bin'],
         cwd: '/',
         noNewPrivileges: true,
-        capabilities: {},
+        capabilities: { bounding: ownCapabilities, permitted: ownCapabilities, effective: ownCapabilities },
       },
       mounts: [
         { destination: '/proc', type: 'proc', source: 'proc' },

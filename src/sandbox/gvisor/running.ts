@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StandinError } from '../../errors.ts';
 import { openAgent } from '../agent-client.ts';
 import { inside } from '../host/inside.ts';
@@ -8,6 +9,8 @@ import { startMachine } from './machine.ts';
 import type { Machine, MachineParts } from './machine.ts';
 import { imageName } from './record.ts';
 import type { GvisorRecord } from './record.ts';
+
+const endTimeoutMs = 10_000;
 
 /** `machine`: null where there is only its image. */
 export function runningSandbox(
@@ -78,9 +81,10 @@ export function runningSandbox(
       return true;
     } catch (error) {
       await one.closeNetwork({ remember: true });
-      // It was being written meanwhile.
-      await one.ended;
-      if (!existsSync(image)) throw error;
+      // It was being written meanwhile, or cannot go on.
+      const ended = one.ended.then(() => true);
+      const isOver = await Promise.race([ended, delay(endTimeoutMs, false, { ref: false })]);
+      if (!isOver || !existsSync(image)) throw error;
       await leave(one);
       return false;
     }

@@ -6,12 +6,12 @@ import { controlCalls, limitCalls, thisMachine } from './system-calls.ts';
 /**
  * Process 1 of a sandbox: sets limits for what it starts, keeps the agent running (`kill -9 -1` inside ends it, and it comes
  * back) and reaps what is orphaned. In Perl, as the launcher is; it survives a full process table, where a shell would end.
- * Arguments: the numbers of prlimit64(2) and prctl(2) · a seccomp program that it is to set, or nothing · `1` where each agent is given a line that standard input has · limits as
+ * Arguments: the numbers of prlimit64(2) and prctl(2) · the user that the agent is to run as, or nothing · a seccomp program that it is to set, or nothing · `1` where each agent is given a line that standard input has · limits as
  * `resource=value` · `--` · the agent's command line.
  */
 const keepRunning = String.raw`
 my ($PRLIMIT, $PRCTL) = (shift(@ARGV) + 0, shift(@ARGV) + 0);
-my $seccomp = shift(@ARGV);
+my ($user, $seccomp) = (shift(@ARGV), shift(@ARGV));
 my $line = shift(@ARGV) ? <STDIN> : undef;
 while (defined(my $limit = shift(@ARGV))) {
   last if $limit eq '--';
@@ -31,7 +31,12 @@ while (1) {
   if (defined $line) { pipe($given, $give) or next }
   my $pid = fork;
   if (defined $pid) {
-    if (!$pid) { open(STDIN, '<&', $given) if $given; exec(@ARGV) or exit(127) }
+    if (!$pid) {
+      open(STDIN, '<&', $given) if $given;
+      # PR_CAPBSET_DROP of all that there are; without a user of its own it is that of the sandbox already.
+      if ($user) { syscall($PRCTL, 24, $_, 0, 0, 0) for 0 .. 63; $( = $) = "$user $user"; $< = $> = $user; exit(126) if $< != $user || $> != $user }
+      exec(@ARGV) or exit(127);
+    }
     if ($give) { syswrite($give, $line); close($give); close($given) }
     1 until wait == $pid;
   }
@@ -53,6 +58,8 @@ export interface FirstProcessOptions {
   agent: string;
   /** A line on standard input is for the agent. */
   given: boolean;
+  /** Whom the agent runs as, where process 1 is root with the capabilities for it; without: as whoever process 1 is. */
+  user?: number;
   /** Where the seccomp program is inside; without: it is set already. */
   seccomp?: string;
 }
@@ -60,7 +67,7 @@ export interface FirstProcessOptions {
 /** The command line of process 1. */
 export function firstProcess(
   limits: SandboxLimits,
-  { own, each, agent, given, seccomp }: FirstProcessOptions,
+  { own, each, agent, given, user, seccomp }: FirstProcessOptions,
 ): string[] {
   const bytes = (limits.memoryMib + reservedMib) * 1024 * 1024;
   return [
@@ -69,6 +76,7 @@ export function firstProcess(
     keepRunning,
     String(limitCalls[thisMachine()]),
     String(controlCalls[thisMachine()]),
+    user === undefined ? '' : String(user),
     seccomp ?? '',
     given ? '1' : '',
     `${resources.core}=0`,

@@ -18,9 +18,11 @@ sub mount { my ($source, $target, $type, $flags, $data) = @_; call("mount $targe
 
 /**
  * `source` opens what is to be lent, so that nothing can be put in its way later. `place` puts it at a path that is there: with
- * an owner, that owner's id on disk is shown as `$uid`.
+ * an owner, that owner's id on disk is shown as `$uid`. `$creator`: an id on disk that is shown as 0, for a root that makes
+ * files there before it gives them away.
  */
 export const perlStaging = String.raw`
+my $creator;
 sub source {
   my ($path, $owner, $group) = @_;
   sysopen(my $f, $path, 010000000) or die "$path: $!\n";
@@ -47,7 +49,8 @@ sub mapping {
   my $child = fork; die "fork: $!\n" unless defined $child;
   if (!$child) { close($down_end); call('unshare', $UNSHARE, $NEWUSER); close($up_end); sysread($down, my $x, 1); exec('/bin/true'); }
   close($up_end); sysread($up, my $x, 1);
-  put("/proc/$child/uid_map", "$owner $uid 1"); put("/proc/$child/gid_map", "$group $uid 1");
+  my $map = sub { my ($id) = @_; return "$id $uid 1\n" . (defined $creator ? ($id == $creator ? $creator - 1 : $creator) . " 0 1\n" : '') };
+  put("/proc/$child/uid_map", $map->($owner)); put("/proc/$child/gid_map", $map->($group));
   open(my $ids, '<', "/proc/$child/ns/user") or die "user namespace: $!\n";
   close($down_end); waitpid($child, 0);
   return $ids;

@@ -22,6 +22,9 @@ import type {
 /** The drivers that run sandboxes on this machine: what holds for each is tested over each. */
 export const drivers = { bubblewrap: createBubblewrapDriver, gvisor: createGvisorDriver } as const;
 export type DriverName = keyof typeof drivers;
+/** The one that this file is run over. */
+export const driverName: DriverName = process.env['STANDIN_TEST_DRIVER'] === 'gvisor' ? 'gvisor' : 'bubblewrap';
+export const inGvisor = driverName === 'gvisor';
 
 export function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'standin-sandbox-'));
@@ -40,7 +43,7 @@ export interface Rig {
  * A driver whose sandboxes are listened to by another process, as they are by an egress worker. `directory`: of an earlier
  * rig, whose sandboxes run.
  */
-export function openRig(directory = makeDirectory(), create = drivers.bubblewrap): Rig {
+export function openRig(directory = makeDirectory(), create = drivers[driverName]): Rig {
   chmodSync(directory, 0o700);
   const network = new ForkedNetwork();
   const driver = create({
@@ -91,9 +94,10 @@ export class ForkedNetwork implements NamespaceNetwork {
     }
   }
 
-  close(sandboxId: string): Promise<void> {
-    this.opened.delete(sandboxId);
-    return Promise.resolve();
+  async close(sandboxId: string): Promise<void> {
+    if (!this.opened.delete(sandboxId) || this.#worker === null) return;
+    this.#worker.send({ sandboxId, kind: 'close' });
+    await once(this.#worker, 'message');
   }
 
   /** Kills the worker and starts another with the listeners that were kept. */
@@ -150,8 +154,25 @@ export async function eventually(what: string, probe: () => Promise<boolean>): P
 
 export const isRoot = process.getuid?.() === 0;
 
+/** A test that runs its whole file again over gVisor, which needs root: an ordinary user is told so (gvisor.test.ts). */
+export function againInGvisor(file: string): void {
+  if (inGvisor || !isRoot) return;
+  it('all of it holds in gVisor', async () => {
+    const child = spawn(process.execPath, [file], {
+      env: { PATH: process.env['PATH'], STANDIN_TEST_DRIVER: 'gvisor' },
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    const output = await text(child.stdout);
+    await ended;
+    assert.equal(child.exitCode, 0, output);
+  });
+}
+
 /** A test that runs its whole file again as an ordinary user, where it was run as root. */
 export function againAsOrdinaryUser(file: string): void {
+  if (inGvisor) return;
   const skip = isRoot ? whyNotAsUser(file) : 'this is an ordinary user';
   it('all of it holds for an ordinary user', { skip }, async () => {
     const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
-import { againAsOrdinaryUser, eventually, openRig, python, run } from './harness.ts';
+import { againAsOrdinaryUser, againInGvisor, eventually, openRig, python, run } from './harness.ts';
 import type { Rig } from './harness.ts';
 
 const harness = JSON.stringify(join(import.meta.dirname, 'harness.ts'));
@@ -147,3 +147,4 @@ it('a server that lets go of its sandboxes leaves them running, and the next fin
 });
 
 againAsOrdinaryUser(import.meta.filename);
+againInGvisor(import.meta.filename);

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { inflateRawSync } from 'node:zlib';
+import type { RunningSandbox } from '../../src/sandbox/driver.ts';
+import { drivers, eventually, isRoot, makeDirectory, openRig, python, run } from '../unit/sandbox/harness.ts';
+import type { Rig } from '../unit/sandbox/harness.ts';
+
+/** Threat 18, the part of it that only gVisor has: its control sockets and files, its network, its images on disk. */
+const marker = 'host-marker-91ce';
+
+if (isRoot) asRoot();
+else
+  it('gVisor runs for root alone, so an ordinary user has nothing of it to attack', () => assert.equal(isRoot, false));
+
+function asRoot(): void {
+  let rig: Rig;
+  let sandbox: RunningSandbox;
+  let other: RunningSandbox;
+  before(async () => {
+    process.env['STANDIN_TEST_SECRET'] = marker;
+    rig = openRig(makeDirectory(), drivers.gvisor);
+    [sandbox, other] = await Promise.all([rig.create({ id: 'attacker' }), rig.create({ id: 'victim' })]);
+  });
+  after(() => rig.close());
+
+  const attempt = (program: string) =>
+    python(
+      sandbox,
+      `
+import os, socket, fcntl, struct
+try:
+${program}
+except OSError as e: print(type(e).__name__, e.errno)`,
+    );
+  const record = (id: string): { token: string; first: { pid: number } } =>
+    JSON.parse(readFileSync(join(rig.directory, 'run/running', id, 'sandbox.json'), 'utf8'));
+
+  describe('gVisor’s own', () => {
+    it('control sockets are not to be reached: they are in a namespace outside', async () => {
+      for (const name of ['runsc-sandbox.sandbox', 'runsc-sandbox.victim']) {
+        const said = await attempt(` s = socket.socket(socket.AF_UNIX); s.connect('\\0${name}'); print('connected')`);
+        assert.equal(said, 'ConnectionRefusedError 111');
+      }
+      const found = await run(sandbox, 'find /tmp /run /dev /opt /home /var -type s 2>/dev/null');
+      assert.equal(found.stdout, '');
+    });
+
+    it('state, plan and token are in a directory that only root may enter', () => {
+      const folder = join(rig.directory, 'run/running/attacker');
+      assert.equal(statSync(folder).mode & 0o777, 0o700);
+      for (const name of ['sandbox.json', 'config.json'])
+        assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
+    });
+
+    it('processes are not in its /proc: there are process 1, the agent, and what was run', async () => {
+      const { stdout } = await run(sandbox, 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n"; cat /proc/[0-9]*/maps');
+      for (const word of ['runsc', 'gofer', 'keeper', marker, rig.directory])
+        assert.equal(stdout.includes(word), false, word);
+    });
+
+    it('kernel does not have the devices that lead to the host’s, and gives no interface', async () => {
+      for (const path of ['/dev/kvm', '/dev/mem', '/dev/vhost-net', '/dev/kmsg', '/dev/sda', '/dev/vda']) {
+        assert.match(
+          await attempt(` os.open('${path}', os.O_RDWR); print('opened')`),
+          /^(FileNotFound|Permission)Error/,
+        );
+      }
+      const tun = ` fd = os.open('/dev/net/tun', os.O_RDWR); fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', b'tun9', 1)); print('made')`;
+      assert.match(await attempt(tun), /Error/);
+      assert.notEqual((await run(sandbox, 'mount -t fuse none /tmp')).code, 0);
+    });
+
+    it('kernel runs on the host as nobody, confined to control groups of this sandbox and namespaces of its own', () => {
+      const { pid } = record('attacker').first;
+      const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && groupOf(name).includes('/attacker'));
+      const sentries = all.filter((name) => commandOf(name).startsWith('runsc-sandbox'));
+      assert.equal(sentries.length, 1);
+      const status = readFileSync(`/proc/${sentries[0]}/status`, 'utf8');
+      assert.match(status, /^Uid:\s65534\s65534\s65534\s65534$/m);
+      assert.match(status, /^NoNewPrivs:\s1$/m);
+      assert.match(status, /^Seccomp:\s2$/m);
+      assert.ok(all.includes(String(pid)));
+    });
+  });
+
+  describe('the network', () => {
+    it('the agent’s way to the server is of no use without the token', async () => {
+      const call = (said: string) =>
+        attempt(
+          ` s = socket.create_connection(('198.18.255.254', 2), 5); s.settimeout(8); s.sendall(b'${said}'); print(s.recv(9))`,
+        );
+      assert.match(await call('0'.repeat(32)), /^(b''|ConnectionResetError)/);
+      assert.match(await call(record('victim').token), /^(b''|ConnectionResetError)/);
+      assert.equal((await run(sandbox, 'echo served')).stdout, 'served\n');
+    });
+
+    it('the token is nowhere to be read inside', async () => {
+      const { token } = record('attacker');
+      const { stdout } = await run(
+        sandbox,
+        'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/[0-9]*/fd/0 < /dev/null 2>/dev/null',
+        {
+          env: {},
+        },
+      );
+      assert.equal(stdout.includes(token), false);
+      const memory = await attempt(` print(open('/proc/1/mem', 'rb').read(1))`);
+      assert.match(memory, /Error/);
+    });
+
+    it('flooding that way does not keep the server from its agent', async () => {
+      const flood = ` held = [socket.create_connection(('198.18.255.254', 2), 5) for _ in range(100)]; print(len(held))`;
+      await attempt(flood).catch(() => undefined);
+      const works = async () => (await run(sandbox, 'echo served').catch(() => null))?.stdout === 'served\n';
+      await eventually('it is served', works);
+    });
+
+    it('an address of the pair of interfaces is not another sandbox’s, nor the host’s', async () => {
+      await run(
+        other,
+        '(python3 -c "import socket; s = socket.create_server((\'\', 4444)); s.accept()" > /dev/null 2>&1) &',
+      );
+      for (const host of ['198.18.255.253', '198.18.255.252']) {
+        const said = await attempt(` s = socket.create_connection(('${host}', 4444), 3); print(s.recv(99).decode())`);
+        assert.ok(!said.includes('victim'), said);
+      }
+    });
+  });
+
+  describe('an image on disk', () => {
+    it('has what the sandbox had in memory, and nothing of the server, its environment or another sandbox', async () => {
+      // One that closed no connection lately, which would keep it in memory for a minute.
+      const fresh = await rig.create({ id: 'fresh' });
+      await run(fresh, 'echo in-the-$((40 + 2))-sandbox > /tmp/mine');
+      await run(other, 'echo in-the-$((40 + 3))-sandbox > /tmp/mine');
+      await fresh.pause();
+      const image = memoryIn(readFileSync(join(rig.directory, 'run/running/fresh/image/checkpoint.img')));
+      assert.equal(image.includes('in-the-42-sandbox'), true);
+      for (const foreign of [marker, 'in-the-43-sandbox', record('victim').token, rig.directory]) {
+        assert.equal(image.includes(foreign), false, foreign);
+      }
+      await fresh.resume();
+      assert.equal((await run(fresh, 'cat /tmp/mine')).stdout, 'in-the-42-sandbox\n');
+      await fresh.destroy();
+    });
+  });
+}
+
+/** What is packed in an image: gVisor's statefile.go (a head, metadata, a hash) and compressio.go (pieces, each with its length). */
+function memoryIn(file: Buffer): Buffer {
+  assert.equal(file.toString('latin1', 0, 8), 'gVisorSF');
+  let at = 16 + Number(file.readBigUInt64BE(8)) + 32 + 4;
+  const pieces: Buffer[] = [];
+  while (at < file.length) {
+    const length = file.readUInt32BE(at);
+    pieces.push(inflateRawSync(file.subarray(at + 4, at + 4 + length)));
+    at += 4 + length;
+  }
+  return Buffer.concat(pieces);
+}
+
+function groupOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
