@@ -66,9 +66,9 @@ function startOnTerminal(
   argv: string[],
   { size, perl }: { size: TerminalSize; perl: Perl },
 ): AgentProcess {
-  const terminal = openTerminal(perl);
   const [program, args] = inTerminal(perl, size, argv);
-  const child = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd]);
+  const terminal = openTerminal(perl, () => signalGroups(child, 'SIGWINCH'));
+  const child: ChildProcess = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd]);
   return {
     stdin: terminal.master,
     stdout: terminal.master,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
+import { release, version } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Perl } from './pipes.ts';
 import type { TerminalSize } from './protocol.ts';
@@ -16,7 +17,8 @@ export interface Terminal {
   resize(size: TerminalSize): void;
 }
 
-export function openTerminal([perl, ...words]: Perl): Terminal {
+/** `resized`: tells the processes of it, where the kernel does not. */
+export function openTerminal([perl, ...words]: Perl, resized: () => void): Terminal {
   const fd = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
   const master = new ReadStream(fd);
   return {
@@ -24,12 +26,21 @@ export function openTerminal([perl, ...words]: Perl): Terminal {
     master,
     resize: inTurn((size, done) => {
       if (master.destroyed) return done();
-      // The size is of the terminal, whichever end it is set at; the kernel sends SIGWINCH.
+      // The size is of the terminal, whichever end it is set at; the kernel sends SIGWINCH, but for gVisor's.
       const sizes = [String(size.columns), String(size.rows)];
       const child = spawn(perl, [...words, '-e', setSize, ...sizes], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-      child.once('error', done).once('exit', done);
+      const over = () => {
+        if (isGvisor()) resized();
+        done();
+      };
+      child.once('error', over).once('exit', over);
     }),
   };
+}
+
+/** What gVisor's kernel says of itself, in every version (syslog.go, uname). */
+function isGvisor(): boolean {
+  return release() === '4.4.0' && version() === '#1 SMP Sun Jan 10 15:06:54 PST 2016';
 }
 
 /** One at a time, and of those that came meanwhile only the last: two processes would set their sizes in any order. */

@@ -83,8 +83,8 @@ export function runningSandbox(
       await one.closeNetwork({ remember: true });
       // It was being written meanwhile, or cannot go on.
       const ended = one.ended.then(() => true);
-      const over = await Promise.race([ended, delay(endTimeoutMs, false, { ref: false })]);
-      if (!over || !existsSync(image)) throw error;
+      const isOver = await Promise.race([ended, delay(endTimeoutMs, false, { ref: false })]);
+      if (!isOver || !existsSync(image)) throw error;
       await leave(one);
       return false;
     }
