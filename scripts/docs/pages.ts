@@ -29,13 +29,14 @@ export const sections: readonly Section[] = [
       doc('sandboxes'),
       doc('external-sandboxes'),
       doc('ca-trust'),
+      doc('explain'),
       doc('webhooks'),
       doc('agents'),
     ],
   },
   {
     title: 'Reference',
-    pages: [doc('cli'), doc('client'), doc('errors'), doc('egress'), doc('comparison')],
+    pages: [doc('client'), doc('errors'), doc('egress'), doc('comparison')],
   },
   {
     title: 'Operate',
@@ -52,7 +53,6 @@ export const sections: readonly Section[] = [
       { source: 'ARCHITECTURE.md', target: 'architecture.html' },
       { source: 'AGENTS.md', target: 'for-agents.html' },
       { source: 'CONTRIBUTING.md', target: 'contributing.html' },
-      { source: 'AGENTS.md', target: 'for-agents.html' },
       { source: 'CHANGELOG.md', target: 'changelog.html' },
       { source: 'docs/adr/README.md', target: 'adr/index.html' },
       doc('licences'),

@@ -306,7 +306,7 @@ export class ClientConnection implements RequestSource {
       );
       return;
     }
-    identify(this.context, { head, remoteAddress: this.remoteAddress, sandboxId: this.origin.sandboxId }, (entry) => {
+    identify(this.context, { head, from: this }, (entry) => {
       if (this.socket.destroyed) return;
       if ('code' in entry) {
         this.#answer(entry);

@@ -26,23 +26,23 @@ export interface Claim {
 }
 
 /**
- * Step 1 of the contract's "Egress": who sends this request. `sandboxId`: the sandbox whose listener it came in by; null:
+ * Step 1 of the contract's "Egress": who sends this request. `from.sandboxId`: the sandbox whose listener it came in by; null:
  * the one whose token `Proxy-Authorization` carries. Calls back with its rules or a refusal, at once where they are held.
  * A deleted sandbox is still known by its token: whoever asks further refuses it.
  */
 export function identify(
   context: EgressContext,
-  request: { head: RequestHead; remoteAddress: string; sandboxId: string | null },
+  { head, from }: { head: RequestHead; from: { readonly remoteAddress: string; readonly sandboxId: string | null } },
   then: (found: SandboxEntry | Refusal) => void,
 ): void {
-  const { head, remoteAddress, sandboxId } = request;
+  const { sandboxId } = from;
   if (sandboxId !== null) {
     ownSandbox(context, sandboxId, then);
     return;
   }
   const credentials = proxyCredentials(head);
   if (credentials === null) then(credentialsWanted());
-  else authenticate(context, { ...credentials, remoteAddress, place: () => placeOf(head) }, then);
+  else authenticate(context, { ...credentials, remoteAddress: from.remoteAddress, place: () => placeOf(head) }, then);
 }
 
 /** The sandbox whose listener a connection came in by. */
