@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { peerNames } from './peers/all.ts';
 import type { PeerName } from './peers/all.ts';
-import { scenarios } from './scenarios.ts';
+import { isProfiled, scenarios } from './scenarios.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** What the command line asks for. */
@@ -35,7 +35,7 @@ ${scenarios.map((each) => `               ${each.name.padEnd(16)}${each.summary}
   --seconds  length of each measurement (2)
   --minutes  length of the mixed load of memory (10)
   --profile  instead of measuring, runs one scenario on Standin and writes CPU profiles to this directory; prints CPU time by
-             process and thread, and the functions with the most time of their own
+             process and thread, and the functions with the most time of their own; of flood, that of new connections
   --json     one JSON object a line for each scenario, instead of a table
   --save     also writes the result, with machine and commit, to bench/results/`;
 
@@ -56,8 +56,8 @@ export function parseOptions(args: string[]): BenchOptions | 'help' {
     minutes: positive('--minutes', values.minutes ?? '10'),
     profile: values.profile ?? null,
   };
-  if (options.profile !== null && (options.scenarios.length !== 1 || options.scenarios[0]?.kind !== 'comparison'))
-    throw new UsageError('--profile: wants --only with one scenario that others are measured in too');
+  if (options.profile !== null && (options.scenarios.length !== 1 || !options.scenarios.every(isProfiled)))
+    throw new UsageError('--profile: wants --only with one scenario: flood, or one that others are measured in too');
   return options;
 }
 

@@ -11,6 +11,7 @@ import { ownScenarios } from './own/all.ts';
 import { profile } from './profile/run.ts';
 import { renderTable, summarise } from './report.ts';
 import type { ScenarioSummary } from './report.ts';
+import { isProfiled } from './scenarios.ts';
 import { makeSetting } from './setting.ts';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -38,7 +39,7 @@ async function bench(options: BenchOptions): Promise<void> {
     const summaries: (ScenarioSummary | OwnSummary)[] = [];
     const comparisons = options.scenarios.filter((each) => each.kind === 'comparison');
     if (options.profile !== null) {
-      for (const scenario of comparisons)
+      for (const scenario of options.scenarios.filter(isProfiled))
         console.log(await profile(setting, scenario, { ...options, directory: options.profile }));
       return;
     }

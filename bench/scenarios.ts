@@ -26,6 +26,13 @@ export interface OwnScenario {
 }
 
 export type Scenario = Comparison | OwnScenario;
+/** What can be profiled; of `flood` the flood of new connections. */
+export type Profiled = Comparison | (OwnScenario & { name: 'flood' });
+
+/** Whether it can. */
+export function isProfiled(scenario: Scenario): scenario is Profiled {
+  return scenario.kind === 'comparison' || scenario.name === 'flood';
+}
 
 const small: LoadRequest = { path: '/1kb', bodyBytes: 1024 };
 const large: LoadRequest = { path: '/1mb', bodyBytes: 1024 * 1024 };

@@ -54,7 +54,7 @@ function formsOf({ rules }: Provider): string {
     .join('<br>');
 }
 
-function describeForm(form: AcceptedForm): string {
+export function describeForm(form: AcceptedForm): string {
   switch (form.type) {
     case 'bearer':
       return 'Authorization: Bearer …';
@@ -76,7 +76,7 @@ function describeForm(form: AcceptedForm): string {
 }
 
 /** In columns, as the formatter has them. */
-function table(titles: string[], rows: string[][]): string {
+export function table(titles: string[], rows: string[][]): string {
   const lines = [titles, ...rows.map((row) => row.map(cell))];
   const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const pad = (line: string[]) => `| ${line.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |`;

@@ -297,6 +297,12 @@ const maxMethod = 64;
 const maxPath = 2048;
 const maxSlot = 128;
 
+/** As much of a request's path as is kept: without its query, which may hold a credential. */
+export function keptPath(path: string): string {
+  const query = path.indexOf('?');
+  return clip(query === -1 ? path : path.slice(0, query), maxPath);
+}
+
 /** Facts that later rows of a segment may point at. */
 const mostFacts = 16;
 
@@ -304,7 +310,7 @@ function isSame(a: ExchangeFacts, b: ExchangeFacts): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3] && a[4] === b[4] && a[5] === b[5];
 }
 
-/** The row of an event. A path goes without its query, which may hold a credential. */
+/** The row of an event. */
 function auditRow(
   event: ObservedEvent,
   { segment, secretId }: { segment: OpenSegment; secretId: string | null },
@@ -314,8 +320,7 @@ function auditRow(
   const host = clip(event.host, maxHost);
   if (request !== undefined) {
     const { status, upstreamStatus, latencyMs, errorCode } = request;
-    const query = request.path.indexOf('?');
-    const path = clip(query === -1 ? request.path : request.path.slice(0, query), maxPath);
+    const path = keptPath(request.path);
     const method = clip(request.method, maxMethod);
     const took = Math.round(latencyMs);
     const { details } = request;

@@ -22,7 +22,7 @@ async function serve({ flags, file, json }: ServeOptions): Promise<void> {
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log, settings: () => describeConfig(loaded) });
   process.stdout.write(json ? readyJson(server, config.dataDir) : readyText(server, config));
-  for (const problem of server.problems) log.warn(`bubblewrap sandboxes cannot run here: ${problem}`);
+  for (const problem of server.problems) log.warn(`sandboxes cannot run here: ${problem}`);
   await stopSignal();
   log.info('stopping');
   await server.stop();

@@ -23,6 +23,7 @@ import { loadTokenKey, rememberOnce } from './first-start.ts';
 import type { Logger } from './log.ts';
 import { makeAddressGuard } from './net/address.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/driver.ts';
+import { createGvisorDriver } from './sandbox/gvisor/driver.ts';
 import type { SandboxDriver } from './sandbox/driver.ts';
 import { createExternalDriver } from './sandbox/external.ts';
 import { openTemplates } from './sandbox/templates/registry.ts';
@@ -138,13 +139,11 @@ export async function startServer(
     const proxyPort = await egress.start(config.egressWorkers);
     const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
 
-    const bubblewrap = createBubblewrapDriver({
-      directory: join(config.dataDir, 'sandboxes'),
-      privateDirectories: [config.dataDir],
-      network: egress,
-    });
+    const local = { privateDirectories: [config.dataDir], network: egress };
+    const bubblewrap = createBubblewrapDriver({ ...local, directory: join(config.dataDir, 'sandboxes') });
+    const gvisor = createGvisorDriver({ ...local, directory: join(config.dataDir, 'gvisor') });
     const drivers = new Map<string, SandboxDriver>(
-      [createExternalDriver(), bubblewrap].map((each) => [each.name, each]),
+      [createExternalDriver(), bubblewrap, gvisor].map((each) => [each.name, each]),
     );
     undo.push(async () => {
       for (const driver of drivers.values()) await driver.close();
@@ -153,11 +152,12 @@ export async function startServer(
       directory: join(config.dataDir, 'templates'),
       note: (line) => log.info(line),
     });
-    const problems = (await bubblewrap.preflight()).map(({ what, fix }) => `${what}: ${fix}`);
-    if (config.sandboxDriver === 'bubblewrap' && problems.length > 0) {
-      throw new StartupError(`bubblewrap sandboxes cannot run here: ${problems.join('; ')}`);
+    const chosen = config.sandboxDriver === 'gvisor' ? gvisor : bubblewrap;
+    const problems = (await chosen.preflight()).map(({ what, fix }) => `${what}: ${fix}`);
+    if (config.sandboxDriver === chosen.name && problems.length > 0) {
+      throw new StartupError(`${chosen.name} sandboxes cannot run here: ${problems.join('; ')}`);
     }
-    if (problems.length === 0) log.debug({ limits: await bubblewrap.prepare() }, 'enforced for a sandbox as a whole');
+    if (problems.length === 0) log.debug({ limits: await chosen.prepare() }, 'enforced for a sandbox as a whole');
     const defaultDriver =
       config.sandboxDriver !== 'auto' ? config.sandboxDriver : problems.length === 0 ? 'bubblewrap' : 'external';
 

@@ -17,8 +17,9 @@ const mayImport: Record<string, readonly string[]> = {
   api: ['contract', 'vault', 'crypto/secret.ts'],
   client: ['contract'],
   webhooks: ['store/store.ts', 'store/trail.ts', 'crypto', 'vault/webhook-key.ts'],
+  mcp: ['client', 'contract'],
   // Near matches are found as the server finds them.
-  cli: ['client', 'contract', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
+  cli: ['client', 'contract', 'mcp', 'config.ts', 'config-settings.ts', 'vault/nearest.ts'],
   'config.ts': ['config-settings.ts', 'config-values.ts'],
   'config-settings.ts': ['config-values.ts'],
   'config-values.ts': [],

@@ -1,6 +1,7 @@
-import type { LoadRequest, LoadShape } from '../load/protocol.ts';
+import type { LoadRequest, LoadResult, LoadShape } from '../load/protocol.ts';
 import type { BenchOptions } from '../options.ts';
 import { startStandinPeer } from '../peers/standin.ts';
+import type { StandinPeer, StandinSize } from '../peers/standin.ts';
 import { median } from '../report.ts';
 import type { Setting } from '../setting.ts';
 import { upstreamHosts } from '../upstream.ts';
@@ -16,8 +17,9 @@ const small: LoadRequest = { path: '/1kb', bodyBytes: 1024 };
 const keptAlive = { protocol: 'http/1.1', newConnections: false } as const;
 
 /** What the other sandbox does, as much of it as it can. */
-const floods: readonly (LoadShape & { name: string; label: string; request: LoadRequest })[] = [
-  {
+type Flood = LoadShape & { name: string; label: string; request: LoadRequest };
+const floods = {
+  requests: {
     ...keptAlive,
     name: 'requests',
     label: '256 connections on keep-alive',
@@ -25,7 +27,7 @@ const floods: readonly (LoadShape & { name: string; label: string; request: Load
     lanes: 256,
     connections: 256,
   },
-  {
+  connections: {
     ...keptAlive,
     name: 'connections',
     label: 'new connections, 64 at once',
@@ -34,7 +36,7 @@ const floods: readonly (LoadShape & { name: string; label: string; request: Load
     connections: 64,
     newConnections: true,
   },
-  {
+  downloads: {
     ...keptAlive,
     name: 'downloads',
     label: '1 MB downloads, 64 at once',
@@ -42,7 +44,7 @@ const floods: readonly (LoadShape & { name: string; label: string; request: Load
     lanes: 64,
     connections: 64,
   },
-  {
+  http2: {
     ...keptAlive,
     name: 'http2',
     label: '100 streams of HTTP/2',
@@ -51,7 +53,7 @@ const floods: readonly (LoadShape & { name: string; label: string; request: Load
     lanes: 100,
     connections: 1,
   },
-];
+} as const satisfies Record<string, Flood>;
 
 /** One round of one flood. */
 interface Round {
@@ -67,29 +69,15 @@ interface Round {
  * upstream of its own, and that one and its generator have the lowest priority there.
  */
 export async function measureFlood(setting: Setting, options: BenchOptions): Promise<Figure[]> {
-  const floodedPort = await setting.startBackgroundUpstream();
-  const peer = await startStandinPeer(setting.setup, { sandboxes: 2, floodedPort });
-  const [quiet, second] = peer.sandboxes;
-  if (quiet === undefined || second === undefined) throw new Error('there are no two sandboxes');
-  const loud = { ...second, host: upstreamHosts.flooded, authority: upstreamHosts.flooded };
+  const peer = await floodPeer(setting);
   const measureMs = options.seconds * 1000;
-  const p99 = async () => {
-    const order = { ...keptAlive, request: small, lanes: quietLanes, connections: quietLanes, rate: quietRate };
-    return (await setting.generator.run({ ...order, targets: [quiet], warmUpMs, measureMs, pids: [] })).p99;
-  };
-  const rounds = new Map(floods.map(({ name }) => [name, new Array<Round>()]));
+  const p99 = async () => (await askQuietly(setting, peer, measureMs)).p99;
+  const rounds = new Map(Object.values<Flood>(floods).map(({ name }) => [name, new Array<Round>()]));
   try {
     for (let round = 0; round < options.rounds; round++) {
-      for (const { name, label: _, ...shape } of floods) {
+      for (const { name, label: _, ...shape } of Object.values(floods)) {
         const alone = await p99();
-        const flood = setting.background.run({
-          ...shape,
-          targets: [loud],
-          rate: null,
-          warmUpMs: 500,
-          measureMs: warmUpMs + measureMs,
-          pids: [],
-        });
+        const flood = startFlood(setting, peer, { shape, measureMs });
         const beside = await p99();
         const { requests, seconds } = await flood;
         rounds.get(name)?.push({ quiet: alone, beside, flood: requests / seconds });
@@ -98,7 +86,7 @@ export async function measureFlood(setting: Setting, options: BenchOptions): Pro
   } finally {
     await peer.stop();
   }
-  return floods.flatMap(({ name, label }) => {
+  return Object.values(floods).flatMap(({ name, label }) => {
     const of = (pick: (round: Round) => number) => median((rounds.get(name) ?? []).map(pick));
     return [
       { name: `${name}_per_second`, label, value: of((each) => each.flood), unit: 'requests/s' },
@@ -117,4 +105,41 @@ export async function measureFlood(setting: Setting, options: BenchOptions): Pro
       { name: `${name}_ratio`, label: '  ratio', value: of((each) => each.beside / each.quiet), unit: '' },
     ];
   });
+}
+
+/** A server with two sandboxes: a quiet one and one that floods an upstream of its own. */
+export async function floodPeer(setting: Setting, size: Pick<StandinSize, 'env'> = {}): Promise<StandinPeer> {
+  const floodedPort = await setting.startBackgroundUpstream();
+  return startStandinPeer(setting.setup, { ...size, sandboxes: 2, floodedPort });
+}
+
+function askQuietly(setting: Setting, { sandboxes }: StandinPeer, measureMs: number): Promise<LoadResult> {
+  const order = { ...keptAlive, request: small, lanes: quietLanes, connections: quietLanes, rate: quietRate };
+  return setting.generator.run({ ...order, targets: sandboxes.slice(0, 1), warmUpMs, measureMs, pids: [] });
+}
+
+function startFlood(
+  setting: Setting,
+  { sandboxes }: StandinPeer,
+  { shape, measureMs }: { shape: Omit<Flood, 'name' | 'label'>; measureMs: number },
+): Promise<LoadResult> {
+  const [, loud] = sandboxes;
+  if (loud === undefined) throw new Error('there is no second sandbox');
+  const target = { ...loud, host: upstreamHosts.flooded, authority: upstreamHosts.flooded };
+  return setting.background.run({
+    ...shape,
+    targets: [target],
+    rate: null,
+    warmUpMs: 500,
+    measureMs: warmUpMs + measureMs,
+    pids: [],
+  });
+}
+
+/** The flood of new connections beside the quiet sandbox, once; resolves with the requests of both. */
+export async function floodOnce(setting: Setting, peer: StandinPeer, measureMs: number): Promise<number> {
+  const { name: _, label: __, ...shape } = floods.connections;
+  const flood = startFlood(setting, peer, { shape, measureMs });
+  const { requests } = await askQuietly(setting, peer, measureMs);
+  return requests + (await flood).requests;
 }

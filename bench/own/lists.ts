@@ -14,6 +14,7 @@ import type { Figure } from './figures.ts';
 const secretCount = 10_000;
 const eventCount = 1_000_000;
 const sandboxCount = 500;
+const secretsOfSandbox = secretCount / sandboxCount;
 const eventsInSegment = 10;
 const segmentsAtOnce = 500;
 const weekMs = 7 * 24 * 3_600_000;
@@ -121,10 +122,11 @@ export async function fill(store: Store, ownTeam?: string): Promise<World> {
 /** Few sandboxes, secrets and hosts do most of the work, as in life. */
 function segmentAt(made: number, { teamId, secretIds, sandboxIds, from }: Omit<World, 'store' | 'to'>): AuditSegment {
   const skewed = (many: number) => Math.floor(many * Math.random() ** 3);
-  const segment = new OpenSegment({ teamId, sandboxId: sandboxIds[skewed(sandboxCount)] ?? '' });
+  const sandbox = skewed(sandboxCount);
+  const segment = new OpenSegment({ teamId, sandboxId: sandboxIds[sandbox] ?? '' });
   const at = from + Math.floor((made / eventCount) * weekMs);
   for (let each = 0; each < eventsInSegment; each++) {
-    const index = skewed(secretCount);
+    const index = sandbox * secretsOfSandbox + skewed(secretsOfSandbox);
     const secret = segment.numberOf(secretIds[index] ?? null);
     const refused = made % 500 === 0 && each === 0;
     const host = made === 5000 ? 'once.example.com' : `api-${index % 1000}.example.com`;

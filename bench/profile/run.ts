@@ -2,10 +2,12 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { workerPids } from '../../test/support/processes.ts';
 import { orderOf } from '../compare.ts';
-import { threadsOf } from '../cpu.ts';
+import { processTree, threadsOf } from '../cpu.ts';
 import { startStandinPeer } from '../peers/standin.ts';
+import type { StandinPeer } from '../peers/standin.ts';
 import { alignColumns } from '../report.ts';
-import type { Comparison } from '../scenarios.ts';
+import { floodOnce, floodPeer } from '../own/flood.ts';
+import type { Profiled } from '../scenarios.ts';
 import type { Setting } from '../setting.ts';
 import { readProfile, topOfSelfTime } from './self-time.ts';
 
@@ -17,28 +19,28 @@ const shown = 25;
  */
 export async function profile(
   setting: Setting,
-  scenario: Comparison,
+  scenario: Profiled,
   { seconds, directory }: { seconds: number; directory: string },
 ): Promise<string> {
   const into = resolve(directory);
   mkdirSync(into, { recursive: true });
   const old = new Set(readdirSync(into));
-  const peer = await startStandinPeer(setting.setup, {
-    env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${into} --cpu-prof-interval=500` },
-  });
+  const env = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${into} --cpu-prof-interval=500` };
+  const peer =
+    scenario.kind === 'own' ? await floodPeer(setting, { env }) : await startStandinPeer(setting.setup, { env });
   const lines: string[] = [];
   const span = { from: 0, to: 0 };
   let stopped = false;
   try {
-    const order = orderOf(peer, scenario, seconds);
+    const pids = processTree(peer.pid);
     const workers = new Set(workerPids(peer.pid));
-    const before = new Map(order.pids.flatMap((pid) => threadsOf(pid)).map(({ id, nanoseconds }) => [id, nanoseconds]));
+    const before = new Map(pids.flatMap((pid) => threadsOf(pid)).map(({ id, nanoseconds }) => [id, nanoseconds]));
     // The profiler itself is never at rest, so nobody waits for that.
     span.from = monotonicMicros();
-    const result = await setting.generator.run({ ...order, pids: [], rate: scenario.closed ? null : scenario.rate });
+    const requests = await load(setting, scenario, { peer, seconds });
     span.to = monotonicMicros();
-    lines.push(`${scenario.name}: ${scenario.summary}; ${result.requests} requests, with the profiler on`);
-    const rows = order.pids.flatMap((pid) =>
+    lines.push(`${scenario.name}: ${scenario.summary}; ${requests} requests, with the profiler on`);
+    const rows = pids.flatMap((pid) =>
       threadsOf(pid)
         .map(({ id, nanoseconds }) => ({ id, spent: nanoseconds - (before.get(id) ?? 0) }))
         .filter(({ spent }) => spent > 1e6)
@@ -64,6 +66,17 @@ export async function profile(
     lines.push(...alignColumns(functions.map(({ name, share }) => [name, `${(share * 100).toFixed(1)} %`])));
   }
   return lines.join('\n');
+}
+
+/** Runs the scenario once; resolves with its requests. */
+async function load(
+  setting: Setting,
+  scenario: Profiled,
+  { peer, seconds }: { peer: StandinPeer; seconds: number },
+): Promise<number> {
+  if (scenario.kind === 'own') return floodOnce(setting, peer, seconds * 1000);
+  const order = { ...orderOf(peer, scenario, seconds), pids: [], rate: scenario.closed ? null : scenario.rate };
+  return (await setting.generator.run(order)).requests;
 }
 
 function monotonicMicros(): number {

@@ -157,7 +157,7 @@ function inputOf(request: Request, operation: Operation) {
   request.body = undefined;
   return {
     params: paramsOf(request, operation),
-    query: checked(operation.query ?? nothing, nested(request.query)),
+    query: checked(operation.query ?? nothing, nested(decodedQuery(request))),
     body:
       operation.bytes === true
         ? undefined
@@ -178,6 +178,17 @@ function paramsOf(request: Request, operation: Operation): unknown {
   const result = operation.params.safeParse(request.params);
   if (!result.success) throw new StandinError('not_found', 'nothing has that name or id');
   return result.data;
+}
+
+/** What Fastify made of the query, which takes escapes that are no UTF-8 for text: a name with them would be another one. */
+function decodedQuery({ query, raw }: Request): Record<string, unknown> {
+  const [, text = ''] = /\?(.*)$/s.exec(raw.url ?? '') ?? [];
+  try {
+    decodeURIComponent(text);
+  } catch {
+    throw new StandinError('bad_request', 'the query must be UTF-8 with percent escapes (RFC 3986)');
+  }
+  return query;
 }
 
 /** `metadata.env=prod` is the member `env` of `metadata`; the rest of the name may hold further dots. */

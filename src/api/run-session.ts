@@ -11,6 +11,11 @@ const timedOutCode = 124;
 /** A command may leave a process behind that holds its output open: after its exit, silence this long is the end. */
 const quietMs = 250;
 
+/** A process that was killed has ended within this; where its end is not told, the agent was stopped from inside. */
+const killedWithinMs = 2000;
+/** What SIGKILL makes a command exit with. */
+const killedCode = 137;
+
 /**
  * Sees a command through: output to `sink` as it comes, everything of its process group killed when `timeoutSeconds`
  * are over or `signal` aborts. Resolves with the exit code once all output was taken; rejects where the sandbox went
@@ -27,7 +32,12 @@ export async function runSession(
   let silence: NodeJS.Timeout | undefined;
   const quiet = Promise.withResolvers<void>();
 
-  const kill = () => session.signal('SIGKILL');
+  const overdue = Promise.withResolvers<number>();
+  let patience: NodeJS.Timeout | undefined;
+  const kill = () => {
+    session.signal('SIGKILL');
+    patience ??= setTimeout(() => overdue.resolve(killedCode), killedWithinMs);
+  };
   const timer =
     timeoutSeconds === undefined
       ? undefined
@@ -58,13 +68,14 @@ export async function runSession(
   if (signal.aborted) kill();
   const relays = Promise.allSettled([relay('stdout'), relay('stderr')]);
   try {
-    const code = await session.exit;
+    const code = await Promise.race([session.exit, overdue.promise]);
     exited = true;
     listen();
     await Promise.race([relays, quiet.promise]);
     return timedOut ? timedOutCode : code;
   } finally {
     clearTimeout(timer);
+    clearTimeout(patience);
     clearTimeout(silence);
     signal.removeEventListener('abort', kill);
     session.stdout.destroy();

@@ -21,8 +21,9 @@ export class Sites {
   constructor(options: SiteOptions) {
     this.#console =
       options.console === undefined ? null : new StaticSite(options.console, { prefix: '/', singlePage: true });
-    this.#docs =
-      options.docs === undefined ? null : new StaticSite(options.docs, { prefix: '/docs/', singlePage: false });
+    // The API reference is drawn by Scalar, which writes its styles into the page.
+    const docs = { prefix: '/docs/', singlePage: false, stylesInline: new Set(['api.html']) };
+    this.#docs = options.docs === undefined ? null : new StaticSite(options.docs, docs);
   }
 
   /** Null: there is no page. `dataPlaneHost`: a sandbox's own name, which has none of ours. */

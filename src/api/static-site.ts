@@ -48,10 +48,13 @@ export class StaticSite {
   readonly #files = new Map<string, StaticFile>();
   /** Unknown paths are pages of `index.html`, which finds its way by itself. */
   readonly #singlePage: boolean;
+  /** Pages whose library writes style elements. */
+  readonly #stylesInline: ReadonlySet<string>;
 
-  constructor(directory: string, options: { prefix: string; singlePage: boolean }) {
+  constructor(directory: string, options: { prefix: string; singlePage: boolean; stylesInline?: ReadonlySet<string> }) {
     this.#prefix = options.prefix;
     this.#singlePage = options.singlePage;
+    this.#stylesInline = options.stylesInline ?? new Set();
     const names = namesIn(directory);
     const all = new Set(names);
     for (const name of names) {
@@ -77,7 +80,7 @@ export class StaticSite {
       'cache-control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
       etag: file.etag,
       vary: 'Accept-Encoding',
-      ...pageHeaders(request, file.inlineScripts),
+      ...pageHeaders(request, { scripts: file.inlineScripts, stylesInline: this.#stylesInline.has(name) }),
     };
     if (request.headers['if-none-match'] === file.etag) return { status: 304, headers, body: '' };
     const encoding = encodingFor(request, file);
@@ -108,15 +111,18 @@ export function isNavigation({ method, headers }: IncomingMessage): boolean {
 }
 
 /** What every page of ours is sent with. `connect-src` names our WebSockets, which `'self'` does not cover everywhere. */
-export function pageHeaders({ headers }: IncomingMessage, allowed: readonly string[] = []): Record<string, string> {
+export function pageHeaders(
+  { headers }: IncomingMessage,
+  allowed: { scripts: readonly string[]; stylesInline: boolean } = { scripts: [], stylesInline: false },
+): Record<string, string> {
   const host = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(headers.host ?? '') ? headers.host : null;
   const sockets = host === null || host === undefined ? '' : ` ws://${host} wss://${host}`;
-  const scripts = ["'self'", ...allowed].join(' ');
+  const scripts = ["'self'", ...allowed.scripts].join(' ');
   return {
     'content-security-policy': [
       "default-src 'none'",
       `script-src ${scripts}`,
-      "style-src 'self'",
+      `style-src 'self'${allowed.stylesInline ? " 'unsafe-inline'" : ''}`,
       "img-src 'self' data:",
       `connect-src 'self'${sockets}`,
       "font-src 'self'",

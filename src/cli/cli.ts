@@ -4,11 +4,13 @@ import { painter, wantsColor } from './color.ts';
 import type { Cli, CliDeps } from './command.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCaCommands } from './commands/ca.ts';
+import { addCompletionCommands } from './commands/completion.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommands } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addExplainCommands } from './commands/explain.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addMcpCommand } from './commands/mcp.ts';
 import { addProjectCommands } from './commands/project.ts';
 import { addProviderCommands } from './commands/provider.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -21,7 +23,7 @@ import { explain, jsonOf, linesOf } from './explain.ts';
 import type { Explanation } from './explain.ts';
 import { findServer } from './find-server.ts';
 import type { ServerAddress } from './find-server.ts';
-import { firstSteps, helpStyles } from './help.ts';
+import { firstSteps, helpLayout } from './help.ts';
 import { processIo } from './io.ts';
 import type { Io } from './io.ts';
 import { createOutput } from './output.ts';
@@ -73,7 +75,7 @@ export function buildProgram(cli: Cli): Command {
     .description('Lets code that nobody trusts use credentials that it never holds.')
     .version(cli.deps.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ showGlobalOptions: false, ...helpStyles })
+    .configureHelp({ showGlobalOptions: false, ...helpLayout })
     .configureOutput({
       writeOut: (text) => void cli.io.stdout.write(text),
       writeErr: (text) => void cli.io.stderr.write(text),
@@ -97,6 +99,7 @@ export function buildProgram(cli: Cli): Command {
   addSandboxCommands(program, cli);
   addProjectCommands(program, cli);
   addProviderCommands(program, cli);
+  addMcpCommand(program, cli);
   program.commandsGroup('Run a server for others:');
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
@@ -105,6 +108,7 @@ export function buildProgram(cli: Cli): Command {
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');
+  addCompletionCommands(program, cli);
   program.helpCommand('help [command]', 'print the help of a command');
   return program;
 }

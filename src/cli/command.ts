@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import type { Config } from '../config-settings.ts';
 import { colorChoices } from './color.ts';
 import type { ColorChoice } from './color.ts';
+import { outputGroup } from './help.ts';
 import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 
@@ -59,12 +60,12 @@ export function addCommand(parent: Command, help: CommandHelp): Command {
     .command(help.usage)
     .summary(help.summary)
     .description(help.summary)
-    .addOption(new Option('--json', 'print JSON, for programs').helpGroup(forOutput))
+    .addOption(new Option('--json', 'print JSON, for programs').helpGroup(outputGroup))
     .addOption(
-      new Option('--color <when>', 'auto, always or never')
+      new Option('--color <when>', 'auto (on terminals), always or never')
         .choices(colorChoices)
-        .default('auto', 'terminals only')
-        .helpGroup(forOutput),
+        .default('auto')
+        .helpGroup(outputGroup),
     )
     .addHelpText('after', `\n${examplesText(help.examples)}`);
 }
@@ -88,8 +89,6 @@ export function passesWordsOn(command: Command): boolean {
 export function yesOption(): Option {
   return new Option('-y, --yes', 'do not ask first');
 }
-
-const forOutput = 'Output:';
 
 function examplesText(examples: readonly Example[]): string {
   return `Examples:\n${examples.map(([typed, meaning]) => `  # ${meaning}\n  $ ${typed}\n`).join('\n')}`;

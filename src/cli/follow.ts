@@ -26,7 +26,11 @@ export async function follow<Row>(io: Io, feed: Feed<Row>): Promise<void> {
   const seen = new Set<string>();
   let first = true;
   let lost = false;
-  while (!io.stdout.destroyed) {
+  const reader = new AbortController();
+  const end = () => reader.abort();
+  // Node does not mark its own stdout as destroyed when its reader goes away.
+  io.stdout.once('error', end).once('close', end);
+  while (!reader.signal.aborted) {
     try {
       const rows = await unseen(feed, seen, first);
       feed.print(rows.toReversed());

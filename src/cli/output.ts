@@ -34,6 +34,10 @@ export function createOutput(io: Io, { json, color }: { json: boolean; color?: C
   const style = painter(wantsColor(io, io.stdout, color));
   const styleNote = painter(wantsColor(io, io.stderr, color));
   const terminal = io.stdout.isTTY === true;
+  const hasContent =
+    <Row>(rows: readonly Row[]) =>
+    ({ optional, of }: Column<Row>) =>
+      optional !== true || !terminal || rows.some((row) => printable(of(row)) !== printable(null));
   const line = (text = '') => void io.stdout.write(`${text}\n`);
   const layout = () => ({
     width: terminal ? io.stdout.columns || 80 : undefined,
@@ -50,7 +54,7 @@ export function createOutput(io: Io, { json, color }: { json: boolean; color?: C
     },
     table: (rows, columns, options = {}) => {
       if (rows.length === 0) io.stderr.write(`${options.empty ?? 'none'}\n`);
-      else for (const text of layOut(rows, columns, layout())) line(text);
+      else for (const text of layOut(rows, columns.filter(hasContent(rows)), layout())) line(text);
     },
     growingTable: (columns) => {
       const write = tableWriter(columns, layout());

@@ -1,6 +1,6 @@
 import { painter, wantsColor } from './color.ts';
 import type { Cli, CommonOptions } from './command.ts';
-import { bytes, cut } from './text.ts';
+import { bytes, cut, printable } from './text.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const clearLine = '\r\u001B[K';
@@ -39,7 +39,7 @@ export async function withProgress<T>(
   const draw = () => {
     if (Date.now() - started < appearsAfterMs) return;
     shown = true;
-    const line = cut(`${words}${counted}`, (io.stderr.columns ?? 80) - 3);
+    const line = cut(printable(`${words}${counted}`), (io.stderr.columns ?? 80) - 3);
     io.stderr.write(`${clearLine}${style('cyan', frames[frame++ % frames.length] ?? '')} ${line}`);
   };
   const clear = () => {

@@ -7,6 +7,8 @@ export interface Column<Row> {
   align?: 'left' | 'right';
   /** Never cut short: what the next command needs, such as an id or a name. */
   keep?: boolean;
+  /** Left out on a terminal where no row has anything in it. */
+  optional?: boolean;
 }
 
 export interface TableOptions {

@@ -1,13 +1,22 @@
+/** One server-sent event. */
+export interface ServerSentEvent {
+  /** `message` where the server names none. */
+  event: string;
+  /** The last one that was named, by this event or before it; empty where none was. */
+  id: string;
+  data: string;
+}
+
 /**
- * The data of each server-sent event of a response (HTML, section 9.2.6), as it comes; comments and other fields are
- * passed over. Leaving the loop cancels the response.
+ * The server-sent events of a response (HTML, section 9.2.6), as they come; comments are passed over. Leaving the loop cancels
+ * the response.
  */
-export async function* serverSentData({ body }: Response): AsyncGenerator<string, void, undefined> {
+export async function* serverSentEvents({ body }: Response): AsyncGenerator<ServerSentEvent, void, undefined> {
   if (body === null) return;
   const reader = body.getReader();
   const decoder = new TextDecoder();
+  const parser = new Parser();
   let rest = '';
-  let data: string[] = [];
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -18,14 +27,38 @@ export async function* serverSentData({ body }: Response): AsyncGenerator<string
       const lines = whole.split(/\r\n|\n|\r/);
       rest = (lines.pop() ?? '') + text.slice(whole.length);
       for (const line of lines) {
-        if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
-        if (line !== '' || data.length === 0) continue;
-        yield data.join('\n');
-        data = [];
+        const event = parser.take(line);
+        if (event !== undefined) yield event;
       }
     }
   } finally {
     // Rejects where the stream has failed already, which is told to whoever reads it.
     await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Lines in, events out. */
+class Parser {
+  #event = '';
+  #id = '';
+  #data: string[] = [];
+
+  take(line: string): ServerSentEvent | undefined {
+    if (line === '') return this.#dispatch();
+    const colon = line.indexOf(':');
+    const name = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (name === 'data') this.#data.push(value);
+    else if (name === 'event') this.#event = value;
+    else if (name === 'id' && !value.includes('\0')) this.#id = value;
+    return undefined;
+  }
+
+  #dispatch(): ServerSentEvent | undefined {
+    const event = { event: this.#event === '' ? 'message' : this.#event, id: this.#id, data: this.#data.join('\n') };
+    const any = this.#data.length > 0;
+    this.#event = '';
+    this.#data = [];
+    return any ? event : undefined;
   }
 }

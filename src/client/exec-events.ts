@@ -4,7 +4,7 @@ import { execEvent } from '../contract/schemas/exec.ts';
 import { withinTime } from './deadline.ts';
 import type { CallLimits } from './deadline.ts';
 import { ConnectionError, UnexpectedAnswerError, apiError } from './errors.ts';
-import { serverSentData } from './event-stream.ts';
+import { serverSentEvents } from './event-stream.ts';
 import { createSend } from './send.ts';
 import type { SendOptions } from './send.ts';
 import { brokenOff, parseJson, refusal, urlOf } from './transport.ts';
@@ -56,7 +56,7 @@ async function* commandEvents(
   { baseUrl, signal }: { baseUrl: string; signal: AbortSignal | undefined },
 ): AsyncGenerator<CommandEvent, void, undefined> {
   try {
-    for await (const data of serverSentData(response)) {
+    for await (const { data } of serverSentEvents(response)) {
       const event = eventOf(data);
       yield event;
       if (event.type === 'exit') return;

@@ -23,6 +23,7 @@ export { Secret } from './library/secret.ts';
 export type {
   AuditStatusFilter,
   OnTripwire,
+  RequestSketch,
   ProxyAuditEvent,
   SecretAuditOptions,
   SecretAuth,
@@ -31,8 +32,20 @@ export type {
   SecretAuthType,
   SecretCreateOptions,
   SecretInfo,
+  SecretExplanation,
   SecretSandboxBinding,
+  SecretSearchOptions,
+  SecretTest,
+  SecretVersion,
 } from './library/secret-info.ts';
+export { Requests } from './library/requests.ts';
+export type {
+  RequestEvent,
+  RequestExplanation,
+  RequestFilter,
+  RequestListOptions,
+  RequestPage,
+} from './library/requests.ts';
 export { Provider } from './library/provider.ts';
 export type { ProviderShortcut } from './library/provider.ts';
 export type { CallOptions, ConnectionOptions } from './library/connection.ts';

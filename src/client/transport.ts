@@ -18,6 +18,8 @@ export interface CallInput<Id extends OperationId> extends CallLimits {
   query?: { [Name in keyof Query<Id>]?: Query<Id>[Name] | undefined };
   body?: RequestBody<Id>;
   headers?: Record<string, string>;
+  /** Called with the head of an answer that is a success: a paged one has its cursor there. */
+  onHeaders?: (headers: Headers) => void;
 }
 
 /** Makes one call of the contract. Throws a StandinError, or the reason of the signal that ended it. */
@@ -42,6 +44,7 @@ export function createCall(options: ClientOptions) {
       });
       try {
         if (response.status !== operation.success.status) throw await refusal(response, operation);
+        input.onHeaders?.(response.headers);
         return await answer(response, operation);
       } catch (error) {
         throw signal?.aborted === true ? error : brokenOff(error, options.baseUrl);

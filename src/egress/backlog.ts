@@ -1,11 +1,14 @@
-/** Events that may wait for the control plane; past that, requests are refused rather than go unrecorded. */
+import type { ObservedEvent } from '../audit-rows.ts';
+
+/** Events that may wait for the control plane, a few KB each at most; past that, requests are refused rather than go unrecorded. */
 const maxBacklog = 20_000;
 /** As many as this each sandbox may have waiting, however many others have. */
 const leastShare = 64;
 
 /**
  * Events that are not known to be durable, by sandbox. Each sandbox may have as many as there is room left, so that one that
- * floods leaves half of it to all others, the second a quarter, and so on (dynamic thresholds, as switches share buffers).
+ * floods leaves half of it to all others, the second a quarter, and so on (dynamic thresholds, as switches share buffers). An
+ * event counts as often as it is held: see `weightOf`.
  */
 export class Backlog {
   #total = 0;
@@ -17,10 +20,10 @@ export class Backlog {
     return this.#total;
   }
 
-  add(sandboxId: string): void {
-    this.#total += 1;
-    this.#held.set(sandboxId, (this.#held.get(sandboxId) ?? 0) + 1);
-    this.#fresh.set(sandboxId, (this.#fresh.get(sandboxId) ?? 0) + 1);
+  add(sandboxId: string, weight: number): void {
+    this.#total += weight;
+    this.#held.set(sandboxId, (this.#held.get(sandboxId) ?? 0) + weight);
+    this.#fresh.set(sandboxId, (this.#fresh.get(sandboxId) ?? 0) + weight);
   }
 
   /** What was added since the last time, to be given back with `remove` once it is durable. */
@@ -31,9 +34,9 @@ export class Backlog {
   }
 
   remove(durable: ReadonlyMap<string, number>): void {
-    for (const [sandboxId, count] of durable) {
-      this.#total -= count;
-      const left = (this.#held.get(sandboxId) ?? 0) - count;
+    for (const [sandboxId, weight] of durable) {
+      this.#total -= weight;
+      const left = (this.#held.get(sandboxId) ?? 0) - weight;
       if (left > 0) this.#held.set(sandboxId, left);
       else this.#held.delete(sandboxId);
     }
@@ -45,4 +48,9 @@ export class Backlog {
     if (room <= 0 || sandboxId === null) return room > 0;
     return (this.#held.get(sandboxId) ?? 0) < Math.max(leastShare, room);
   }
+}
+
+/** What an event counts: a row for each of its secrets, and each stand-in that it carried out of place. */
+export function weightOf({ request }: ObservedEvent): number {
+  return request === undefined ? 1 : Math.max(1, request.secretIds.length) + request.foreign.length;
 }

@@ -16,7 +16,7 @@ import { refusal, refusalResponse, unreadRefusal } from './refusals.ts';
 import { isOfUse } from './request-judge.ts';
 import type { Refusal } from './refusals.ts';
 import type { AnswerWriter, RequestSource, SharedRoute } from './request-source.ts';
-import type { Share } from './turns.ts';
+import type { Share, Turns } from './turns.ts';
 import type { Destination, Refused } from './target.ts';
 import { openTunnel } from './tunnel.ts';
 import { findHeadEnd } from './wire/head-end.ts';
@@ -47,6 +47,8 @@ export class ClientConnection implements RequestSource {
   share: Share | null = null;
   /** Whose share it is. */
   #sharer: string | null = null;
+  /** Until somebody says whose the connection is: that of all who are unknown at its address. */
+  #strangers: ReturnType<Turns['holdStranger']> | null = null;
   #head: RequestHead | null = null;
   /** For TLS; over plain TCP a copy of what is lent is as good. */
   readonly #writer: LentWriter | null;
@@ -77,7 +79,8 @@ export class ClientConnection implements RequestSource {
     this.destination = destination;
     this.misdirected = misdirected;
     this.#writer = origin.tls === null ? null : new LentWriter(socket, this.#onDrain);
-    if (origin.sandboxId !== null) this.identified(origin.sandboxId);
+    if (origin.sandboxId === null) this.#strangers = context.turns.holdStranger(socket);
+    else this.identified(origin.sandboxId);
     context.connections.add(this);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -97,15 +100,20 @@ export class ClientConnection implements RequestSource {
 
   identified(sandboxId: string): Share {
     if (this.share !== null && this.#sharer === sandboxId) return this.share;
-    if (this.#sharer !== null) this.context.turns.release(this.#sharer);
+    this.#releaseShare();
     this.#sharer = sandboxId;
     return (this.share = this.context.turns.hold(sandboxId));
+  }
+
+  /** What was read of the socket before this serves it: comes before all that it reads. */
+  begin(first: Buffer): void {
+    this.#onData(first);
   }
 
   #onData = (chunk: Buffer): void => {
     if (this.#closing) return;
     const bytes = this.#held === null ? chunk : Buffer.concat([this.#held, chunk]);
-    if (this.share === null || this.share.enter(this.#onTurn)) {
+    if (this.#turns === null || this.#turns.enter(this.#onTurn)) {
       this.#consume(bytes);
       return;
     }
@@ -114,15 +122,21 @@ export class ClientConnection implements RequestSource {
     this.pause();
   };
 
+  /** In whose turns it is read. */
+  get #turns(): Share | null {
+    return this.share ?? this.#strangers?.share ?? null;
+  }
+
   #onTurn = (): void => {
     this.#awaitsTurn = false;
     if (!this.#closing) this.goOn();
   };
 
   #consume(bytes: Buffer): void {
-    const begun = this.share === null ? 0 : this.share.begin();
+    const share = this.#turns;
+    const begun = share === null ? 0 : share.begin();
     this.#cut(bytes);
-    this.share?.end(begun);
+    share?.end(begun);
   }
 
   #cut(bytes: Buffer): void {
@@ -342,8 +356,14 @@ export class ClientConnection implements RequestSource {
 
   #release(): void {
     this.context.connections.delete(this);
+    this.#releaseShare();
+  }
+
+  #releaseShare(): void {
     if (this.#sharer !== null) this.context.turns.release(this.#sharer);
+    this.#strangers?.leave();
     this.#sharer = null;
+    this.#strangers = null;
   }
 
   #detach(): void {

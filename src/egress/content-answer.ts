@@ -1,7 +1,8 @@
 import type { AnswerWriter, ContentLength } from './request-source.ts';
 import { BodyScrubber } from './scrub/body-scrubber.ts';
 import type { BodyHandler } from './scrub/body-scrubber.ts';
-import { GrpcScrubber, isGrpc } from './scrub/grpc-scrubber.ts';
+import { envelopesOf, isPackedText } from './scrub/envelopes.ts';
+import { GrpcScrubber } from './scrub/grpc-scrubber.ts';
 import { dropsResponseField, planBody, scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
 import type { Scrub } from './scrub/scrub.ts';
@@ -52,9 +53,11 @@ export class ContentAnswer implements BodyHandler {
   }
 
   #scrubber(head: ResponseHead, { scrub, plan }: { scrub: Scrub; plan: BodyPlan }): BodyScrubber | GrpcScrubber {
-    return plan.codings.length === 0 && isGrpc(valueOf(head, 'content-type'))
-      ? new GrpcScrubber(scrub, this, valueOf(head, 'grpc-encoding'))
-      : new BodyScrubber(scrub.stream({ keepLength: this.length === 'announced' }), plan.codings, this);
+    const envelopes = plan.codings.length === 0 ? envelopesOf(valueOf(head, 'content-type')) : null;
+    if (envelopes === null)
+      return new BodyScrubber(scrub.stream({ keepLength: this.length === 'announced' }), plan.codings, this);
+    const { flags, encodingField } = envelopes;
+    return new GrpcScrubber(scrub, this, { encoding: valueOf(head, encodingField), flags });
   }
 
   /** Values that were taken out of the content so far. */
@@ -133,16 +136,19 @@ function valueOf({ lines }: ResponseHead, lowerName: string): string {
 
 /** Whether values in the content would show in its bytes as they are: nothing in it, and no message of it, is coded. */
 export function showsAsIs(head: ResponseHead, plan: BodyPlan): boolean {
-  return plan.codings.length === 0 && !isGrpc(valueOf(head, 'content-type'));
+  return plan.codings.length === 0 && envelopesOf(valueOf(head, 'content-type')) === null;
 }
 
 /** What is done with an answer's content; a text says why it is refused. */
-export function planContent(scrub: Scrub, { status, framing, lines }: ResponseHead): BodyPlan | string {
+export function planContent(scrub: Scrub, head: ResponseHead): BodyPlan | string {
+  const { status, framing, lines } = head;
   let contentEncoding: string | null = null;
   for (let line = 0; line < lines.count; line++) {
     if (lines.kinds[line] !== knownHeader.contentEncoding) continue;
     contentEncoding = contentEncoding === null ? lines.value(line) : `${contentEncoding}, ${lines.value(line)}`;
   }
   const hasContent = framing.kind !== 'none' && !(framing.kind === 'length' && framing.length === 0);
+  if (hasContent && isPackedText(valueOf(head, 'content-type'), valueOf(head, 'grpc-encoding')))
+    return 'messages that were compressed without being asked for, in base64, which cannot be searched for credentials';
   return planBody(scrub, { status, hasContent, hasLength: framing.kind === 'length', contentEncoding });
 }

@@ -28,7 +28,7 @@ export interface TrackedConnection {
   /** Its place in the table, or -1: the table's business. */
   place: number;
   /** Milliseconds since the epoch; past it, `expire` is called. */
-  deadline: number;
+  readonly deadline: number;
   expire(): void;
   /** Close as soon as the exchange under way is done. */
   drain(): void;

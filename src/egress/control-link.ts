@@ -1,12 +1,15 @@
 import type { AuditBatch, ObservedEvent } from '../audit-rows.ts';
 import { Secret } from '../crypto/secret.ts';
 import { AuditQueue } from './audit-queue.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, weightOf } from './backlog.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPort, LeafCertificate, SandboxSnapshot } from './ports.ts';
 
 const batchSize = 256;
-const flushIntervalMs = 25;
+/** What came goes out this long after its first. A batch costs the main process the same for one event and for many. */
+const gatherMs = 100;
+/** With a stand-in out of place among it: its binding may have to be revoked. */
+const urgentMs = 25;
 const retryMs = 250;
 const askTimeoutMs = 10_000;
 /** A batch may go unanswered this long before requests are refused. */
@@ -16,7 +19,7 @@ interface Unacknowledged {
   readonly batch: AuditBatch;
   /** When its first event came, in milliseconds since the epoch. */
   readonly since: number;
-  /** How many of each sandbox. */
+  /** What those of each sandbox count. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -38,6 +41,7 @@ export class ControlLink implements ControlPort {
   /** Could not be written, and go again before anything new. */
   #returned: Unacknowledged[] = [];
   #flushTimer: NodeJS.Timeout | null = null;
+  #hasUrgent = false;
   readonly #backlog = new Backlog();
   #nextId = 1;
   #lost = false;
@@ -82,9 +86,18 @@ export class ControlLink implements ControlPort {
   record(event: ObservedEvent): void {
     if (this.#queue.size === 0) this.#queuedSince = Date.now();
     this.#queue.add(event);
-    this.#backlog.add(event.sandboxId);
-    if (this.#queue.size >= batchSize) this.#flush();
-    else this.#flushTimer ??= setTimeout(() => this.#flush(), flushIntervalMs);
+    this.#backlog.add(event.sandboxId, weightOf(event));
+    if (this.#queue.size >= batchSize) {
+      this.#flush();
+      return;
+    }
+    const isUrgent = event.request !== undefined && event.request.foreign.length > 0;
+    if (isUrgent && !this.#hasUrgent && this.#flushTimer !== null) {
+      clearTimeout(this.#flushTimer);
+      this.#flushTimer = null;
+    }
+    this.#hasUrgent ||= isUrgent;
+    this.#flushTimer ??= setTimeout(() => this.#flush(), isUrgent ? urgentMs : gatherMs);
   }
 
   /** An event of this time, in milliseconds since the epoch, could not be made: nobody knows whose it is. */
@@ -131,6 +144,7 @@ export class ControlLink implements ControlPort {
   #flush(): void {
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
     this.#flushTimer = null;
+    this.#hasUrgent = false;
     const returned = this.#returned;
     this.#returned = [];
     for (const events of returned) this.#deliver(events);

@@ -86,10 +86,14 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
       this.refuse(refused);
       return end;
     }
-    const { context, remoteAddress, sandboxId } = this.#client;
+    const { context, sandboxId } = this.#client;
     const known = sandboxId === null ? undefined : context.registry.get(sandboxId);
-    if (known !== undefined) this.#admission.judge(known);
-    else identify(context, { head: this.head, remoteAddress, sandboxId }, (entry) => this.#identified(entry));
+    if (known !== undefined) {
+      this.#admission.judge(known);
+      return end;
+    }
+    const { remoteAddress } = this.#client;
+    identify(context, { head: this.head, remoteAddress, sandboxId }, (entry) => this.#identified(entry));
     return end;
   }
 

@@ -17,6 +17,8 @@ import type { Http2Stream, StreamHandler } from './wire/http2/stream.ts';
 import { WireError } from './wire/wire-error.ts';
 
 const idleLimitMs = 120_000;
+/** So often it is looked at whether the client takes anything of answers that wait for it alone. */
+const untakenLimitMs = 120_000;
 const lingerMs = 2_000;
 
 /** One client's connection in HTTP/2: many requests at once, each an exchange of its own. */
@@ -28,8 +30,9 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   readonly shared: SharedRoute;
   readonly recent = new RecentFields();
   place = -1;
-  deadline = Date.now() + idleLimitMs;
   #closing = false;
+  #idleUntil = Date.now() + idleLimitMs;
+  #untakenUntil = Number.POSITIVE_INFINITY;
 
   /** Serves the connection until it closes. */
   static serve(context: EgressContext, socket: Socket, origin: ConnectionOrigin): Http2ClientConnection {
@@ -58,6 +61,17 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
     socket.resume();
   }
 
+  get deadline(): number {
+    return Math.min(this.#idleUntil, this.#untakenUntil);
+  }
+
+  /** An answer is complete, and waits for the client to take it. */
+  watchUntaken(): void {
+    if (this.#untakenUntil === Number.POSITIVE_INFINITY) {
+      this.#untakenUntil = this.context.connections.now + untakenLimitMs;
+    }
+  }
+
   get remoteAddress(): string {
     return this.socket.remoteAddress ?? '';
   }
@@ -67,7 +81,7 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   }
 
   onRequest(stream: Http2Stream, request: RequestFields, endStream: boolean): StreamHandler {
-    this.deadline = Number.POSITIVE_INFINITY;
+    this.#idleUntil = Number.POSITIVE_INFINITY;
     const webSocketKey = request.protocol === null ? '' : randomBytes(16).toString('base64');
     const scheme = this.origin.tls === null ? 'http' : 'https';
     const head = requestHead(request, {
@@ -117,7 +131,7 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
 
   onIdle(): void {
     if (this.#closing || this.context.connections.draining) this.#close();
-    else this.deadline = this.context.connections.now + idleLimitMs;
+    else this.#idleUntil = this.context.connections.now + idleLimitMs;
   }
 
   onFault(): void {
@@ -129,9 +143,9 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
     if (this.#closing) return;
     this.#closing = true;
     this.flush();
-    this.deadline = Date.now() + idleLimitMs;
+    this.#idleUntil = Date.now() + idleLimitMs;
     this.writer.finish();
-    this.socket.end(() => (this.deadline = Date.now() + lingerMs));
+    this.socket.end(() => (this.#idleUntil = Date.now() + lingerMs));
     this.socket.resume();
   }
 
@@ -144,6 +158,15 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   }
 
   expire(): void {
+    const { now } = this.context.connections;
+    if (this.#untakenUntil <= now) {
+      const goesOn = this.http2.giveUpUntaken();
+      this.#untakenUntil = goesOn ? now + untakenLimitMs : Number.POSITIVE_INFINITY;
+    }
+    if (this.#idleUntil <= now) this.#end();
+  }
+
+  #end(): void {
     if (this.http2.openStreams === 0 && !this.#closing) {
       this.http2.shutdown();
       this.#close();
@@ -156,7 +179,7 @@ export class Http2ClientConnection extends Http2Endpoint implements TrackedConne
   reconsider(): void {
     if (this.http2.openStreams > 0) return;
     void isOfUse(this.context, this.sandboxId, this.destination).then((isNeeded) => {
-      if (!isNeeded && this.http2.openStreams === 0) this.expire();
+      if (!isNeeded && this.http2.openStreams === 0) this.#end();
     });
   }
 

@@ -192,6 +192,7 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     if (!this.#ended) this.end(null);
     this.#connection.http2.leaveRest(this.#stream);
     this.#intake.resume(this.#stream);
+    if (this.#stream.hasUnsent && !this.#stream.gone) this.#connection.watchUntaken();
   }
 
   endWriting(): void {

@@ -1,3 +1,4 @@
+import { keptPath } from '../audit-rows.ts';
 import type { ObservedConnection, ObservedEvent, ObservedRequest } from '../audit-rows.ts';
 import type { EgressContext } from './context.ts';
 import type { SandboxSnapshot } from './ports.ts';
@@ -22,7 +23,7 @@ export function recordConnection(
   });
 }
 
-/** Heads over this, characters, are not kept alive by what is put down of them. */
+/** Heads over this, characters, are not kept alive by what is put down of them, nor is more than will be kept. */
 const longHead = 4096;
 
 /** Puts down what became of a request. */
@@ -36,7 +37,7 @@ export function recordRequest(
   if (row.headLength > longHead) {
     event.host = detach(host);
     request.method = detach(request.method);
-    request.path = detach(request.path);
+    request.path = detach(keptPath(request.path));
   }
   context.control.record(event);
 }

@@ -182,7 +182,10 @@ export class SandboxRegistry {
     if (!this.#scrubs) return null;
     const bound = boundAt(entry, host);
     const values = await this.loadValues(entry, bound);
-    return Array.isArray(values) ? this.#keepScrub(entry, host, { bound, values }) : values;
+    if (!Array.isArray(values)) return values;
+    // What is asked for while the worker is told to forget comes wiped.
+    const wiped = bound.find((_, index) => values[index]?.byteLength === 0);
+    return wiped?.binding ?? this.#keepScrub(entry, host, { bound, values });
   }
 
   /** Throws where one of the values has been wiped since. */

@@ -19,6 +19,7 @@ export interface SharedRoute {
 /** Where a request comes from and its answer goes: a connection of HTTP/1.1, or one stream of HTTP/2. */
 export interface RequestSource extends TrackedConnection {
   readonly context: EgressContext;
+  deadline: number;
   readonly remoteAddress: string;
   /** Null for a connection to the proxy itself. */
   readonly destination: Destination | null;

@@ -83,7 +83,10 @@ export class EgressSupervisor {
   }) {
     this.#settings = parts.settings;
     this.#plane = parts.plane;
-    this.#journal = new GroupCommit((batches) => parts.plane.record(batches), { weigh: ({ count }) => count });
+    this.#journal = new GroupCommit((batches) => parts.plane.record(batches), {
+      weigh: ({ count }) => count,
+      isUrgent: ({ strays }) => strays.length > 0,
+    });
     this.#authority = parts.authority;
     this.#log = parts.log;
     this.#codeCache = parts.codeCache ?? null;
@@ -256,10 +259,10 @@ export class EgressSupervisor {
     return Promise.resolve();
   }
 
-  /** Ends the listeners and connections of a sandbox. */
-  async close(sandboxId: string): Promise<void> {
+  /** Ends the listeners and connections of a sandbox. `remember`: what its resolver gave addresses to is kept. */
+  async close(sandboxId: string, { remember } = { remember: false }): Promise<void> {
     this.#namespaces.delete(sandboxId);
-    this.#names.forget(sandboxId);
+    if (!remember) this.#names.forget(sandboxId);
     for (const state of this.#workers) {
       if (state.sandboxes.delete(sandboxId)) this.#send(state, { type: 'unlisten', sandboxId });
     }

@@ -16,8 +16,9 @@ import { arrivalOf, resolveDestination } from './target.ts';
 import type { Origin } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { terminateTls } from './tls/terminate.ts';
-import { handshakeWeight } from './turns.ts';
-import { maxClientHello, readClientHello } from './wire/client-hello.ts';
+import type { Share } from './turns.ts';
+import { readClientHello } from './wire/client-hello.ts';
+import type { ClientHello } from './wire/client-hello.ts';
 
 /** What is known of a byte stream that wants to reach one host. */
 export interface TunnelOrigin extends Origin {
@@ -43,15 +44,19 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     socket.destroy();
     return;
   }
-  context.turns.holdTunnel(sandboxId, socket);
+  const share = context.turns.holdTunnel(sandboxId, socket);
+  let hello: ClientHello = { kind: 'more' };
   sniff(
     context,
     socket,
     (first) => {
-      socket.unshift(first);
       const kind = readFirstBytes(first);
-      if (kind === 'tls') serveTls(context, socket, { origin, first });
-      else if (kind === 'http') ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null });
+      if (kind === 'http') {
+        ClientConnection.serve(context, socket, { mode: 'origin', ...origin, tls: null }).begin(first);
+        return;
+      }
+      socket.unshift(first);
+      if (kind === 'tls') serveTls(context, socket, { origin, share, hello });
       else {
         recordTunnel(context, origin, {
           verdict: 'blocked',
@@ -63,8 +68,12 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     },
     {
       sandboxId,
-      enough: (bytes) =>
-        bytes[0] === 0x16 ? readClientHello(bytes).kind !== 'more' : readFirstBytes(bytes) !== 'more',
+      enough: (bytes) => {
+        const kind = readFirstBytes(bytes);
+        if (kind !== 'tls') return kind !== 'more';
+        hello = readClientHello(bytes);
+        return hello.kind !== 'more';
+      },
       gone: () => recordTunnel(context, origin, { verdict: 'failed', matchRule: 'not HTTP or TLS: too little came' }),
     },
   );
@@ -73,7 +82,11 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
 const unspoken = { http2: unspokenHttp2.cleartext, other: 'not HTTP or TLS' } as const;
 
 /** Where a tunnel's TLS goes: to us, or through. Waits for the sandbox's rules where they are not held. */
-function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: TunnelOrigin; first: Buffer }): void {
+function serveTls(
+  context: EgressContext,
+  socket: Socket,
+  tunnel: { origin: TunnelOrigin; share: Share; hello: ClientHello },
+): void {
   const { sandboxId } = tunnel.origin;
   const held = context.registry.get(sandboxId);
   if (held !== undefined) {
@@ -92,10 +105,9 @@ function serveTls(context: EgressContext, socket: Socket, tunnel: { origin: Tunn
 function routeTls(
   context: EgressContext,
   socket: Socket,
-  tunnel: { origin: TunnelOrigin; first: Buffer; entry: SandboxEntry | null },
+  tunnel: { origin: TunnelOrigin; share: Share; hello: ClientHello; entry: SandboxEntry | null },
 ): void {
-  const { origin, first, entry } = tunnel;
-  const hello = readClientHello(first.subarray(0, maxClientHello * 2));
+  const { origin, share, hello, entry } = tunnel;
   if (hello.kind !== 'hello') {
     const reason = hello.kind === 'refused' ? hello.reason : 'a cut ClientHello';
     recordTunnel(context, origin, { verdict: 'failed', matchRule: `TLS failed: ${reason}` });
@@ -105,7 +117,7 @@ function routeTls(
   const asked = resolveDestination(arrivalOf(origin, null));
   const rule = entry === null || 'refused' in asked ? null : entry.rules.interception.tunnelledBy(asked.host);
   if (entry === null || 'refused' in asked || rule === null) {
-    endTls(context, socket, { origin, serverName: hello.serverName });
+    endTls(context, socket, { origin, share, serverName: hello.serverName });
     return;
   }
   const destination = resolveDestination(arrivalOf(origin, { serverName: hello.serverName }));
@@ -120,9 +132,9 @@ function routeTls(
 function endTls(
   context: EgressContext,
   socket: Socket,
-  input: { origin: TunnelOrigin; serverName: string | null },
+  input: { origin: TunnelOrigin; share: Share; serverName: string | null },
 ): void {
-  const { origin } = input;
+  const { origin, share } = input;
   const serverName = input.serverName === null ? null : parseHostname(input.serverName);
   // A name that is none gets no certificate; the host that CONNECT or the dialled address names stands in for a
   // missing one, as it does with a client that connects to an address.
@@ -133,20 +145,17 @@ function endTls(
     endWith(context, socket, tlsAlert('unrecognized_name'));
     return;
   }
-  const terminate = () => {
-    if (socket.destroyed) return;
-    terminateTls(context, socket, {
-      host,
-      sandboxId: origin.sandboxId,
-      offers: originProtocols,
-      serve: (secured) => {
-        const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
-        client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
-      },
-      failed,
-    });
-  };
-  if (context.turns.enterAs(origin.sandboxId, terminate, handshakeWeight)) terminate();
+  terminateTls(context, socket, {
+    host,
+    sandboxId: origin.sandboxId,
+    share,
+    offers: originProtocols,
+    serve: (secured) => {
+      const client = secured.alpnProtocol === 'h2' ? Http2ClientConnection : ClientConnection;
+      client.serve(context, secured, { mode: 'origin', ...origin, tls: { serverName } });
+    },
+    failed,
+  });
 }
 
 function hostWithoutServerName(origin: TunnelOrigin): string | null {
@@ -168,6 +177,7 @@ function recordTunnel(
 
 /** TLS on the proxy's own port: the certificate is for the name, or the local address, that the client asks for. */
 export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (secured: Socket) => void): void {
+  const { share } = context.turns.holdStranger(socket);
   sniff(
     context,
     socket,
@@ -183,6 +193,7 @@ export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (sec
         terminateTls(context, socket, {
           host,
           sandboxId: null,
+          share,
           offers: proxyProtocols,
           serve,
           failed: () => undefined,

@@ -4,10 +4,14 @@ import { maxHeadBytes } from './wire/head-end.ts';
 
 /** What one sandbox may do before others have had their turn, in pieces of work: a request, or a piece of content. */
 const budget = 2;
+/** What those who have not said who they are may do at one address while one sandbox alone is at work. */
+const strangersBudget = 16;
 /** About what a piece takes. One that takes longer counts as so many. */
 const pieceMs = 0.05;
 /** What a TLS handshake counts, either side's. */
 export const handshakeWeight = 8;
+/** Clients' handshakes of one sandbox that are under way at once: however late their last flights come, no more come together. */
+export const mostHandshakes = 64;
 /** What a sandbox may owe of later turns: what it did beyond its budget, once a piece of work was begun. */
 const mostOwed = 128;
 /** How long after two sandboxes were at work at once their work is shared out. */
@@ -48,12 +52,17 @@ export class Share {
   turn = -1;
   readonly waiting: Waiting[] = [];
   readonly #turns: Turns;
+  /** Whether it is a sandbox's. Strangers always take turns, and make nobody else do so: a sandbox's new connections begin as such. */
+  readonly isSandbox: boolean;
+  #handshakes = 0;
+  readonly #nextHandshakes: (() => void)[] = [];
   #windowStart = 0;
   #requests = 0;
   #bytes = 0;
 
-  constructor(turns: Turns) {
+  constructor(turns: Turns, isSandbox: boolean) {
     this.#turns = turns;
+    this.isSandbox = isSandbox;
   }
 
   /**
@@ -67,6 +76,29 @@ export class Share {
   /** Work that was not asked for by `enter`: later turns pay for it. */
   charge(weight: number): void {
     this.#turns.charge(this, weight);
+  }
+
+  /**
+   * Whether to begin a client's handshake now, in whose turn it is. If not, `go` is called when it may. Whoever began one calls
+   * `endHandshake` when it is over, however it ended.
+   */
+  enterHandshake(go: () => void): boolean {
+    if (this.#handshakes >= mostHandshakes) {
+      this.#nextHandshakes.push(go);
+      return false;
+    }
+    this.#handshakes += 1;
+    return this.enter(go, handshakeWeight);
+  }
+
+  /** One that began is over: the next that waits has its turn. */
+  endHandshake(): void {
+    this.#handshakes -= 1;
+    const next = this.#nextHandshakes.shift();
+    if (next === undefined) return;
+    this.#handshakes += 1;
+    // Not within this call: thousands that wait may have gone away, each of which ends at once.
+    if (this.enter(next, handshakeWeight)) queueMicrotask(next);
   }
 
   /** A piece of work that `enter` let in begins; what this returns is for {@link end}. */
@@ -141,10 +173,29 @@ export class Turns {
 
   /** The share of a sandbox, to be given back with `release`. */
   hold(sandboxId: string): Share {
-    let share = this.#shares.get(sandboxId);
-    if (share === undefined) this.#shares.set(sandboxId, (share = new Share(this)));
+    return this.#hold(sandboxId, true);
+  }
+
+  #hold(key: string, isSandbox: boolean): Share {
+    let share = this.#shares.get(key);
+    if (share === undefined) this.#shares.set(key, (share = new Share(this, isSandbox)));
     share.holders += 1;
     return share;
+  }
+
+  /**
+   * The share of all at one address who have not said yet which sandbox they are. It is given back with `leave`, or when the
+   * socket closes.
+   */
+  holdStranger(socket: Socket): { share: Share; leave: () => void } {
+    const key = `from ${socket.remoteAddress ?? ''}`;
+    let isHeld = true;
+    const leave = () => {
+      if (isHeld) this.release(key);
+      isHeld = false;
+    };
+    socket.once('close', leave);
+    return { share: this.#hold(key, false), leave };
   }
 
   release(sandboxId: string): void {
@@ -176,22 +227,17 @@ export class Turns {
     return share;
   }
 
-  /** As `Share.enter`, for a sandbox whose share somebody holds. */
-  enterAs(sandboxId: string, go: () => void, weight: number): boolean {
-    return this.#shares.get(sandboxId)?.enter(go, weight) ?? true;
-  }
-
   /** @internal used by Share */
   enter(share: Share, go: () => void, weight: number): boolean {
-    if (share !== this.#last) {
+    if (share !== this.#last && share.isSandbox) {
       if (this.#last !== null) this.#contendedUntil = this.now() + contendedMs;
       this.#last = share;
     }
     const isSpent = share.isSpent;
-    if (!this.#contended && !isSpent && share.waiting.length === 0) return true;
+    if (share.isSandbox && !this.#contended && !isSpent && share.waiting.length === 0) return true;
     this.#renew(share);
     this.#schedule();
-    if (!isSpent && share.spent < budget && share.waiting.length === 0) {
+    if (!isSpent && share.spent < this.#budgetOf(share) && share.waiting.length === 0) {
       share.spent += weight;
       return true;
     }
@@ -219,8 +265,12 @@ export class Turns {
   /** In a new turn there is a budget to spend, less what is owed (deficit round robin, Shreedhar and Varghese 1995). */
   #renew(share: Share): void {
     if (share.turn === this.#turn) return;
-    share.spent = Math.max(0, share.spent - budget * (this.#turn - share.turn));
+    share.spent = Math.max(0, share.spent - this.#budgetOf(share) * (this.#turn - share.turn));
     share.turn = this.#turn;
+  }
+
+  #budgetOf(share: Share): number {
+    return share.isSandbox || this.#contended ? budget : strangersBudget;
   }
 
   /** Called once a second: who has used up a second's bytes goes on in the next. */
@@ -249,8 +299,9 @@ export class Turns {
         continue;
       }
       this.#renew(share);
+      const most = this.#budgetOf(share);
       let done = 0;
-      for (let next = share.waiting[0]; next !== undefined && share.spent < budget; next = share.waiting[done]) {
+      for (let next = share.waiting[0]; next !== undefined && share.spent < most; next = share.waiting[done]) {
         done += 1;
         share.spent += next.weight;
         next.go();

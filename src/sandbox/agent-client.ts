@@ -1,16 +1,15 @@
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { StandinError } from '../errors.ts';
-import { agentFiles, dialPort, dialer } from './agent-files.ts';
+import type { DialAgent } from './agent-dial.ts';
+import { agentFiles, dialPort } from './agent-files.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, initialCredit, maxChunk } from './agent/protocol.ts';
 import type { ExecMessage, Frame } from './agent/protocol.ts';
 import type { ExecSession, RunningSandbox } from './driver.ts';
 
 /** How an agent is reached, and when it is not to be. */
 export interface AgentAccess {
-  /** Of its unix socket. */
-  path: string;
+  dial: DialAgent;
   /** Why nothing may be asked of it now; null: it may. */
   refusal: () => StandinError | null;
   /** Set in every process. */
@@ -20,20 +19,22 @@ export interface AgentAccess {
 }
 
 const healthTimeoutMs = 2000;
+/** How long an agent may take to say that a process was started, in milliseconds. */
+const startWithinMs = 30_000;
 
 /** What a sandbox does through its agent. */
 export function openAgent({
-  path,
+  dial,
   refusal,
   baseEnv,
   home,
 }: AgentAccess): Pick<RunningSandbox, 'exec' | 'files' | 'connect'> & { ping(): Promise<boolean> } {
   return {
-    ping: () => pingAgent(path, healthTimeoutMs),
+    ping: () => pingAgent(dial, healthTimeoutMs),
     exec(request) {
       const refused = refusal();
       if (refused !== null) return Promise.reject(refused);
-      return execThroughAgent(path, {
+      return execThroughAgent(dial, {
         command: request.command,
         ...(request.args === undefined ? {} : { args: request.args }),
         ...(request.tty === undefined ? {} : { tty: request.tty }),
@@ -41,27 +42,32 @@ export function openAgent({
         workingDir: request.workingDir ?? home,
       });
     },
-    files: agentFiles(dialer(path), refusal),
+    files: agentFiles(dial, refusal),
     connect(port) {
       const refused = refusal();
-      return refused === null ? dialPort(dialer(path), port) : Promise.reject(refused);
+      return refused === null ? dialPort(dial, port) : Promise.reject(refused);
     },
   };
 }
 
-/** True where the agent behind a unix socket answers within `timeoutMs`. */
-export function pingAgent(path: string, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
+/** True where the agent answers within `timeoutMs`. */
+export async function pingAgent(dial: DialAgent, timeoutMs: number): Promise<boolean> {
+  const until = performance.now() + timeoutMs;
+  let socket: Socket;
+  try {
+    socket = await dial();
+  } catch {
+    return false;
+  }
+  return await new Promise((resolve) => {
     const decoder = new FrameDecoder();
     const finish = (answer: boolean) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish(false), timeoutMs);
-    socket.on('error', () => finish(false));
-    socket.on('close', () => finish(false));
+    const timer = setTimeout(() => finish(false), until - performance.now());
+    for (const end of ['error', 'end', 'close']) socket.on(end, () => finish(false));
     socket.on('data', (chunk: Buffer) => {
       try {
         if (decoder.push(chunk).some((frame) => frame.type === 'pong')) finish(true);
@@ -74,15 +80,15 @@ export function pingAgent(path: string, timeoutMs: number): Promise<boolean> {
 }
 
 /**
- * Starts a process through the agent behind a unix socket. Rejects with `bad_request` where it cannot be started as
- * asked, and `unavailable` where the agent is gone. Both outputs are to be read: they share one connection, so one that
- * is left full holds up the other.
+ * Starts a process through the agent. Rejects with `bad_request` where it cannot be started as asked, and `unavailable`
+ * where the agent is gone. Both outputs are to be read: they share one connection, so one that is left full holds up the
+ * other.
  */
-export function execThroughAgent(path: string, message: ExecMessage): Promise<ExecSession> {
-  return new Promise((resolve, reject) => {
-    const request = encodeRequest(message);
-    const connection = new Connection(connect({ path }), { started: resolve, failed: reject });
-    connection.send(request);
+export async function execThroughAgent(dial: DialAgent, message: ExecMessage): Promise<ExecSession> {
+  const request = encodeRequest(message);
+  const socket = await dial();
+  return await new Promise((resolve, reject) => {
+    new Connection(socket, { started: resolve, failed: reject }).send(request);
   });
 }
 
@@ -112,14 +118,22 @@ class Connection {
   readonly #exit = Promise.withResolvers<number>();
   #state: 'starting' | 'running' | 'over' = 'starting';
   #credit = initialCredit;
+  readonly #starting = setTimeout(() => this.#end(gone()), startWithinMs);
   #waiting: { frames: Buffer[]; done: () => void } | null = null;
 
   constructor(socket: Socket, start: Start) {
     this.#socket = socket;
     this.#start = start;
-    const read = () => void socket.resume();
-    this.#stdout = new Readable({ read });
-    this.#stderr = new Readable({ read });
+    const output = {
+      read: () => void socket.resume(),
+      // Whoever wants neither output any more has given the process up, whether or not its end was told.
+      destroy: (error: Error | null, done: (error: Error | null) => void) => {
+        done(error);
+        if (this.#stdout.destroyed && this.#stderr.destroyed) this.#end(gone());
+      },
+    };
+    this.#stdout = new Readable(output);
+    this.#stderr = new Readable(output);
     this.#stdin = new Writable({
       highWaterMark: maxChunk,
       write: (chunk: Buffer, _encoding, done) => this.#write(chunk, done),
@@ -132,6 +146,7 @@ class Connection {
     this.#exit.promise.catch(() => undefined);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => socket.destroy());
+    socket.on('end', () => socket.destroy());
     socket.on('close', () => this.#end(gone()));
   }
 
@@ -150,6 +165,7 @@ class Connection {
   #take({ type, payload }: Frame): void {
     if (type === 'started' && this.#state === 'starting') {
       this.#state = 'running';
+      clearTimeout(this.#starting);
       this.#start.started(this.#session());
     } else if (type === 'failed' && this.#state === 'starting') {
       const { message } = decodeObject(payload);
@@ -184,6 +200,7 @@ class Connection {
     if (this.#state === 'over') return;
     const starting = this.#state === 'starting';
     this.#state = 'over';
+    clearTimeout(this.#starting);
     this.#stdin.destroy();
     this.#waiting?.done();
     this.#stdout.push(null);

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
@@ -8,6 +7,7 @@ import type { ErrorCode } from '../errors.ts';
 import { FrameDecoder, decodeObject, encodeChunks, encodeFrame, isRecord } from './agent/protocol.ts';
 import type { Frame, FrameType } from './agent/protocol.ts';
 import { roomIn } from './agent/room.ts';
+import type { DialAgent } from './agent-dial.ts';
 import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
 
 /**
@@ -15,37 +15,48 @@ import type { DirectoryEntry, SandboxFiles, TreeEntry } from './driver.ts';
  * none and names that lead elsewhere end the connection.
  */
 
-/** The most entries of one directory that are gathered. */
-const maxEntries = 1_000_000;
+/** The most entries that are gathered of one directory, or walked through below one, and the most that their names take together. */
+const maxEntries = 100_000;
+const maxNameBytes = 32 * 1024 * 1024;
+/** How long an agent may think before its first answer, and before its answer to all that it was sent, in milliseconds. */
+const answerWithinMs = 30_000;
 const highWaterMark = 256 * 1024;
 
 const gone = () => new StandinError('unavailable', 'the sandbox, or its agent, went away');
+const tooMany = () =>
+  new StandinError('bad_request', `has more than ${maxEntries} entries; name a directory below it`, { field: 'path' });
 
 /** `dial` makes a connection to the agent; `refusal` says why nothing may be asked of it now. */
-export function agentFiles(dial: () => Socket, refusal: () => StandinError | null): SandboxFiles {
-  const ask = (type: FrameType, message: object) => new Errand(dial, refusal, encodeFrame(type, message));
+export function agentFiles(
+  dial: DialAgent,
+  refusal: () => StandinError | null,
+  limits: { answerWithinMs: number } = { answerWithinMs },
+): SandboxFiles {
+  const ask = (type: FrameType, message: object) =>
+    Errand.begin(dial, refusal, { request: encodeFrame(type, message), ...limits });
   return {
     async read(path) {
-      const errand = ask('read', { path });
-      const { size } = decodeObject((await errand.next('opened')).payload);
+      const errand = await ask('read', { path });
+      const { size } = decodeObject((await errand.first('opened')).payload);
       if (size !== null && !isCount(size)) throw errand.wrong();
-      return { size, content: Readable.from(contentOf(errand, true), { objectMode: false, highWaterMark }) };
+      const content = size === null ? contentOf(errand, true) : exactly(size, contentOf(errand, true), errand);
+      return { size, content: Readable.from(content, { objectMode: false, highWaterMark }) };
     },
 
     async write(path, content) {
-      const errand = ask('write', { path });
+      const errand = await ask('write', { path });
       return await errand.send(content);
     },
 
     async list(path) {
-      const errand = ask('list', { path });
+      const errand = await ask('list', { path });
       const entries: DirectoryEntry[] = [];
-      for (;;) {
-        const frame = await errand.next('entries', 'done');
+      const tally = new Tally(errand);
+      for (let frame = await errand.first('entries', 'done'); ; frame = await errand.next('entries', 'done')) {
         if (frame.type === 'done') break;
         const { entries: some } = decodeObject(frame.payload);
-        if (!Array.isArray(some) || !some.every(isEntry) || entries.length + some.length > maxEntries)
-          throw errand.wrong();
+        if (!Array.isArray(some) || !some.every(isEntry)) throw errand.wrong();
+        for (const { name } of some) tally.add(name);
         entries.push(...some);
       }
       errand.end();
@@ -53,13 +64,14 @@ export function agentFiles(dial: () => Socket, refusal: () => StandinError | nul
     },
 
     async *walk(path) {
-      const errand = ask('walk', { path });
+      const errand = await ask('walk', { path });
+      const tally = new Tally(errand);
       try {
-        for (;;) {
-          const frame = await errand.next('entry', 'done');
+        for (let frame = await errand.first('entry', 'done'); ; frame = await errand.next('entry', 'done')) {
           if (frame.type === 'done') return;
           const entry = decodeObject(frame.payload);
           if (!isTreeEntry(entry)) throw errand.wrong();
+          tally.add(entry.path);
           const { path: name, isDirectory, size, modified, mode } = entry;
           const content = isDirectory
             ? null
@@ -76,10 +88,41 @@ export function agentFiles(dial: () => Socket, refusal: () => StandinError | nul
 }
 
 /** A connection to a port of the sandbox. */
-export async function dialPort(dial: () => Socket, port: number): Promise<Duplex> {
-  const errand = new Errand(dial, () => null, encodeFrame('dial', { port }));
-  await errand.next('opened');
+export async function dialPort(dial: DialAgent, port: number): Promise<Duplex> {
+  const errand = await Errand.begin(dial, () => null, { request: encodeFrame('dial', { port }), answerWithinMs });
+  await errand.first('opened');
   return errand.release();
+}
+
+/** What a sandbox may have the server keep of names. */
+class Tally {
+  readonly #errand: Errand;
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(errand: Errand) {
+    this.#errand = errand;
+  }
+
+  /** Throws where it is too much. */
+  add(name: string): void {
+    this.#entries += 1;
+    this.#bytes += Buffer.byteLength(name);
+    if (this.#entries <= maxEntries && this.#bytes <= maxNameBytes) return;
+    this.#errand.end();
+    throw tooMany();
+  }
+}
+
+/** The length of an answer is told before its bytes: one byte more would be read as the beginning of the next answer. */
+async function* exactly(size: number, content: AsyncGenerator<Buffer>, errand: Errand): AsyncGenerator<Buffer> {
+  let left = size;
+  for await (const chunk of content) {
+    left -= chunk.length;
+    if (left < 0) throw errand.wrong();
+    yield chunk;
+  }
+  if (left > 0) throw errand.wrong();
 }
 
 async function* contentOf(errand: Errand, alone: boolean): AsyncGenerator<Buffer> {
@@ -118,10 +161,24 @@ class Errand {
     this.#wake?.();
   };
 
-  constructor(dial: () => Socket, refusal: () => StandinError | null, request: Buffer) {
+  readonly #answerWithinMs: number;
+
+  static async begin(
+    dial: DialAgent,
+    refusal: () => StandinError | null,
+    options: { request: Buffer; answerWithinMs: number },
+  ): Promise<Errand> {
     const refused = refusal();
     if (refused !== null) throw refused;
-    this.#socket = dial();
+    return new Errand(await dial(), options);
+  }
+
+  private constructor(
+    socket: Socket,
+    { request, answerWithinMs: within }: { request: Buffer; answerWithinMs: number },
+  ) {
+    this.#answerWithinMs = within;
+    this.#socket = socket;
     this.#socket.on('data', this.#read);
     this.#socket.on('error', () => this.#socket.destroy());
     const close = () => {
@@ -130,6 +187,16 @@ class Errand {
     };
     this.#socket.on('end', close).on('close', close);
     this.#socket.write(request);
+  }
+
+  /** The first frame. Rejects where the agent, which may have been stopped from inside, does not answer in time. */
+  async first(...wanted: FrameType[]): Promise<Frame> {
+    const deadline = setTimeout(() => this.#socket.destroy(), this.#answerWithinMs);
+    try {
+      return await this.next(...wanted);
+    } finally {
+      clearTimeout(deadline);
+    }
   }
 
   /** The next frame, which must be one of these. Rejects with what the agent says of a failure. */
@@ -167,11 +234,13 @@ class Errand {
       await failed;
       throw first.error;
     }
+    const deadline = setTimeout(() => this.#socket.destroy(), this.#answerWithinMs);
     try {
       const { size } = decodeObject((await answer).payload);
       if (!isCount(size)) throw this.wrong();
       return { size };
     } finally {
+      clearTimeout(deadline);
       this.end();
     }
   }
@@ -243,9 +312,4 @@ function isName(value: unknown): boolean {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-/** A connection to the unix socket at this path. */
-export function dialer(path: string): () => Socket {
-  return () => connect({ path, allowHalfOpen: true });
 }

@@ -77,7 +77,8 @@ export interface SandboxLimits {
  */
 export interface NamespaceNetwork {
   open(sandboxId: string, listeners: NamespaceListener[]): Promise<void>;
-  close(sandboxId: string): Promise<void>;
+  /** `remember`: it will be opened again; what its resolver gave addresses to is kept, as programs inside keep it. */
+  close(sandboxId: string, how?: { remember: boolean }): Promise<void>;
 }
 
 export interface NamespaceListener {

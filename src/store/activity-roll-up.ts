@@ -84,7 +84,8 @@ function readerOf(segment: ConstructorParameters<typeof SegmentReader>[0]): Segm
   }
 }
 
-async function addTotals(transaction: Transaction<Schema>, { totals, newest }: ActivitySums): Promise<void> {
+async function addTotals(transaction: Transaction<Schema>, sums: ActivitySums): Promise<void> {
+  const { totals, newest } = sums;
   const begun = new Set<string>();
   for (const total of [...totals.values()].toSorted(byKey)) {
     const { teamId, width, at } = total;
@@ -112,6 +113,7 @@ async function addTotals(transaction: Transaction<Schema>, { totals, newest }: A
     if (known === undefined && width === pruneWidth) begun.add(teamId);
   }
   for (const teamId of begun) await prune(transaction, teamId, newest);
+  if (begun.size > 0) await pruneHours(transaction, sums);
 }
 
 function byKey(a: Total, b: Total): number {
@@ -134,6 +136,18 @@ async function prune(transaction: Transaction<Schema>, teamId: string, now: numb
       .where('team_id', '=', teamId)
       .where('width', '=', sql.lit(width))
       .where('at', '<', now - (kept[width] ?? 0))
+      .execute();
+  }
+}
+
+/** Of the secrets that are used now; those of others stay until they are. */
+async function pruneHours(transaction: Transaction<Schema>, { hours, newest }: ActivitySums): Promise<void> {
+  const ids = [...new Set([...hours.values()].map(({ secretId }) => secretId))].toSorted();
+  for (let start = 0; start < ids.length; start += rowsAtOnce) {
+    await transaction
+      .deleteFrom('activity_secrets')
+      .where('secret_id', 'in', ids.slice(start, start + rowsAtOnce))
+      .where('at', '<', newest - (kept[pruneWidth] ?? 0))
       .execute();
   }
 }

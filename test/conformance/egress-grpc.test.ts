@@ -27,10 +27,12 @@ test('a host whose answers are searched is told that messages come uncompressed,
   ] as const) {
     const connection = await sandbox.connect(host);
     const lines = [`Host: ${host}`, 'Grpc-Accept-Encoding: identity, deflate, gzip', 'Content-Length: 0'];
+    lines.push('Connect-Accept-Encoding: identity, deflate, gzip');
     connection.send(`POST /calls HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
     assert.equal((await connection.response('POST')).status, 200);
     const head = rig.requestsFor('/calls').at(-1)?.head ?? { headers: [] };
     assert.deepEqual(headerValues(head, 'grpc-accept-encoding'), [expected]);
+    assert.deepEqual(headerValues(head, 'connect-accept-encoding'), [expected]);
     connection.close();
   }
 });
@@ -40,11 +42,17 @@ test('a compressed message is undone and searched, also where all of the answer 
   const sandbox = await rig.sandbox({ KEY: 'echoed' });
   const packed = gzipSync(`<${value}>`);
   const message = Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]);
-  const headers = { 'Content-Type': 'application/grpc', 'Grpc-Encoding': 'gzip' };
-  const whole = sized(200, message, headers);
-  rig.answer('/echo/whole', () => whole);
-  rig.answer('/echo/pieces', () => ({ bytes: piecesOf(whole) }));
-  for (const path of ['/echo/whole', '/echo/pieces']) {
+  const answers = [
+    { 'Content-Type': 'application/grpc', 'Grpc-Encoding': 'gzip' },
+    { 'Content-Type': 'application/grpc-web+proto', 'Grpc-Encoding': 'gzip' },
+    { 'Content-Type': 'application/connect+json', 'Connect-Content-Encoding': 'gzip' },
+  ].flatMap((headers, index) => {
+    const whole = sized(200, message, headers);
+    rig.answer(`/echo/${index}/whole`, () => whole);
+    rig.answer(`/echo/${index}/pieces`, () => ({ bytes: piecesOf(whole) }));
+    return [`/echo/${index}/whole`, `/echo/${index}/pieces`];
+  });
+  for (const path of answers) {
     const connection = await sandbox.connect(bound);
     connection.send(`GET ${path} HTTP/1.1\r\nHost: ${bound}\r\n\r\n`);
     const { content } = (await connection.response()).body;
@@ -55,6 +63,21 @@ test('a compressed message is undone and searched, also where all of the answer 
     );
     connection.close();
   }
+});
+
+test('an answer of compressed messages in base64 is refused', async () => {
+  const value = await rig.secret({ name: 'packed', auth: { type: 'bearer' }, hosts: [bound] });
+  const sandbox = await rig.sandbox({ KEY: 'packed' });
+  const packed = gzipSync(value);
+  const text = Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]).toString('base64');
+  const headers = { 'Content-Type': 'application/grpc-web-text+proto', 'Grpc-Encoding': 'gzip' };
+  rig.answer('/echo/text', () => sized(200, text, headers));
+  const connection = await sandbox.connect(bound);
+  connection.send(`GET /echo/text HTTP/1.1\r\nHost: ${bound}\r\n\r\n`);
+  const { status, body } = await connection.response();
+  assert.equal(status, 502);
+  assert.match(body.content.toString(), /response_unreadable/);
+  connection.close();
 });
 
 /** Byte by byte. */

@@ -162,6 +162,16 @@ describe('a client of HTTP/2 at an upstream of HTTP/2', () => {
     client.close();
   });
 
+  it('gets the stand-in where the value comes back in two frames, split at each of its bytes', async () => {
+    const client = await session();
+    const wanted = `<Bearer ${sandbox.standIn('KEY')}>`;
+    for (let at = 1; at <= `Bearer ${value}>`.length; at++) {
+      const { body } = await ask(client, { ':path': `/echo-in-two/${at}`, ...bearer() });
+      assert.equal(body.toString(), wanted, `split at ${at}`);
+    }
+    client.close();
+  });
+
   it('gets the stand-in where the value comes back in a trailer, whatever was said of the length', async () => {
     const client = await session();
     for (const body of ['hello', '']) {

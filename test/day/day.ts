@@ -67,6 +67,7 @@ class Day {
   #preview: PreviewWindow | null = null;
   #detached: Detached | null = null;
   #searches = 0;
+  #whole: Promise<Searched> | null = null;
   #started = 0;
 
   constructor(world: World, dayMs: number, say: (line: string) => void) {
@@ -124,6 +125,7 @@ class Day {
         name: 'paused, npm rotated meanwhile, and resumed',
         run: () => this.#pause(pauseMs, () => this.#rotate('npm')),
       },
+      ...(this.#isLong ? [{ at: 0.46, name: 'a search of every file begun', run: () => this.#searchAll() }] : []),
       { at: 0.52, name: 'crm detached', run: () => this.#detach() },
       { at: 0.62, name: 'crm attached again', run: () => this.#attach() },
       { at: 0.72, name: 'paused, and activated', run: () => this.#pause(pauseMs, undefined, 'activate') },
@@ -138,7 +140,15 @@ class Day {
     await this.#search('files');
   }
 
+  /** Gigabytes of other people's programs: beside the work, and not in a day in brief. */
+  #searchAll(): Promise<void> {
+    this.#whole = this.#search('whole');
+    this.#whole.catch(() => undefined);
+    return Promise.resolve();
+  }
+
   async #pause(lengthMs: number, meanwhile?: () => Promise<void>, way: 'resume' | 'activate' = 'resume') {
+    await this.#whole;
     await pauseFor(this.#world, { lengthMs, preview: this.#preview, meanwhile: meanwhile ?? (async () => {}), way });
   }
 
@@ -179,8 +189,8 @@ class Day {
       const end = await inside(world, `cat ~/${agent}.end`);
       judge(findings, 'goes_on', end !== 'ended well' && `${agent}: ${end}`);
     }
-    // Gigabytes of other people's programs are not read in a day in brief.
-    const searched = await this.#search(this.#isLong ? 'whole' : 'memory');
+    const last = await this.#search('memory');
+    const searched = (await this.#whole) ?? last;
     await endInside(world, ['listener', 'listener2']);
     const beats = await beatsInside(world, this.#started);
     judge(findings, 'goes_on', beats.length === 0 && 'the clock program did not run');

@@ -4,20 +4,18 @@ import type { Pattern } from '../soak/marks.ts';
 import { judge } from './claims.ts';
 import type { World } from './world.ts';
 
-/** Runs a command in the sandbox and searches its output. Throws, with it, where it fails. */
-export async function inside(world: World, command: string, timeoutSeconds = 60): Promise<string> {
+/** Runs a command in the sandbox, however long it takes, and searches its output. Throws, with it, where it fails. */
+export async function inside(world: World, command: string): Promise<string> {
   const { server, sandbox } = world;
-  const {
-    stdout,
-    stderr,
-    exit_code: code,
-  } = await server.client.exec(sandbox, {
-    command,
-    timeout_s: timeoutSeconds,
-  });
-  world.seen(stdout + stderr, command);
+  const connection = await server.client.execConnect(sandbox, { command });
+  connection.stdin.end();
+  const said = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  connection.onOutput((stream, chunk) => void said[stream].push(chunk));
+  const code = await connection.exit;
+  const [stdout, stderr] = [said.stdout, said.stderr].map((chunks) => Buffer.concat(chunks).toString());
+  world.seen(`${stdout}${stderr}`, command);
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}${stdout}`);
-  return stdout;
+  return stdout ?? '';
 }
 
 const searched = z.object({
@@ -74,9 +72,7 @@ export async function proveSearch(world: World): Promise<void> {
 
 async function search(world: World, extent: Extent): Promise<Searched> {
   const lists = [valuePatterns, standInPatterns.slice(0, 1)].map(turnedOver);
-  return searched.parse(
-    JSON.parse(await inside(world, `"$PYTHON" "$DAY/search.py" ${extent} ${lists.join(' ')}`, 600)),
-  );
+  return searched.parse(JSON.parse(await inside(world, `"$PYTHON" "$DAY/search.py" ${extent} ${lists.join(' ')}`)));
 }
 
 function turnedOver(patterns: readonly Pattern[]): string {

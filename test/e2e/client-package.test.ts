@@ -55,15 +55,26 @@ describe('the packed client', { skip: skipWithout('bwrap', 'curl', 'npm') }, () 
         const result = await runProgram(file, ['out/examples.js'], { cwd: packed.path, env });
         assert.equal(result.code, 0, result.stdout + result.stderr);
         assert.match(result.stdout, /all of it ran/);
-        // From the first example's sandbox, and by `sandbox.fetch`.
+        // From the first example's sandbox, by `crm.test` and by `sandbox.fetch`.
         const seen = rig.upstream.requests.slice(earlier).map(({ head }) => head);
-        assert.equal(seen.length, 2);
-        assert.equal(rig.upstream.receivedText().split(`Bearer ${realValue}`).length - 1, (earlier / 2 + 1) * 2);
+        assert.equal(seen.length, 3);
+        assert.equal(rig.upstream.receivedText().split(`Bearer ${realValue}`).length - 1, earlier + 3);
         assert.ok(!(result.stdout + result.stderr).includes(realValue));
         assert.deepEqual([await rig.server.client.secrets.list(), await rig.server.client.sandboxes.list()], [[], []]);
       },
     );
   }
+
+  it('runs the example of the README', async () => {
+    const [, code = ''] = /^```ts\n([^]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+    assert.match(code, /Sandbox\.create/);
+    writeFileSync(join(packed.path, 'readme.ts'), code);
+    await done(compiler, [...strict, ...forNode, '--outDir', 'out', 'readme.ts'], packed.path);
+    await rig.server.client.secrets.create({ name: 'anthropic-prod', value: 'x', provider: 'anthropic' });
+    const env = { STANDIN_URL: rig.server.url, STANDIN_API_KEY: rig.server.apiKey };
+    const result = await runProgram(process.execPath, ['out/readme.js'], { cwd: packed.path, env });
+    assert.match(result.stdout, /type: 'exit'/, result.stderr);
+  });
 
   it('has types for a bundler too, in a page without the types of Node', async () => {
     writeFileSync(

@@ -151,7 +151,7 @@ describe('files of a sandbox over HTTP', { skip: skipWithout('bwrap', 'python3')
 
   it('of a directory come as a zip that others read, without links', async () => {
     await said(
-      'mkdir -p /tmp/d/sub/empty "/tmp/d/c:x"; cd /tmp/d; echo one > one; head -c 300000 /dev/urandom > sub/big; echo ü > sub/ü; ln -s /etc/passwd link; chmod 750 one; echo b > \'back\\slash\'',
+      'mkdir -p /tmp/d/sub/empty "/tmp/d/c:x"; cd /tmp/d; echo one > one; head -c 300000 /dev/urandom > sub/big; echo ü > sub/ü; ln -s /etc/passwd link; chmod 750 one; echo b > \'back\\slash\'; echo o > old; touch -d @0 old',
     );
     const zip = join(directory.path, 'd.zip');
     const response = await get('/tmp/d', '&format=zip');
@@ -162,14 +162,43 @@ z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None
 for i in sorted(z.infolist(), key=lambda i: i.filename): print(i.filename, i.file_size, oct(i.external_attr >> 16 & 0o777))`;
     const said_ = execFileSync('python3', ['-c', list, zip]).toString();
     assert.deepEqual(said_.trim().split('\n'), [
-      './c:x/ 0 0o755',
-      'back_slash 2 0o644',
-      'one 4 0o750',
-      'sub/ 0 0o755',
-      'sub/big 300000 0o644',
-      'sub/empty/ 0 0o755',
-      'sub/ü 3 0o644',
+      'd/ 0 0o755',
+      'd/back_slash 2 0o644',
+      'd/c:x/ 0 0o755',
+      'd/old 2 0o644',
+      'd/one 4 0o750',
+      'd/sub/ 0 0o755',
+      'd/sub/big 300000 0o644',
+      'd/sub/empty/ 0 0o755',
+      'd/sub/ü 3 0o644',
     ]);
+  });
+
+  it('of a directory are named from its own name on, whatever that is, and a file comes as it is', async () => {
+    const namesIn = async (path: string) => {
+      const zip = join(directory.path, 'names.zip');
+      writeFileSync(zip, Buffer.from(await (await get(path, '&format=zip')).arrayBuffer()));
+      return execFileSync('python3', [
+        '-c',
+        'import zipfile, sys; print(*sorted(zipfile.ZipFile(sys.argv[1]).namelist()))',
+        zip,
+      ])
+        .toString()
+        .trim();
+    };
+    await said('mkdir -p "/tmp/n/c:x" /tmp/n/empty; touch "/tmp/n/c:x/file"; ln -s /tmp/n /tmp/way');
+    assert.equal(await namesIn('/tmp/n/c:x'), './c:x/ ./c:x/file');
+    assert.equal(await namesIn('/tmp/n/empty/'), 'empty/');
+    assert.equal(await namesIn('/tmp/way'), 'way/ way/c:x/ way/c:x/file way/empty/');
+    await said('printf whole > /tmp/n/single');
+    const single = await get('/tmp/n/single', '&format=zip');
+    assert.deepEqual(
+      [single.status, single.headers.get('content-type'), await single.text()],
+      [200, 'application/octet-stream', 'whole'],
+    );
+    assert.match(single.headers.get('content-disposition') ?? '', /filename="single"/);
+    assert.equal((await get('/tmp/n/single/below', '&format=zip')).status, 400);
+    assert.equal((await get('/dev/zero', '&format=zip')).status, 400);
   });
 
   it('are listed by the control plane too', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { endSandboxes } from '../support/end-sandboxes.ts';
@@ -14,11 +15,12 @@ import { startTlsUpstream } from '../support/tls-upstream.ts';
 import type { TlsUpstream } from '../support/tls-upstream.ts';
 
 const host = 'api.example.com';
+/** Busy ones; another is paused. */
 const many = 20;
 
 /** Asks the upstream again and again, each time with the number of the request, and notes what came of it. */
 const asking = (index: number) =>
-  `(n=0; while :; do n=$((n+1)); code=$(curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $KEY" https://${host}/box-${index}/$n); echo "$n $code" >> ~/asked; sleep 0.05; done) > /dev/null 2>&1 &`;
+  `(n=0; while :; do n=$((n+1)); code=$(curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $KEY" https://${host}/box-${index}/$n); echo "$n $code" >> ~/asked; sleep 0.25; done) > /dev/null 2>&1 &`;
 
 describe('sandboxes of a server that is killed while they work', { skip: skipWithout('bwrap', 'curl') }, () => {
   const directory = temporaryDirectory('restarts');
@@ -27,6 +29,7 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
   let env: Record<string, string>;
   let server: StandinServer;
   let boxes: SandboxWithAccess[];
+  const pausedIndex = many;
   const value = `real-${'v'.repeat(24)}`;
 
   before(async () => {
@@ -45,7 +48,7 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
     server = await startStandin({ dataDir, env });
     await server.client.secrets.create({ name: 'key', value, auth: { type: 'bearer' }, hosts: [host] });
     boxes = [];
-    for (let index = 0; index < many; index++) {
+    for (let index = 0; index <= many; index++) {
       const box = await server.client.sandboxes.create({ name: `box-${index}`, secrets: { KEY: 'key' } });
       boxes.push(box);
       await server.client.exec(box, { command: asking(index) });
@@ -60,7 +63,15 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
 
   const answered = (index: number) =>
     upstream.requests.filter(({ target }) => target.startsWith(`/box-${index}/`)).length;
-  const all = Array.from({ length: many }, (_, index) => index);
+  const all = Array.from({ length: many + 1 }, (_, index) => index);
+  const working = all.slice(0, many);
+  /** Which processes the sandbox has of what was begun in it, each with when it started: no other one has the same. */
+  const processesOf = async (box: SandboxWithAccess) =>
+    (
+      await server.client.exec(box, {
+        command: `for each in $(pgrep -x sh); do grep -q asked /proc/$each/cmdline && sed 's/.*) //' /proc/$each/stat | cut -d ' ' -f 20 | sed "s/^/$each /"; done`,
+      })
+    ).stdout;
 
   it('are all there after the restart, with what ran in them, and reach out again; nothing was let out in between', async () => {
     await waitUntil(() => all.every((index) => answered(index) > 0), {
@@ -78,9 +89,14 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
     await waitUntil(async () => Number((await server.client.exec(first, { command: 'wc -l < ~/front' })).stdout) > 0, {
       what: 'the command in front',
     });
-    const paused = boxes[1];
+    const paused = boxes[pausedIndex];
     assert.ok(paused);
     await server.client.sandboxes.pause(paused.id);
+    const ran = await Promise.all(boxes.slice(0, many).map(processesOf));
+    assert.ok(
+      ran.every((each) => /^\d+ \d+$/m.test(each)),
+      ran.join(),
+    );
     await server.kill9();
     await assert.rejects(front);
     // The workers finish what they have in hand, and let nothing new through.
@@ -90,16 +106,19 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
         const now = upstream.requests.length;
         const quiet = now === last;
         last = now;
-        if (!quiet) await new Promise((resolve) => setTimeout(resolve, 300));
+        if (!quiet) await delay(300);
         return quiet;
       },
       { what: 'silence', withinMs: 20_000 },
     );
     const silent = upstream.requests.length;
+    // Each of them asks some times a second: whatever had a way out would be seen here.
+    const opened = upstream.connections.length;
+    await delay(2000);
+    assert.deepEqual([upstream.requests.length, upstream.connections.length], [silent, opened], 'nothing was let out');
     const started = performance.now();
     server = await startStandin({ dataDir, apiKey: server.apiKey, env });
     const ready = performance.now();
-    const working = all.filter((index) => index !== 1);
     const counts = new Map(working.map((index) => [index, answered(index)]));
     await waitUntil(() => working.every((index) => answered(index) > (counts.get(index) ?? 0)), {
       what: 'every sandbox to reach out again',
@@ -113,12 +132,13 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
     const listed = await server.client.sandboxes.list();
     assert.deepEqual(
       listed.map(({ name, status }) => `${name} ${status}`).toSorted(),
-      all.map((index) => `box-${index} ${index === 1 ? 'paused' : 'active'}`).toSorted(),
+      all.map((index) => `box-${index} ${index === pausedIndex ? 'paused' : 'active'}`).toSorted(),
     );
     for (const { head } of upstream.requests) {
       const sent = head.headers.find(([name]) => name.toLowerCase() === 'authorization');
       assert.equal(sent?.[1], `Bearer ${value}`);
     }
+    assert.deepEqual(await Promise.all(boxes.slice(0, many).map(processesOf)), ran, 'the same processes run');
     const lines = async () => Number((await server.client.exec(first, { command: 'wc -l < ~/front' })).stdout);
     const size = await lines();
     await waitUntil(async () => (await lines()) > size, { what: 'the command in front to go on' });
@@ -135,18 +155,18 @@ describe('sandboxes of a server that is killed while they work', { skip: skipWit
   });
 
   it('that were paused are paused, and go on when they are resumed', async () => {
-    const paused = boxes[1];
+    const paused = boxes[pausedIndex];
     assert.ok(paused);
-    const count = answered(1);
+    const count = answered(pausedIndex);
     await server.client.sandboxes.resume(paused.id);
-    await waitUntil(() => answered(1) > count, { what: 'the resumed one to reach out' });
+    await waitUntil(() => answered(pausedIndex) > count, { what: 'the resumed one to reach out' });
   });
 
   it('outlive a server that is stopped too, and those that were deleted meanwhile do not', async () => {
     const { dataDir: same, apiKey } = server;
     await server.stop();
     server = await startStandin({ dataDir: same, apiKey, env });
-    assert.equal((await server.client.sandboxes.list({ status: ['active'] })).length, many);
+    assert.equal((await server.client.sandboxes.list({ status: ['active'] })).length, many + 1);
     const [first, second] = boxes;
     assert.ok(first && second);
     await server.client.sandboxes.remove(second.id);

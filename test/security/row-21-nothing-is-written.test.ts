@@ -297,7 +297,7 @@ describe('row 21: values and tokens', () => {
   it('were all used, and would be found in any form', () => {
     const received = rig.upstream.receivedText();
     for (const [name, text] of values) {
-      if (name === 'mistyped') continue;
+      if (name.startsWith('mistyped')) continue;
       const forms = name.startsWith('basic') ? [...formsOf(text).values()] : [Buffer.from(text)];
       assert.ok(
         forms.some((form) => received.includes(form.toString('latin1'))),

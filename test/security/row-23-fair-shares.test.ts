@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createSecureContext } from 'node:tls';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import { ClientConnection } from '../../src/egress/client-connection.ts';
+import { createProxyListener } from '../../src/egress/listeners/proxy.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { startFloodUpstream } from '../support/flood-upstream.ts';
 import type { FloodUpstream } from '../support/flood-upstream.ts';
@@ -18,6 +21,8 @@ import { workerParts } from '../unit/egress/worker-parts.ts';
  * all ends are in one process: each turn of its loop, everybody gets on by one step.
  */
 const hosts = { loud: 'loud.example.com', quiet: 'quiet.example.com' };
+/** Of a sandbox that comes by the proxy's port. */
+const loudId = '00000000-0000-4000-8000-000000000000';
 const authority = makeAuthority();
 const toStop: (() => unknown)[] = [];
 afterEach(() => {
@@ -26,6 +31,7 @@ afterEach(() => {
 
 /** The parts of one worker; two sandboxes, each with an upstream of its own, and a listener for each. */
 async function start(flood: Parameters<typeof startFloodUpstream>[1]): Promise<{
+  parts: ReturnType<typeof workerParts>;
   upstream: FloodUpstream;
   open: (sandbox: keyof typeof hosts) => Promise<Socket>;
 }> {
@@ -35,12 +41,13 @@ async function start(flood: Parameters<typeof startFloodUpstream>[1]): Promise<{
   };
   toStop.push(() => upstreams.loud.stop());
   toStop.push(() => upstreams.quiet.stop());
-  const { context, control } = workerParts({
+  const parts = workerParts({
     secureContext: createSecureContext({ ca: authority.certPem }),
     connectTo: (['loud', 'quiet'] as const).map((name) => {
       return { host: hosts[name], port: 443, address: '127.0.0.1', toPort: upstreams[name].port };
     }),
   });
+  const { context, control } = parts;
   const ports = { loud: 0, quiet: 0 };
   for (const name of ['loud', 'quiet'] as const) {
     const network = { allowOut: [], denyOut: [] };
@@ -55,6 +62,7 @@ async function start(flood: Parameters<typeof startFloodUpstream>[1]): Promise<{
     toStop.push(() => listener.close());
   }
   return {
+    parts,
     upstream: upstreams.loud,
     open: async (sandbox) => {
       const socket = connectTcp(ports[sandbox], '127.0.0.1').on('error', () => socket.destroy());
@@ -150,6 +158,71 @@ for (const { what, flood, path, connections, most } of floods) {
     judge(await countedBeside(quiet, () => received, 1_000_000), most);
   });
 }
+
+/** The proxy's port, where the loud sandbox has its own token. */
+async function proxyPort({ context, control }: ReturnType<typeof workerParts>): Promise<number> {
+  const network = { allowOut: [], denyOut: [] };
+  const proxyTokenHash = hash('sha256', 'right', 'hex');
+  control.sandboxes.set(loudId, { id: loudId, teamId: 'team', proxyTokenHash, network, bindings: [] });
+  const { certPem, keyPem } = authority.issue([hosts.loud]);
+  control.certificate = { cert: certPem, key: keyPem, notAfter: Date.now() + 30 * 86_400_000 };
+  const listener = createProxyListener(context);
+  toStop.push(() => listener.close());
+  return listenOnLoopback(listener);
+}
+
+async function connectTo(port: number): Promise<Socket> {
+  const socket = connectTcp(port, '127.0.0.1').on('error', () => socket.destroy());
+  await once(socket, 'connect');
+  toStop.push(() => socket.destroy());
+  return socket;
+}
+
+test('beside requests of those who do not say who they are, a request waits for a few of them, and they go on', async () => {
+  const { open, parts } = await start({ protocol: 'http/1.1' });
+  const port = await proxyPort(parts);
+  const [quiet, ...strangers] = await Promise.all([
+    open('quiet'),
+    ...Array.from({ length: 256 }, () => connectTo(port)),
+  ]);
+  const ask = get('loud', `http://${hosts.loud}/`);
+  let answers = 0;
+  for (const socket of strangers) {
+    socket.on('data', () => {
+      answers += 1;
+      socket.write(ask);
+    });
+    socket.write(ask.repeat(4));
+  }
+  judge(await countedBeside(quiet, () => answers, 1000), 150);
+});
+
+test('beside handshakes that begin at once, a request waits for a few of them, and all are done', async () => {
+  const { open, parts } = await start({ protocol: 'http/1.1' });
+  const port = await proxyPort(parts);
+  const authorization = `Basic ${Buffer.from(`${loudId}:right`).toString('base64')}`;
+  const host = `${hosts.loud}:443`;
+  const tunnels: Socket[] = [];
+  for (let lane = 0; lane < 256; lane++) {
+    const socket = await connectTo(port);
+    socket.write(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\nProxy-Authorization: ${authorization}\r\n\r\n`);
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), /^HTTP\/1.1 200 /);
+    tunnels.push(socket);
+  }
+  const quiet = await open('quiet');
+  await countedBeside(quiet, () => 0, 0);
+  const secureContext = createSecureContext({ ca: authority.certPem });
+  let handshakes = 0;
+  for (const socket of tunnels) {
+    const secured = connectTls({ socket, servername: hosts.loud, secureContext }, () => (handshakes += 1));
+    secured.on('error', () => secured.destroy());
+  }
+  const counted: number[] = [];
+  while (handshakes < tunnels.length) counted.push(...(await countedBeside(quiet, () => handshakes, 0)));
+  const most = Math.max(...counted);
+  assert.ok(most <= 40, `${most} handshakes were done while one request passed`);
+});
 
 test('beside others, what a sandbox does not read waits at its upstream and not in the worker', async () => {
   const { open, upstream } = await start({ protocol: 'http/1.1' });

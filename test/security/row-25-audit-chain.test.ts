@@ -258,15 +258,16 @@ function suite(urlOf: () => string): void {
     });
   }
 
-  it('shows what was hidden from its secret or sandbox, of those that are listed there', async (test) => {
+  it('shows what was hidden from its secret, sandbox or team, of those that are listed there', async (test) => {
     const all = await trail(test, urlOf());
     await all.store.events.append(Array.from({ length: 4200 }, (_, n) => segment(n)));
     assert.equal((await all.store.events.verify()).broken, null);
     const listed = await all.db.read.selectFrom('audit_owners').select('owner').distinct().execute();
-    assert.deepEqual(listed.map(({ owner }) => owner).toSorted(), [...boxes, ...secrets].toSorted());
+    assert.deepEqual(listed.map(({ owner }) => owner).toSorted(), [team, ...boxes, ...secrets].toSorted());
     for (const [id, owner] of [
       [3010, boxes[1]],
       [1000, secrets[0]],
+      [100, team],
     ] as const) {
       await all.sql('delete from audit_owners where owner = $1 and last_id = $2', owner, id + 2);
       assert.deepEqual((await all.store.events.verify()).broken, { id, how: 'unlisted' });

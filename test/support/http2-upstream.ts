@@ -21,7 +21,7 @@ export interface Http2Upstream {
 /**
  * Gives the content back with the trailer `grpc-status`, and the fields that `x-answer-with` has as JSON; with
  * `x-echo-in-trailer` the credential too. WebSockets by extended CONNECT give back what they get. Other paths: `/echo` (the
- * credential in a field and in the content), `/bare` (204), `/too-large` (413 at once), `/cut` (reads no more and does not
+ * credential in a field and in the content), `/echo-in-two/<n>` (in the content, its first n bytes in a frame of their own), `/bare` (204), `/too-large` (413 at once), `/cut` (reads no more and does not
  * answer), `/refuse-streams`.
  */
 export async function startHttp2Upstream(): Promise<Http2Upstream> {
@@ -71,6 +71,14 @@ async function serve(upstream: Http2Upstream, stream: ServerHttp2Stream, headers
   upstream.seen.push({ headers, body, trailers, session: stream.session });
   if (headers[':path'] === '/bare') {
     stream.respond({ ':status': 204 }, { endStream: true });
+    return;
+  }
+  const split = /^\/echo-in-two\/(\d+)$/.exec(headers[':path'] ?? '')?.[1];
+  if (split !== undefined) {
+    const text = `<${headers.authorization}>`;
+    stream.respond({ ':status': 200 });
+    // A frame of its own: the rest follows when it has left.
+    stream.write(text.slice(0, Number(split)), () => stream.end(text.slice(Number(split))));
     return;
   }
   if (headers[':path'] === '/echo') {

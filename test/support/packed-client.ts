@@ -28,7 +28,7 @@ export async function packClient(): Promise<PackedClient> {
   for (const name of ['package.json', 'openapi.json', 'bin', 'README.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE']) {
     cpSync(join(root, name), join(source, name), { recursive: true });
   }
-  await done(compiler, ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(source, 'dist')], root);
+  await build(join(source, 'dist'));
   const packed = await done('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', target], source);
   const [tarball]: { filename: string; files: { path: string }[] }[] = JSON.parse(packed);
   if (tarball === undefined) throw new Error('npm pack made nothing');
@@ -36,6 +36,11 @@ export async function packClient(): Promise<PackedClient> {
   const options = ['--ignore-scripts', '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund', '--no-save'];
   await done('npm', ['install', ...options, join(target, tarball.filename)], target);
   return { path: target, files: tarball.files.map(({ path }) => path), remove: () => directory.remove() };
+}
+
+/** What `npm run build` makes, elsewhere. */
+export async function build(folder: string): Promise<void> {
+  await done(compiler, ['-p', join(root, 'tsconfig.build.json'), '--outDir', folder], root);
 }
 
 /** Gives the programs there the types of Node. */

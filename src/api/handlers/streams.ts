@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { defaultTimeoutSeconds } from '../../contract/schemas/exec.ts';
 import { StandinError } from '../../errors.ts';
@@ -6,6 +7,7 @@ import type { StreamHandlers } from '../handler.ts';
 import { sendEvents } from '../exec-events.ts';
 import { attachment } from '../attachment.ts';
 import { zipOf } from '../zip.ts';
+import type { Files } from '../zip.ts';
 
 /** How long an upload may stand still, in milliseconds. */
 const uploadIdleMs = 60_000;
@@ -28,13 +30,13 @@ export function streamHandlers({
 
     async downloadFile({ access, query }, exchange) {
       const files = await sandboxes.files(access.sandboxId, access.accessToken);
-      if (query.format === 'zip') {
-        const zip = await zipOf(files, query.path);
-        const response = exchange.begin(200, attachment(`${nameOf(query.path)}.zip`, 'application/zip'));
-        await pipeline(zip, response);
+      const found = query.format === 'zip' ? await directoryOrFile(files, query.path) : await files.read(query.path);
+      if (found instanceof Readable) {
+        const response = exchange.begin(200, attachment(`${nameOf(query.path) || 'root'}.zip`, 'application/zip'));
+        await pipeline(found, response);
         return;
       }
-      const { size, content } = await files.read(query.path);
+      const { size, content } = found;
       const response = exchange.begin(200, {
         ...attachment(nameOf(query.path), 'application/octet-stream'),
         ...(size === null ? {} : { 'content-length': String(size) }),
@@ -59,6 +61,17 @@ export function streamHandlers({
   };
 }
 
+/** A zip of a directory; what is a file is read as it is, since clients that ask for a zip need not know which it is. */
+async function directoryOrFile(files: Files, path: string): Promise<Readable | Awaited<ReturnType<Files['read']>>> {
+  try {
+    return await zipOf(files, { path, top: nameOf(path) });
+  } catch (error) {
+    if (!(error instanceof StandinError && error.code === 'bad_request')) throw error;
+    return await files.read(path).catch(() => Promise.reject(error));
+  }
+}
+
+/** The last part; empty for the root. */
 function nameOf(path: string): string {
-  return path.split('/').findLast((part) => part !== '') ?? 'root';
+  return path.split('/').findLast((part) => part !== '') ?? '';
 }

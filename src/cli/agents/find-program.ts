@@ -10,12 +10,13 @@ export interface FoundProgram {
 
 /**
  * Looks for a program as a shell would, then where npm, pipx, uv and the vendors' own installers put theirs, which a
- * path may leave out. Null: it is not installed.
+ * path may leave out. What the current directory has is passed over: what such a program names would be mounted, and
+ * the directory may be anybody's. Null: it is not installed.
  */
-export function findProgram(io: Pick<Io, 'env'>, name: string): FoundProgram | null {
+export function findProgram(io: Pick<Io, 'env' | 'cwd'>, name: string): FoundProgram | null {
   for (const directory of [...onPath(io), ...elsewhere(io)]) {
     const path = join(directory, name);
-    if (!isExecutable(path)) continue;
+    if (directory === io.cwd || directory.startsWith(`${io.cwd}/`) || !isExecutable(path)) continue;
     return { path, real: realpathSync(path) };
   }
   return null;
@@ -60,7 +61,8 @@ function names(folder: string): string[] {
   }
 }
 
-function isExecutable(path: string): boolean {
+/** A file that may be run. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();

@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { CliFailure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import type { MountRequest } from '../run/mounts.ts';
-import { findProgram } from './find-program.ts';
+import { findProgram, isExecutable } from './find-program.ts';
 import type { FoundProgram } from './find-program.ts';
 
 /** How a program of this machine is started in a sandbox, and what of the machine it must see for that. */
@@ -20,7 +21,7 @@ const alwaysThere = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx
  * What an installed program needs, each read-only at its own path: its npm package or Python environment, or itself
  * alone where it is one file, and what interprets it.
  */
-export function needsOf(io: Pick<Io, 'env'>, program: FoundProgram): Needs {
+export function needsOf(io: Pick<Io, 'env' | 'cwd'>, program: FoundProgram): Needs {
   const places = new Set<string>([
     packageOf(program.real) ?? environmentOf(program.path, program.real) ?? program.real,
   ]);
@@ -31,6 +32,13 @@ export function needsOf(io: Pick<Io, 'env'>, program: FoundProgram): Needs {
     for (const place of basesOf(interpreter)) places.add(place);
   }
   const outside = [...places].filter((path) => !isIn(path, alwaysThere));
+  const home = io.env['HOME'];
+  const tooWide = outside.find((path) => path === '/' || (home !== undefined && isIn(home, [path])));
+  if (tooWide !== undefined) {
+    throw new CliFailure(`${program.path} would need all of ${tooWide} in the sandbox`, {
+      fix: 'install it by its package manager, or mount what it needs and run it with --plain',
+    });
+  }
   const mounts = outside
     .filter(
       (path) =>
@@ -83,10 +91,10 @@ function environmentOf(...paths: string[]): string | null {
 }
 
 /** What the script's first line names, found on this machine; null for a program of its own. */
-function interpreterOf(io: Pick<Io, 'env'>, path: string): FoundProgram | null {
+function interpreterOf(io: Pick<Io, 'env' | 'cwd'>, path: string): FoundProgram | null {
   const [, first = '', second] = /^#!\s*(\S+)(?:[ \t]+([^\n]+))?/.exec(firstBytes(path)) ?? [];
   if (first === '') return null;
-  if (basename(first) !== 'env') return existsSync(first) ? { path: first, real: realpathSync(first) } : null;
+  if (basename(first) !== 'env') return isExecutable(first) ? { path: first, real: realpathSync(first) } : null;
   const name = (second ?? '').split(/\s+/).find((word) => !word.startsWith('-') && !word.includes('='));
   const found = name === undefined ? null : findProgram(io, name);
   // Node is one file: what it is linked as does not matter. A Python environment is known by its own path.
@@ -96,9 +104,19 @@ function interpreterOf(io: Pick<Io, 'env'>, path: string): FoundProgram | null {
 /** An environment's Python is linked to the one that it was made from, with that one's library beside it. */
 function basesOf({ path, real }: FoundProgram): string[] {
   const own = environmentOf(path);
-  if (own === null && !basename(real).startsWith('python')) return [real];
-  const base = dirname(dirname(real));
+  const folder = dirname(dirname(real));
+  const base = hasPythonLibrary(folder) ? folder : real;
   return own === null ? [base] : [own, base];
+}
+
+/** A Python that lies elsewhere, such as in a home, is mounted alone: what is beside it is none of its business. */
+function hasPythonLibrary(folder: string): boolean {
+  try {
+    const names = readdirSync(join(folder, 'lib'));
+    return names.some((name) => /^python3\.\d+$/.test(name) && existsSync(join(folder, 'lib', name, 'os.py')));
+  } catch {
+    return false;
+  }
 }
 
 function firstBytes(path: string): string {

@@ -77,8 +77,12 @@ function columns(time: (text: string) => string | null): Column<AuditEvent>[] {
     { title: 'STATUS', of: (row) => row.status, align: 'right' },
     { title: 'UPSTREAM', of: (row) => row.upstream_status, align: 'right' },
     { title: 'MS', of: (row) => (row.latency_ms === null ? null : Math.round(row.latency_ms)), align: 'right' },
-    { title: 'REFUSED AS', of: (row) => row.error_code },
-    { title: 'TRIPWIRE', of: (row) => (row.tripwire === undefined ? null : tripwireWords(row.tripwire)) },
+    { title: 'REFUSED AS', of: (row) => row.error_code, optional: true },
+    {
+      title: 'TRIPWIRE',
+      of: (row) => (row.tripwire === undefined ? null : tripwireWords(row.tripwire)),
+      optional: true,
+    },
   ];
 }
 

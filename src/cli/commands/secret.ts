@@ -12,6 +12,7 @@ import { aboutSecret } from '../near.ts';
 import type { Output } from '../output.ts';
 import { readValue, refuseArgument } from '../read-value.ts';
 import { printable } from '../text.ts';
+import { addImportCommand } from './secret-import.ts';
 import { addSecretAuditCommand } from './secret-audit.ts';
 
 type SecretAnswer = Answer<'getSecret'>;
@@ -45,6 +46,7 @@ export function addSecretCommands(program: Command, cli: Cli): void {
     ],
   });
   addCreate(secret, cli);
+  addImportCommand(secret, cli);
   addList(secret, cli);
   addGet(secret, cli);
   addRotate(secret, cli);

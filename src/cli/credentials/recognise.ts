@@ -27,8 +27,7 @@ export function recognise(name: string, value: string, shapes: readonly Shape[])
     const [first] = fitting;
     if (first === undefined) continue;
     const providers = new Set(fitting.map(({ provider }) => provider));
-    const named = [...providers].find((provider) => isNamedAfter(name, provider));
-    const provider = providers.size === 1 ? first.provider : (named ?? null);
+    const provider = providers.size === 1 ? first.provider : oneOf(name, [...providers]);
     return { provider, by: 'shape', prefix: first.prefix, length };
   }
   // Shapes that begin at random (`32 hex digits`) fit too much to count without the name.
@@ -55,6 +54,13 @@ function looksSecret(name: string, value: string): boolean {
     return true;
   if (!secretName.test(name) || value.length < 8 || /\s/.test(value)) return false;
   return !notSecret.test(value) && !placeholder.test(value);
+}
+
+/** Of several whose keys look alike: the one in the variable's name, else the one that others are parts of. */
+function oneOf(name: string, providers: readonly string[]): string | null {
+  const named = providers.filter((provider) => isNamedAfter(name, provider)).toSorted((a, b) => b.length - a.length);
+  const whole = providers.find((each) => providers.some((other) => other.startsWith(`${each}-`)));
+  return named[0] ?? whole ?? null;
 }
 
 function longest(shapes: readonly Shape[]): Shape[] {

@@ -56,8 +56,10 @@ export async function planRun(
     throw wrongUsage('--with-config is for the agents that `standin run` knows', 'see `standin run --help`');
   }
   const mountsHere = options.noMount !== true && driver !== 'external';
-  if ((mountsHere || agent !== undefined) && !isThisMachine(client.baseUrl)) {
-    throw wrongUsage(`${client.baseUrl} is another machine, which does not have this directory`, 'give --no-mount');
+  if (!isThisMachine(client.baseUrl)) {
+    const other = `${client.baseUrl} is another machine, which does not have`;
+    if (mountsHere) throw wrongUsage(`${other} this directory`, 'give --no-mount');
+    if (agent !== undefined) throw wrongUsage(`${other} your ${agent.display}`, 'give --plain, and --template with it');
   }
   const prepared =
     agent &&

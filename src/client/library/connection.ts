@@ -3,12 +3,14 @@ import { createExecStream } from '../exec-events.ts';
 import type { ExecStream } from '../exec-events.ts';
 import { createFileRequest } from '../files.ts';
 import type { FileRequest } from '../files.ts';
+import { createWatchRequests } from '../request-events.ts';
+import type { WatchRequests } from '../request-events.ts';
 import { createCall } from '../transport.ts';
 import type { Call } from '../transport.ts';
 
 /** Which server, by which key, and how patiently. Every method that makes a call takes them. */
 export interface ConnectionOptions {
-  /** Default: `STANDIN_API_KEY` of the environment. */
+  /** Default: `STANDIN_API_KEY` of the environment; in a page, the session of whoever signed in at its origin. */
   apiKey?: string;
   /** Default: `STANDIN_URL` of the environment, else the page's own origin in a browser, else `http://127.0.0.1:8787`. */
   baseUrl?: string;
@@ -39,6 +41,7 @@ export interface Connection {
   readonly call: Call;
   readonly files: FileRequest;
   readonly execStream: ExecStream;
+  readonly watchRequests: WatchRequests;
   /** The limits of one call: its own, with the connection's time where it has none. */
   limits(options: CallOptions): { signal: AbortSignal | undefined; timeoutMs: number };
 }
@@ -51,18 +54,25 @@ const defaultUrl = 'http://127.0.0.1:8787';
 /** Throws AuthenticationError where there is no key. Nothing is sent. */
 export function connectionOf(options: ConnectionOptions = {}): Connection {
   const apiKey = options.apiKey ?? variable('STANDIN_API_KEY');
-  if (apiKey === undefined) {
+  // A page of the API's own origin may be signed in by its cookie.
+  if (apiKey === undefined && pageOrigin() === undefined) {
     const message = 'there is no API key: pass `apiKey`, or set STANDIN_API_KEY';
     throw new AuthenticationError(message, { code: 'unauthorized', status: 401 });
   }
   const baseUrl = (options.baseUrl ?? variable('STANDIN_URL') ?? pageOrigin() ?? defaultUrl).replace(/\/+$/, '');
-  const settings = { baseUrl, apiKey, retries: options.retries ?? defaultRetries, fetch: options.fetch };
+  const settings = {
+    baseUrl,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    retries: options.retries ?? defaultRetries,
+    fetch: options.fetch,
+  };
   return {
     baseUrl,
     domain: options.domain ?? defaultDomain,
     call: createCall(settings),
     files: createFileRequest(settings),
     execStream: createExecStream(settings),
+    watchRequests: createWatchRequests(settings),
     limits: ({ signal, timeoutMs }) => ({ signal, timeoutMs: timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs }),
   };
 }

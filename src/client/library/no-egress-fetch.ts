@@ -1,6 +1,11 @@
 import { StandinError } from '../errors.ts';
 
-/** In place of `egress-fetch.ts` in a browser. */
+/** What `sandbox.fetch` throws in a page. */
+export function notInPage(): StandinError {
+  return new StandinError('a page cannot choose its proxy: call sandbox.fetch in Node', { code: 'not_supported' });
+}
+
+/** In place of `egress-fetch.ts`, by the package's `browser` field, where a page is bundled. */
 export async function egressFetch(): Promise<Response> {
-  throw new StandinError('a page cannot choose its proxy: call sandbox.fetch in Node', { code: 'not_here' });
+  throw notInPage();
 }

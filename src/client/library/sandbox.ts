@@ -6,6 +6,7 @@ import { connectionOf } from './connection.ts';
 import type { CallOptions, Connection, ConnectionOptions } from './connection.ts';
 import { networkLogPage } from './network-log.ts';
 import type { NetworkEvent, NetworkLogOptions, NetworkLogPage } from './network-log.ts';
+import { notInPage } from './no-egress-fetch.ts';
 import { Previews } from './previews.ts';
 import { createBody, updateBody } from './sandbox-info.ts';
 import type {
@@ -86,6 +87,13 @@ export class Sandbox {
       ...connection.limits(options),
     });
     return new Sandbox(connection, active, { made: false });
+  }
+
+  /** A handle to one that is there, by its id, as it is: a command or a file resumes it where it is paused. */
+  static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<Sandbox> {
+    const connection = connectionOf(options);
+    const found = await connection.call('getSandbox', { params: { id: sandboxId }, ...connection.limits(options) });
+    return new Sandbox(connection, found, { made: false });
   }
 
   /** Sandboxes of the team, newest first. */
@@ -208,6 +216,7 @@ export class Sandbox {
       const message = 'the proxy token of this sandbox is not known here: call rotateEgressToken() first';
       throw new ValidationError(message, { code: 'bad_request', status: 400 });
     }
+    if (typeof process === 'undefined') throw notInPage();
     const { egressFetch } = await import('./egress-fetch.ts');
     return egressFetch(this.#egress, input, init);
   }

@@ -105,6 +105,59 @@ export interface SecretSandboxBinding {
   status: SandboxStatus;
 }
 
+/** What `Secret.all` takes. */
+export interface SecretSearchOptions extends ConnectionOptions {
+  /** A part of a name or of a host, or a provider. */
+  search?: string;
+  /** Default: `-created_at`, newest first. */
+  sort?: 'name' | '-name' | 'created_at' | '-created_at' | 'last_used_at' | '-last_used_at';
+  /** The size of a page, 1 to 200. Default: 200. */
+  limit?: number;
+}
+
+/** A value that a secret has or had. */
+export interface SecretVersion {
+  version: number;
+  createdAt: Date;
+  /** When the next one took its place. */
+  retiredAt?: Date;
+}
+
+/** Whether a key works, told by one harmless call. */
+export interface SecretTest {
+  /** `unknown`: the answer says neither. */
+  works: boolean | 'unknown';
+  /** What the provider answered. */
+  status?: number;
+  latencyMs?: number;
+  method: string;
+  host: string;
+  path: string;
+  /** For people. */
+  explanation: string;
+}
+
+/** A request that might be made. */
+export interface RequestSketch {
+  /** Default: `GET`. */
+  method?: string;
+  url: string;
+  /** The stand-in is written as `{{stand_in}}`; in Basic credentials `Basic {{base64 user:{{stand_in}}}}`. */
+  headers?: Record<string, string>;
+}
+
+/** What would become of such a request. */
+export interface SecretExplanation {
+  /** `passed`: it would go as it is, without a credential. */
+  outcome: 'swapped' | 'passed' | 'refused';
+  host: string;
+  standIns: { slot: string; swapped: boolean }[];
+  /** With `{{value}}` for the value. */
+  wouldSend: string[];
+  refused?: { code: string; cause: string; cure: string };
+  explanation: string;
+}
+
 /** The body of `POST /secrets`. */
 export function createBody(options: SecretCreateOptions): RequestBody<'createSecret'> {
   const { name, value, provider, hosts, auth } = options;

@@ -5,11 +5,16 @@ import { createBody } from './secret-info.ts';
 import type {
   OnTripwire,
   ProxyAuditEvent,
+  RequestSketch,
   SecretAuditOptions,
   SecretAuthType,
   SecretCreateOptions,
+  SecretExplanation,
   SecretInfo,
   SecretSandboxBinding,
+  SecretSearchOptions,
+  SecretTest,
+  SecretVersion,
 } from './secret-info.ts';
 import { fromWire } from './wire.ts';
 
@@ -65,6 +70,25 @@ export class Secret implements SecretInfo {
   static async list(options: ConnectionOptions = {}): Promise<SecretInfo[]> {
     const connection = connectionOf(options);
     return fromWire(await connection.call('listSecrets', connection.limits(options)));
+  }
+
+  /** Those that fit, page by page as the loop goes on, for a team with very many. */
+  static async *all(options: SecretSearchOptions = {}): AsyncGenerator<SecretInfo, void, undefined> {
+    const connection = connectionOf(options);
+    const { search, sort, limit = 200 } = options;
+    for (let before: string | undefined; ;) {
+      let next: string | null = null;
+      const found = await connection.call('listSecrets', {
+        query: { search, sort, limit, before },
+        onHeaders: (headers) => {
+          next = headers.get('x-next-cursor');
+        },
+        ...connection.limits(options),
+      });
+      yield* fromWire(found);
+      if (next === null) return;
+      before = next;
+    }
   }
 
   /** Revokes it everywhere at once. One that is gone already is no error. */
@@ -127,6 +151,22 @@ export class Secret implements SecretInfo {
   /** The sandboxes that it is bound to. */
   async getSandboxes(options: CallOptions = {}): Promise<SecretSandboxBinding[]> {
     return fromWire(await this.#connection.call('getSecretSandboxes', this.#named(options)));
+  }
+
+  /** Its values by number and time, newest first. */
+  async getVersions(options: CallOptions = {}): Promise<SecretVersion[]> {
+    return fromWire(await this.#connection.call('listSecretVersions', this.#named(options)));
+  }
+
+  /** One harmless call to its provider, or to `url` at one of its own hosts: does the key work? */
+  async test(options: CallOptions & { method?: string; url?: string } = {}): Promise<SecretTest> {
+    const body = { method: options.method, url: options.url };
+    return fromWire(await this.#connection.call('testSecret', { body, ...this.#named(options) }));
+  }
+
+  /** Whether a request like this would be swapped. Nothing is sent. */
+  async explain(request: RequestSketch, options: CallOptions = {}): Promise<SecretExplanation> {
+    return fromWire(await this.#connection.call('explainSecret', { body: request, ...this.#named(options) }));
   }
 
   #named(options: CallOptions) {

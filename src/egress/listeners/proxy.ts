@@ -22,13 +22,16 @@ export function serveProxyPort(context: EgressContext, socket: Socket, sandboxId
     context,
     socket,
     (first) => {
-      socket.unshift(first);
       const kind = first[0];
+      if (kind !== tlsHandshakeRecord && kind !== socks5Version && kind !== socks4Version) {
+        serveProxy(context, socket, sandboxId).begin(first);
+        return;
+      }
+      socket.unshift(first);
       if (kind === tlsHandshakeRecord)
         wrapProxyTls(context, socket, (secured) => serveProxy(context, secured, sandboxId));
       else if (kind === socks5Version) serveSocks(context, socket, sandboxId);
-      else if (kind === socks4Version) endWith(context, socket, socks4Refusal);
-      else serveProxy(context, socket, sandboxId);
+      else endWith(context, socket, socks4Refusal);
     },
     sandboxId === null ? {} : { sandboxId },
   );
@@ -36,6 +39,6 @@ export function serveProxyPort(context: EgressContext, socket: Socket, sandboxId
 
 const tlsHandshakeRecord = 0x16;
 
-function serveProxy(context: EgressContext, socket: Socket, sandboxId: string | null): void {
-  ClientConnection.serve(context, socket, { mode: 'proxy', sandboxId, tls: null, connect: null, dialled: null });
+function serveProxy(context: EgressContext, socket: Socket, sandboxId: string | null): ClientConnection {
+  return ClientConnection.serve(context, socket, { mode: 'proxy', sandboxId, tls: null, connect: null, dialled: null });
 }

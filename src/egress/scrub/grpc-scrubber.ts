@@ -12,14 +12,9 @@ const compressed = 1;
 /** A compressed message is held, and undone within the call, up to this size, before and after. */
 const mostCompressed = 1024 * 1024;
 
-/** Whether `type`, a Content-Type, is that of gRPC: "application/grpc" [("+proto" / "+json" / {custom})]. */
-export function isGrpc(type: string): boolean {
-  return /^application\/grpc(?:$|[+;\s])/i.test(type.trim());
-}
-
 /**
- * The messages of a gRPC answer on their way to the sandbox: each is a byte of flags, a length of four bytes and so many
- * bytes ("Length-Prefixed-Message" of PROTOCOL-HTTP2.md). A caller may wait for all of a message before it says more, so
+ * The messages of an answer of gRPC, gRPC-Web or Connect on their way to the sandbox: each is a byte of flags, a length of four
+ * bytes and so many bytes ("Length-Prefixed-Message" of PROTOCOL-HTTP2.md). A caller may wait for all of a message before it says more, so
  * what looks like the beginning of a value at its end does not wait for the next: in no spelling does the header of the
  * next stand within a value. Messages keep their lengths, as other lengths within them tell of them; a stand-in that does not fit is
  * cut, or filled with `x`.
@@ -32,6 +27,8 @@ export class GrpcScrubber {
   readonly #stream: ScrubStream;
   readonly #handler: BodyHandler;
   readonly #codings: readonly Coding[];
+  /** Flags that say nothing of compression. */
+  readonly #otherFlags: number;
   readonly #header = Buffer.alloc(headerLength);
   #headerBytes = 0;
   /** Bytes of the message that are still to come. */
@@ -43,13 +40,14 @@ export class GrpcScrubber {
   #put = 0;
   #over = false;
 
-  /** `encoding`: the value of `grpc-encoding`, empty where there is none. */
-  constructor(scrub: Scrub, handler: BodyHandler, encoding = '') {
+  /** `encoding`: of compressed messages, empty where none is named. `flags`: that messages may have beside that of compression. */
+  constructor(scrub: Scrub, handler: BodyHandler, { encoding, flags }: { encoding: string; flags: number }) {
     this.#scrub = scrub;
     this.#stream = scrub.stream({ keepLength: true });
     this.#handler = handler;
     const codings = readCodings(encoding === '' ? null : encoding);
     this.#codings = codings === 'unreadable' ? [] : codings;
+    this.#otherFlags = flags;
   }
 
   /** Occurrences replaced so far. */
@@ -77,7 +75,7 @@ export class GrpcScrubber {
     const end = Math.min(start + headerLength - carried, chunk.length);
     chunk.copy(this.#header, carried, start, end);
     this.#headerBytes += end - start;
-    const [flag = plain] = this.#header;
+    const flag = (this.#header[0] ?? plain) & ~this.#otherFlags;
     if (flag !== plain && (flag !== compressed || this.#codings.length === 0)) {
       this.#passTo(chunk, start);
       return -1;
@@ -153,7 +151,7 @@ export class GrpcScrubber {
   #fail(): boolean {
     this.#handOver();
     this.destroy();
-    this.#handler.onError('a gRPC message that cannot be searched for credentials, or none');
+    this.#handler.onError('a message that cannot be searched for credentials, or none');
     return true;
   }
 

@@ -19,8 +19,8 @@ const removedFromRequests: ReadonlySet<string> = new Set(['range', 'if-range', '
  */
 export function narrowRequestField(name: string, value: string): string | null {
   if (removedFromRequests.has(name)) return null;
-  // gRPC compresses each message by itself, and what is compressed is not searched.
-  if (name === 'grpc-accept-encoding') return 'identity';
+  // gRPC and Connect compress each message by itself, which is searched only up to some size.
+  if (name === 'grpc-accept-encoding' || name === 'connect-accept-encoding') return 'identity';
   return name === 'accept-encoding' ? narrowAcceptEncoding(value) : value;
 }
 

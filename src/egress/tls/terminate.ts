@@ -3,9 +3,12 @@ import { TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { holdConnection } from '../context.ts';
 import type { EgressContext } from '../context.ts';
+import type { Share } from '../turns.ts';
 import { StreamOver } from './over-stream.ts';
 
 const handshakeLimitMs = 15_000;
+/** For its turn, behind others of its sandbox. */
+const turnLimitMs = 15_000;
 /** Longer than the control plane is given to make a leaf. */
 const leafLimitMs = 15_000;
 
@@ -14,6 +17,8 @@ export interface TlsClient {
   /** The name, or the text of the address, that the leaf is for. */
   host: string;
   sandboxId: string | null;
+  /** In whose turns it is done. */
+  share: Share;
   /** By ALPN, in our order. */
   offers: readonly string[];
   serve(secured: TLSSocket): void;
@@ -21,8 +26,29 @@ export interface TlsClient {
   failed(reason: string): void;
 }
 
-/** Ends TLS on `socket` with a leaf for `host`; closes it where there is none to be had. */
+/** Ends TLS on `socket` with a leaf for `host` when it is its turn; closes it where there is none to be had. */
 export function terminateTls(context: EgressContext, socket: Socket, client: TlsClient): void {
+  const { share, sandboxId } = client;
+  let release: (() => void) | null = null;
+  const begin = () => {
+    release?.();
+    findLeaf(context, socket, {
+      ...client,
+      serve: (secured) => {
+        share.endHandshake();
+        client.serve(secured);
+      },
+      failed: (reason) => {
+        share.endHandshake();
+        client.failed(reason);
+      },
+    });
+  };
+  if (share.enterHandshake(begin)) begin();
+  else release = holdConnection(context, socket, { sandboxId, limitMs: turnLimitMs });
+}
+
+function findLeaf(context: EgressContext, socket: Socket, client: TlsClient): void {
   const ready = context.contexts.get(client.host);
   if (ready !== undefined) {
     handshake(context, socket, { ...client, secureContext: ready });

@@ -50,9 +50,11 @@ export async function runErrand(
   try {
     if (!isErrand(type)) throw new SyntaxError('no errand');
     await errands[type](line, decodeObject(payload));
-    if (!line.raw) socket.end();
+    if (!line.raw) socket.once('end', () => socket.end()).resume();
   } catch (error) {
-    if (!socket.destroyed) socket.end(encodeFrame('failed', failureOf(error)));
+    if (socket.destroyed) return;
+    socket.once('end', () => socket.end()).resume();
+    socket.write(encodeFrame('failed', failureOf(error)));
     // What still comes is of no use; closing before it is read could cost the other side the answer.
     socket.resume();
   }
@@ -154,6 +156,10 @@ const failures: Record<string, { code: string; words: string } | undefined> = {
   },
   ETXTBSY: { code: 'bad_request', words: 'path: is a program that runs' },
   EINVAL: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  // As for an address that nothing is mapped at, in the memory of a process.
+  EIO: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  ENODEV: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  EOPNOTSUPP: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   ENXIO: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   ENOSPC: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },
   EDQUOT: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },

@@ -77,7 +77,7 @@ export async function writeFile(path: string, content: AsyncIterable<Buffer>): P
   const found = await stat(target).catch(whereMissing);
   if (found?.isDirectory() === true || path.endsWith('/')) throw failure('EISDIR');
   if (found?.isFile() === false) throw failure('EINVAL');
-  await mkdir(dirname(target), { recursive: true });
+  await makeDirectory(dirname(target));
   const beside = join(dirname(target), `.standin-${randomBytes(8).toString('hex')}`);
   let file: FileHandle;
   try {
@@ -98,6 +98,27 @@ export async function writeFile(path: string, content: AsyncIterable<Buffer>): P
     await rm(beside, { force: true });
     throw error;
   }
+}
+
+/** With its parents. Not `recursive` of Node's mkdir, which never ends where a file system has no room for a name, as /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const made = await mkdir(path).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (made === null) return;
+  if (!(made instanceof Error && 'code' in made)) throw made;
+  if (made.code === 'EEXIST') {
+    if (!(await stat(path)).isDirectory()) throw failure('ENOTDIR');
+    return;
+  }
+  if (made.code !== 'ENOENT') throw made;
+  const parent = dirname(path);
+  if ((await stat(parent).catch(whereMissing)) !== null) throw failure('EACCES');
+  await makeDirectory(parent);
+  await mkdir(path).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  });
 }
 
 async function fill(file: FileHandle, content: AsyncIterable<Buffer>): Promise<number> {

@@ -16,15 +16,25 @@ import {
 import type { ExecMessage, Frame } from './protocol.ts';
 import { isErrand, runErrand } from './errands.ts';
 
-/** The agent: serves connections on a listening socket that it was given as a descriptor. */
-export function serveAgent(fd: number, perl: Perl = ['/usr/bin/perl']): Server {
+/** Answers what is asked on one connection; made once for all of them. */
+export type Answer = (socket: Socket) => void;
+
+/** What all connections of one agent use. */
+export function openAnswers(perl: Perl = ['/usr/bin/perl']): Answer {
   const pipes = new PipeSource(perl);
   void pipes.prepare().catch(() => undefined);
-  const server = createServer({ allowHalfOpen: true }, (socket) => new Session(socket, { pipes, perl }));
-  return server.listen({ fd });
+  return (socket) => void new Session(socket, { pipes, perl });
 }
 
-/** One connection: a ping, or one process from its start to its exit. */
+/** The agent: serves connections on a listening socket that it was given as a descriptor. */
+export function serveAgent(fd: number, perl?: Perl): Server {
+  return createServer({ allowHalfOpen: true }, openAnswers(perl)).listen({ fd });
+}
+
+/**
+ * One connection: a ping, or one process from its start to its exit. The server ends it once it has its answer: where
+ * connections are TCP, whoever ends one first keeps it for a minute (TIME-WAIT), and gVisor cannot be paused with one.
+ */
 class Session {
   readonly #socket: Socket;
   readonly #tools: { pipes: PipeSource; perl: Perl };
@@ -77,7 +87,7 @@ class Session {
 
   #take({ type, payload }: Frame): void {
     if (type === 'ping') {
-      this.#socket.end(encodeFrame('pong'));
+      this.#socket.write(encodeFrame('pong'));
     } else if (type === 'exec' && !this.#asked) {
       this.#asked = true;
       void this.#start(decodeExec(payload));
@@ -102,7 +112,7 @@ class Session {
       this.#process = await startProcess(message, this.#tools);
     } catch (error) {
       this.#over = true;
-      this.#socket.end(encodeFrame('failed', { message: error instanceof Error ? error.message : 'failed' }));
+      this.#socket.write(encodeFrame('failed', { message: error instanceof Error ? error.message : 'failed' }));
       return;
     }
     const { stdin, stdout, stderr, exited } = this.#process;
@@ -164,6 +174,6 @@ class Session {
     this.#process?.stdin.destroy();
     // Background processes go on writing to these pipes: they are read, and what comes is dropped.
     this.#outputs().forEach((output) => output.resume());
-    this.#socket.end(encodeFrame('exit', { code }));
+    this.#socket.write(encodeFrame('exit', { code }));
   }
 }

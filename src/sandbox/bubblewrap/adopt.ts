@@ -1,20 +1,19 @@
-import { closeSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { closeSync } from 'node:fs';
 import { pingAgent } from '../agent-client.ts';
 import type { NamespaceNetwork } from '../driver.ts';
-import { sandboxGroup } from './cgroups.ts';
-import { endProcesses, watchLife } from './life.ts';
-import { openNamespaceListeners } from './namespace-listeners.ts';
-import { isRunning } from './process-identity.ts';
-import { openSocket } from './records.ts';
-import type { SandboxFolder, SandboxRecord } from './records.ts';
-import { agentPath, runningSandbox } from './running.ts';
-import type { BubblewrapSandbox } from './running.ts';
+import { sandboxGroup } from '../host/cgroups.ts';
+import { endProcesses, watchLife } from '../host/life.ts';
+import type { LocalSandbox } from '../host/local-driver.ts';
+import { openNamespaceListeners } from '../host/namespace-listeners.ts';
+import { untilPortsAreFree } from '../host/free-ports.ts';
+import { isRunning } from '../host/process-identity.ts';
+import { openSocket, socketPath } from '../host/records.ts';
+import type { SandboxFolder } from '../host/records.ts';
+import { agentSocketName, dialAgent, runningSandbox } from './running.ts';
+import type { BubblewrapRecord } from './running.ts';
 import { stopSweep } from './stop-sweep.ts';
-import type { Workshop } from './workshop.ts';
+import type { Workshop } from '../host/workshop.ts';
 
-/** How long the workers of a server that was killed may take to let go of a sandbox's ports. */
-const freePortsMs = 5000;
 const healthTimeoutMs = 5000;
 
 /**
@@ -22,9 +21,9 @@ const healthTimeoutMs = 5000;
  * nothing left of it, where it has ended, does not answer, or is not wanted.
  */
 export async function adoptSandbox(
-  folder: SandboxFolder,
+  folder: SandboxFolder<BubblewrapRecord>,
   { wanted, workshop, network }: { wanted: ReadonlySet<string>; workshop: Workshop; network: NamespaceNetwork },
-): Promise<BubblewrapSandbox | null> {
+): Promise<LocalSandbox | null> {
   const record = folder.load();
   if (record === null) {
     folder.remove();
@@ -37,16 +36,20 @@ export async function adoptSandbox(
 }
 
 async function takeOver(
-  record: SandboxRecord,
-  { folder, workshop, network }: { folder: SandboxFolder; workshop: Workshop; network: NamespaceNetwork },
-): Promise<BubblewrapSandbox | null> {
+  record: BubblewrapRecord,
+  {
+    folder,
+    workshop,
+    network,
+  }: { folder: SandboxFolder<BubblewrapRecord>; workshop: Workshop; network: NamespaceNetwork },
+): Promise<LocalSandbox | null> {
   const { id, launcher, first, uid } = record;
   let agent: number | null = null;
   try {
-    agent = openSocket(folder);
-    if (!record.paused && !(await pingAgent(agentPath(agent), healthTimeoutMs))) throw new Error('it does not answer');
+    agent = openSocket(folder, agentSocketName);
+    if (!record.paused && !(await pingAgent(dialAgent(agent), healthTimeoutMs))) throw new Error('it does not answer');
     await untilPortsAreFree(launcher.pid);
-    const listeners = await openNamespaceListeners(launcher.pid, {
+    const { listeners } = await openNamespaceListeners(launcher.pid, {
       script: workshop.scripts.listen,
       ipv6: record.ipv6,
       ownUserNamespace: uid === null,
@@ -57,7 +60,7 @@ async function takeOver(
     return runningSandbox({
       record,
       folder,
-      life: watchLife({ launcher, first }, agentPath(agent)),
+      life: watchLife({ launcher, first }, socketPath(agent)),
       agent,
       freezer: group?.freezer ?? stopSweep(launcher.pid),
       listeners,
@@ -74,34 +77,11 @@ async function takeOver(
   }
 }
 
-async function end(record: SandboxRecord, folder: SandboxFolder): Promise<void> {
+async function end(record: BubblewrapRecord, folder: SandboxFolder<BubblewrapRecord>): Promise<void> {
   const group = record.groups.length === 0 ? null : sandboxGroup(record.groups);
   const freezer = group?.freezer ?? stopSweep(record.launcher.pid);
   if (isRunning(record.launcher)) await freezer.thaw().catch(() => undefined);
   await endProcesses(record);
   await group?.remove();
   folder.remove();
-}
-
-/** Nobody listens in its network: a second listener would be refused only when it begins to accept. */
-async function untilPortsAreFree(pid: number): Promise<void> {
-  const until = performance.now() + freePortsMs;
-  while (isListenedOn(pid)) {
-    if (performance.now() > until) throw new Error('its ports are still taken');
-    await delay(5);
-  }
-}
-
-/** A TCP socket in the state LISTEN of proc_net_tcp(5), or any of UDP, on port 53. */
-function isListenedOn(pid: number): boolean {
-  const sockets = (name: string) => {
-    try {
-      return readFileSync(`/proc/${pid}/net/${name}`, 'latin1').split('\n').slice(1);
-    } catch {
-      return [];
-    }
-  };
-  const port53 = (line: string) => /^\s*\d+: [0-9A-F]+:0035 /.test(line);
-  const listens = (line: string) => port53(line) && / 0A /.test(line);
-  return [...sockets('tcp'), ...sockets('tcp6')].some(listens) || [...sockets('udp'), ...sockets('udp6')].some(port53);
 }

@@ -1,7 +1,7 @@
 import type { CheckedMount } from '../mounts.ts';
-import type { SystemTree } from './host-system.ts';
-import { inside } from './inside.ts';
-import { etcFiles } from './skeleton.ts';
+import type { SystemTree } from '../host/host-system.ts';
+import { inside } from '../host/inside.ts';
+import { etcFiles } from '../host/skeleton.ts';
 
 /** One thing that the launcher puts at /tmp/<its place in the list>, for bwrap to take from there. */
 export interface Staged {

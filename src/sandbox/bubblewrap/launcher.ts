@@ -5,11 +5,11 @@ import { StandinError } from '../../errors.ts';
 import { scratchPlaces } from './arguments.ts';
 import type { Staged } from './arguments.ts';
 import { launcherScript } from './launcher-script.ts';
-import { otherPortRules } from './other-ports.ts';
-import { endProcesses } from './life.ts';
-import { identify } from './process-identity.ts';
-import { launcherCalls, thisMachine } from './system-calls.ts';
-import { collectText, findTool, toolEnvironment } from './tools.ts';
+import { otherPortRules } from '../host/other-ports.ts';
+import { endProcesses } from '../host/life.ts';
+import { identify } from '../host/process-identity.ts';
+import { launcherCalls, thisMachine } from '../host/system-calls.ts';
+import { collectText, findTool, toolEnvironment } from '../host/tools.ts';
 
 const readyTimeoutMs = 10_000;
 

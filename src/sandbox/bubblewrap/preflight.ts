@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { PreflightProblem } from '../driver.ts';
-import { HostUids } from './host-uids.ts';
-import { isMachine } from './system-calls.ts';
-import { findTool, toolEnvironment } from './tools.ts';
+import { HostUids } from '../host/host-uids.ts';
+import { isMachine } from '../host/system-calls.ts';
+import { findTool, toolEnvironment } from '../host/tools.ts';
 
 const run = promisify(execFile);
 

@@ -1,23 +1,21 @@
 import { closeSync } from 'node:fs';
 import { StandinError } from '../../errors.ts';
 import { openAgent } from '../agent-client.ts';
-import type { NamespaceListener, NamespaceNetwork, RunningSandbox } from '../driver.ts';
-import type { Freezer } from './cgroups.ts';
-import { inside } from './inside.ts';
-import type { Life } from './life.ts';
-import { closeListeners } from './namespace-listeners.ts';
-import type { SandboxFolder, SandboxRecord } from './records.ts';
-
-/** A sandbox of this server's, fresh or taken over. */
-export interface BubblewrapSandbox extends RunningSandbox {
-  /** Lets go of it: it goes on without this server. */
-  release(): void;
-}
+import { dialPath } from '../agent-dial.ts';
+import type { DialAgent } from '../agent-dial.ts';
+import type { NamespaceListener, NamespaceNetwork } from '../driver.ts';
+import type { Freezer } from '../host/cgroups.ts';
+import { inside } from '../host/inside.ts';
+import type { Life } from '../host/life.ts';
+import type { LocalSandbox } from '../host/local-driver.ts';
+import { closeListeners } from '../host/namespace-listeners.ts';
+import { socketPath } from '../host/records.ts';
+import type { SandboxFolder, SandboxRecord } from '../host/records.ts';
 
 /** What a sandbox that is up is made of. */
 export interface SandboxPieces {
-  record: SandboxRecord;
-  folder: SandboxFolder;
+  record: BubblewrapRecord;
+  folder: SandboxFolder<BubblewrapRecord>;
   life: Life;
   /** A descriptor of the agent's socket. */
   agent: number;
@@ -30,15 +28,23 @@ export interface SandboxPieces {
   letGo: () => void;
 }
 
-/** The socket of an agent by its descriptor: a path may be too long for an address, and this one never is. */
-export function agentPath(descriptor: number): string {
-  return `/proc/self/fd/${descriptor}`;
+/** Of the agent, in the sandbox's folder. */
+export const agentSocketName = 'agent.sock';
+
+export interface BubblewrapRecord extends SandboxRecord {
+  /** The host's uid that it runs as; null: the server's own. */
+  uid: number | null;
 }
 
-export function runningSandbox(pieces: SandboxPieces): BubblewrapSandbox {
+/** The agent behind a descriptor of its socket. */
+export function dialAgent(descriptor: number): DialAgent {
+  return dialPath(socketPath(descriptor));
+}
+
+export function runningSandbox(pieces: SandboxPieces): LocalSandbox {
   const { folder, life, freezer, listeners, network } = pieces;
   const { id, baseEnv } = pieces.record;
-  const path = agentPath(pieces.agent);
+  const dial = dialAgent(pieces.agent);
   let { record } = pieces;
   let destroyed: Promise<void> | null = null;
   let released = false;
@@ -47,7 +53,7 @@ export function runningSandbox(pieces: SandboxPieces): BubblewrapSandbox {
     if (destroyed !== null) return new StandinError('unavailable', 'the sandbox has ended');
     return record.paused ? new StandinError('unavailable', 'the sandbox is paused: resume it first') : null;
   };
-  const agent = openAgent({ path, refusal, baseEnv, home: inside.home });
+  const agent = openAgent({ dial, refusal, baseEnv, home: inside.home });
 
   const end = async () => {
     // What is frozen does not die under version 1.

@@ -4,19 +4,21 @@ import { pingAgent } from '../agent-client.ts';
 import type { CheckedMount } from '../mounts.ts';
 import { bubblewrapArguments, stagedParts } from './arguments.ts';
 import type { SandboxParts } from './arguments.ts';
-import { firstProcess } from './first-process.ts';
-import { insideEnvironment } from './inside.ts';
+import { firstProcess } from '../host/first-process.ts';
+import { insideEnvironment } from '../host/inside.ts';
 import { Launcher } from './launcher.ts';
-import { closeListeners, openNamespaceListeners } from './namespace-listeners.ts';
-import { childrenOf, identify } from './process-identity.ts';
-import { SandboxFolder, openSocket } from './records.ts';
-import type { SandboxRecord } from './records.ts';
-import { agentPath, runningSandbox } from './running.ts';
-import type { BubblewrapSandbox } from './running.ts';
+import type { LocalSandbox } from '../host/local-driver.ts';
+import { closeListeners, openNamespaceListeners } from '../host/namespace-listeners.ts';
+import { childrenOf, identify } from '../host/process-identity.ts';
+import { SandboxFolder, openSocket } from '../host/records.ts';
+import { agentSocketName, dialAgent, runningSandbox } from './running.ts';
+import type { BubblewrapRecord } from './running.ts';
 import { stopSweep } from './stop-sweep.ts';
-import type { Workshop } from './workshop.ts';
+import type { Workshop } from '../host/workshop.ts';
 
 const startTimeoutMs = 20_000;
+/** The descriptor of the agent's listening socket, as the launcher leaves it. */
+const agentSocket = '3';
 
 export interface StartOptions {
   spec: SandboxSpec;
@@ -29,7 +31,7 @@ export interface StartOptions {
  * Brings up one sandbox: resolves when its agent answers and its network is listened on. Whatever was begun is undone
  * where a step fails; what a server that is killed has begun, the next one finds by the record and undoes.
  */
-export async function startSandbox({ spec, mounts, workshop, network }: StartOptions): Promise<BubblewrapSandbox> {
+export async function startSandbox({ spec, mounts, workshop, network }: StartOptions): Promise<LocalSandbox> {
   const { scripts } = workshop;
   const system = workshop.systemOf(spec.template?.root ?? null);
   const isRoot = process.getuid?.() === 0;
@@ -38,7 +40,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
   undo.defer(() => void (uid !== null && workshop.uids.release(uid)));
   const cgroup = workshop.cgroups?.create(spec.id, spec.limits) ?? null;
   undo.defer(() => cgroup?.remove());
-  const folder = new SandboxFolder(workshop.sandboxes, spec.id);
+  const folder = new SandboxFolder<BubblewrapRecord>(workshop.sandboxes, spec.id);
   folder.make();
   undo.defer(() => folder.remove());
   const trust = workshop.trust(spec);
@@ -54,7 +56,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
   const launcher = await Launcher.start({
     uid,
     directory: folder.path,
-    socketName: folder.socketName,
+    socketName: agentSocketName,
     seccomp: workshop.seccomp,
     ipv6: system.ipv6,
     staged: stagedParts(parts, isRoot),
@@ -62,15 +64,17 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     command: firstProcess(spec.limits, {
       own: system.own,
       each: { memory: !limited.includes('memory'), pids: !limited.includes('pids') },
+      agent: agentSocket,
+      given: false,
     }),
   });
   undo.defer(() => launcher.kill());
-  const agent = openSocket(folder);
+  const agent = openSocket(folder, agentSocketName);
   undo.defer(() => closeSync(agent));
   cgroup?.add(launcher.pid);
   const identity = identify(launcher.pid);
   if (identity === null) throw launcher.failure();
-  let record: SandboxRecord = {
+  let record: BubblewrapRecord = {
     id: spec.id,
     launcher: identity,
     first: null,
@@ -88,11 +92,11 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     ownUserNamespace: !isRoot,
   });
   launcher.release(bubblewrapArguments(system, parts));
-  const listeners = await opening;
+  const { listeners } = await opening;
   undo.defer(() => closeListeners(listeners));
   await network.open(spec.id, listeners);
   undo.defer(() => network.close(spec.id));
-  const up = await Promise.race([pingAgent(agentPath(agent), startTimeoutMs), launcher.ended.then(() => false)]);
+  const up = await Promise.race([pingAgent(dialAgent(agent), startTimeoutMs), launcher.ended.then(() => false)]);
   if (!up) {
     await launcher.kill();
     throw launcher.failure();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Freezer } from './cgroups.ts';
+import type { Freezer } from '../host/cgroups.ts';
 
 /**
  * Freezing without control groups: SIGSTOP to every process below `pid` (bwrap, which itself goes on) until none runs.

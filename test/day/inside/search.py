@@ -73,6 +73,14 @@ def memory(process):
                 continue
 
 
+def is_search(process):
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return __file__.encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
 def processes():
     for process in filter(str.isdigit, os.listdir("/proc")):
         if int(process) == os.getpid():
@@ -84,7 +92,8 @@ def processes():
                 found["files"] += 1
             except OSError:
                 found["unreadable"] += 1
-        if extent == "files":
+        # Another search has in its memory what it looks for.
+        if extent == "files" or is_search(process):
             continue
         try:
             memory(process)

@@ -73,9 +73,10 @@ test('nginx is among the peers whoever is asked for, since ratios are to it', ()
   assert.deepEqual(peersOf('--peers', 'all'), [...peerNames]);
 });
 
-test('a profile is made of one scenario that others are measured in too', () => {
+test('a profile is made of one scenario that others are measured in too, or of flood', () => {
   for (const wrong of [[], ['--only', 'memory'], ['--only', 'http1-1kb,http2-100']])
     assert.throws(() => parseOptions(['--profile', 'x', ...wrong]), /--profile: wants --only/);
+  for (const right of ['http1-1kb', 'flood']) parseOptions(['--profile', 'x', '--only', right]);
 });
 
 test('the command says what is wrong and exits 2', async () => {

@@ -55,10 +55,8 @@ test('what the examples type is a command line that is understood', () => {
 test('without arguments it teaches the first three steps', async () => {
   const { code, stdout } = await printed([]);
   assert.equal(code, 0);
-  assert.match(
-    stdout,
-    /First steps:\n {2}1 {2}standin serve.*\n {2}2 {2}standin secret create.*\n {2}3 {2}standin run/,
-  );
+  const steps = [...stdout.matchAll(/^ {5}\$ standin (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(steps, ['serve', 'secret', 'run']);
 });
 
 test('commands are shown in groups, each of them', async () => {

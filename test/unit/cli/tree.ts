@@ -30,7 +30,7 @@ export function commandTree(): Command {
 /** Every command below, groups included, with the words that name it. */
 export function commandsBelow(command: Command, path: string[] = []): { path: string[]; command: Command }[] {
   return command.commands
-    .filter((child) => child.name() !== 'help')
+    .filter((child) => child.name() !== 'help' && !child.name().startsWith('_'))
     .flatMap((child) => {
       const own = [...path, child.name()];
       return [{ path: own, command: child }].concat(commandsBelow(child, own));

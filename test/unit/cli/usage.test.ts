@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { freePort } from '../../support/ports.ts';
+import { makeAuthority } from '../../support/certificates.ts';
+import { freePort, listenOnLoopback } from '../../support/ports.ts';
 import { runProgram } from '../../support/processes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 
@@ -150,14 +153,25 @@ test('doctor exits 1 where something fails, and says for each thing what to do',
   assert.equal(code, 1);
   const checks = z.array(check).parse(JSON.parse(stdout));
   assert.deepEqual(
-    checks.map(({ what, verdict }) => [what, verdict]),
+    checks.map(({ what }) => what),
     [
-      ['node', 'ok'],
-      ['sandboxes', 'warn'],
-      ['data dir', 'warn'],
-      ['server', 'fail'],
+      'node',
+      ...(process.platform === 'linux' ? ['kernel', 'user namespaces', 'cgroups', 'nf_tables', 'runsc'] : ['kernel']),
+      'sandboxes',
+      'data dir',
+      'disk',
+      'PostgreSQL',
+      'server',
+      'ports',
+      'CA trust',
     ],
   );
+  const verdicts = new Map(checks.map(({ what, verdict }) => [what, verdict]));
+  assert.deepEqual(
+    ['node', 'sandboxes', 'data dir', 'PostgreSQL', 'server', 'CA trust'].map((what) => verdicts.get(what)),
+    ['ok', 'warn', 'warn', 'skip', 'fail', 'skip'],
+  );
+  for (const { verdict, fix } of checks) assert.equal(fix === null, verdict === 'ok' || verdict === 'skip');
   for (const { verdict, fix } of checks) assert.equal(fix === null, verdict === 'ok');
   assert.match(checks[1]?.fix ?? '', /install bubblewrap/);
 });
@@ -165,4 +179,60 @@ test('doctor exits 1 where something fails, and says for each thing what to do',
 test('colours are for terminals: neither a pipe nor NO_COLOR gets any', async () => {
   const { stdout } = await standin(['doctor']);
   assert.equal(stdout.includes('\u001b'), false);
+});
+
+test('doctor names a port that somebody else has, a database that does not answer, and a shell without trust', async () => {
+  const other = createServer((socket) => socket.end());
+  const port = await listenOnLoopback(other);
+  const password = 'the-password-of-it';
+  try {
+    const { code, stdout } = await standin(['doctor', '--json'], {
+      STANDIN_API_LISTEN: `127.0.0.1:${port}`,
+      STANDIN_PROXY_LISTEN: '127.0.0.1:9',
+      STANDIN_DATABASE_URL: `postgres://me:${password}@127.0.0.1:1/standin`,
+      HTTPS_PROXY: 'http://x@127.0.0.1:9',
+    });
+    assert.equal(code, 1);
+    assert.equal(stdout.includes(password), false);
+    const checks = z.array(check).parse(JSON.parse(stdout));
+    const of = (what: string) => checks.find((each) => each.what === what);
+    assert.match(of('ports')?.found ?? '', new RegExp(`127.0.0.1:${port} is taken`));
+    assert.match(of('ports')?.fix ?? '', /^find it: ss -ltnp/);
+    assert.equal(of('PostgreSQL')?.verdict, 'fail');
+    assert.match(of('PostgreSQL')?.found ?? '', /127\.0\.0\.1:1\/standin: .*ECONNREFUSED/);
+    assert.equal(of('CA trust')?.verdict, 'skip', 'there is no certificate here yet');
+  } finally {
+    other.close();
+  }
+});
+
+test('doctor says which programs of a shell that uses the proxy do not trust its CA, and how they would', async () => {
+  const dataDir = join(home, 'with-ca');
+  mkdirSync(dataDir, { mode: 0o700 });
+  writeFileSync(join(dataDir, 'ca.pem'), makeAuthority().certPem);
+  const bundle = join(home, 'bundle.pem');
+  writeFileSync(bundle, makeAuthority('Another').certPem + readFileSync(join(dataDir, 'ca.pem'), 'utf8'));
+  const env = { STANDIN_DATA_DIR: dataDir, STANDIN_PROXY_LISTEN: '127.0.0.1:9', HTTPS_PROXY: 'http://x@127.0.0.1:9' };
+  const trust = async (more: Record<string, string>) => {
+    const { stdout } = await standin(['doctor', '--json'], { ...env, ...more });
+    return z
+      .array(check)
+      .parse(JSON.parse(stdout))
+      .find(({ what }) => what === 'CA trust');
+  };
+  assert.match((await trust({ SSL_CERT_FILE: bundle }))?.found ?? '', /not trusted by way of NODE_EXTRA_CA_CERTS/);
+  const lines = await standin(['ca', 'env', '--json'], env);
+  const all = z.record(z.string(), z.string()).parse(JSON.parse(lines.stdout));
+  assert.equal((await trust(all))?.verdict, 'ok', 'after what it says to do');
+});
+
+test('ca install says what it would do, by the certificate’s fingerprint, and does nothing', async () => {
+  const { code, stdout, stderr } = await standin(['ca', 'install', '--dry-run'], {
+    STANDIN_DATA_DIR: join(home, 'with-ca'),
+  });
+  assert.equal(code, 0, stderr);
+  const [, file = ''] =
+    /^would write (\S+) \(CN=Throw-away test CA, SHA-256 [0-9a-f]{64}\)\nwould run /.exec(stdout) ?? [];
+  assert.match(file, /^\/usr\/local\/share\/ca-certificates\/standin-[0-9a-f]{16}\.crt$/);
+  assert.equal(existsSync(file), false);
 });

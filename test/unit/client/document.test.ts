@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { Commands } from '../../../src/client/library/commands.ts';
 import { Previews } from '../../../src/client/library/previews.ts';
 import { Files } from '../../../src/client/library/sandbox-files.ts';
-import { Provider, Sandbox, Secret } from '../../../src/client/library.ts';
+import { Provider, Requests, Sandbox, Secret } from '../../../src/client/library.ts';
 import type { FromWire } from '../../../src/client/library/wire.ts';
 import { fromWire } from '../../../src/client/library/wire.ts';
+import type { RequestEvent, RequestExplanation, SecretTest } from '../../../src/client/library.ts';
 import type { SandboxInfo, SecretInfo, ProxyAuditEvent, NetworkEvent } from '../../../src/client/library.ts';
 import type { Answer } from '../../../src/contract/operations.ts';
 
@@ -24,6 +25,7 @@ test('the document has an example of every method', () => {
     ['Sandbox.', Sandbox],
     ['Secret.', Secret],
     ['Provider.', Provider],
+    ['Requests.', Requests],
     ['.', Sandbox.prototype],
     ['.', Secret.prototype],
     ['.commands.', Commands.prototype],
@@ -48,6 +50,9 @@ test('what is written out is what the contract answers, field by field', () => {
   assert.ok(same<SandboxInfo, FromWire<Answer<'listSandboxes'>[number]>>(true));
   assert.ok(same<SecretInfo, FromWire<Answer<'getSecret'>>>(true));
   assert.ok(same<ProxyAuditEvent, FromWire<Answer<'getSecretAudit'>[number]>>(true));
+  assert.ok(same<RequestEvent, FromWire<Answer<'listRequests'>['data'][number]>>(true));
+  assert.ok(same<RequestExplanation, FromWire<Answer<'explainRequest'>>>(true));
+  assert.ok(same<SecretTest, FromWire<Answer<'testSecret'>>>(true));
   assert.ok(same<NetworkEvent, FromWire<Answer<'getSandboxNetwork'>['data'][number]>>(true));
 });
 

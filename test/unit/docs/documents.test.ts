@@ -82,8 +82,8 @@ test('the README names every command that there is, and no other', () => {
   const help = (...words: string[]) =>
     execFileSync(process.execPath, [join(root, 'src/main.ts'), ...words, '--help'], { encoding: 'utf8' });
   const commandsOf = (text: string) =>
-    [...(text.split('Commands:\n')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)]
-      .map(([, name = '']) => name)
+    [...text.matchAll(/^[A-Z][a-z ]+:\n((?: {2,}.*\n)+)/gm)]
+      .flatMap(([, lines = '']) => [...lines.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = '']) => name))
       .filter((name) => name !== 'help');
   const named = [...read('README.md').matchAll(/^\| `standin (.*?)` +\|/gm)].map(([, cell = '']) =>
     cell.replaceAll('`', '').split(/ · | /),

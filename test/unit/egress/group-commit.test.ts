@@ -49,6 +49,27 @@ test('a group stands for no more than a few thousand, unless one item alone stan
   assert.deepEqual(groups, [[3000], [1000, 3000], [9000]]);
 });
 
+test('what is urgent is written soon, with what came before it; the next is in no hurry', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const written: string[][] = [];
+  const journal = new GroupCommit<string>(
+    async (items) => {
+      written.push(items);
+    },
+    { weigh: () => 1, isUrgent: (item) => item === 'urgent' },
+  );
+  const group = Promise.all([journal.write('one'), journal.write('urgent')]);
+  t.mock.timers.tick(25);
+  await group;
+  assert.deepEqual(written, [['one', 'urgent']]);
+  const next = journal.write('two');
+  t.mock.timers.tick(99);
+  assert.equal(written.length, 1);
+  t.mock.timers.tick(1);
+  await next;
+  assert.deepEqual(written[1], ['two']);
+});
+
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }

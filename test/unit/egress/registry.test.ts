@@ -3,7 +3,7 @@ import { mock, test } from 'node:test';
 import { Secret, exposeSecret } from '../../../src/crypto/secret.ts';
 import { SandboxRegistry } from '../../../src/egress/registry.ts';
 import type { BindingSnapshot, SandboxSnapshot } from '../../../src/egress/ports.ts';
-import { bearer, binding } from './sandboxes.ts';
+import { bearer, binding, host } from './sandboxes.ts';
 import { PlayedControl } from './worker-parts.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -120,3 +120,17 @@ for (const [what, change, asked] of [
     end();
   });
 }
+
+test('a value that was told to be forgotten while it was asked for is named, so that the request is judged anew', async () => {
+  const live = binding('KEY', [bearer]);
+  const { control, registry, end } = started([live]);
+  const entry = await registry.load('one');
+  assert.ok(entry !== null);
+  const answer = Promise.withResolvers<Secret>();
+  mock.method(control, 'value', () => answer.promise);
+  const scrub = registry.loadScrub(entry, host);
+  registry.forget(['one']);
+  answer.resolve(new Secret(Buffer.from('sk-live-0123456789abcdef')));
+  assert.equal(await scrub, live);
+  end();
+});

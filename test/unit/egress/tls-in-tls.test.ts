@@ -63,6 +63,7 @@ test('a write to the outer TLS while the one inside writes as well is queued, an
   terminateTls(context, accepted, {
     host: name,
     sandboxId: null,
+    share: context.turns.holdOpen('box', accepted),
     offers: ['http/1.1'],
     serve: () => undefined,
     failed: () => undefined,

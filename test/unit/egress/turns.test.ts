@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { Share } from '../../../src/egress/turns.ts';
-import { Turns } from '../../../src/egress/turns.ts';
+import { Turns, mostHandshakes } from '../../../src/egress/turns.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const unexpected = () => assert.fail('it was let in at once');
@@ -64,6 +64,51 @@ test('heavy pieces that wait are heavy when their turn comes: one a turn', async
     await nextTurn();
     assert.ok(done - before <= 1, `${done - before} in one turn`);
   }
+});
+
+test('strangers take turns beside a sandbox that is alone, which does what it can', async () => {
+  const turns = new Turns(() => 1);
+  const sandbox = turns.hold('a');
+  const { share: strangers } = turns.holdStranger(new Socket());
+  let taken = 0;
+  const later: number[] = [];
+  for (let piece = 0; piece < 100; piece++) {
+    taken += Number(strangers.enter(() => later.push(piece)));
+    for (let many = 0; many < 100; many++) assert.ok(sandbox.enter(unexpected));
+  }
+  assert.ok(taken < 20, `${taken} in one turn`);
+  while (later.length < 100 - taken) {
+    const before = later.length;
+    await nextTurn();
+    assert.ok(later.length - before < 20);
+    assert.ok(sandbox.enter(unexpected));
+  }
+});
+
+test('the share of strangers is given back once, by whoever leaves or by the socket that closes', () => {
+  const turns = new Turns(() => 1);
+  const [first, second] = [new Socket(), new Socket()];
+  const { share, leave } = turns.holdStranger(first);
+  assert.equal(turns.holdStranger(second).share, share);
+  leave();
+  leave();
+  first.emit('close');
+  assert.equal(share.holders, 1);
+  second.emit('close');
+  assert.equal(share.holders, 0);
+});
+
+test('so many handshakes of one sandbox are under way at once, and each that ends lets the next begin', async () => {
+  const share = new Turns(() => 1).hold('a');
+  const begun: number[] = [];
+  for (let number = 0; number < mostHandshakes + 3; number++) {
+    if (share.enterHandshake(() => begun.push(number))) begun.push(number);
+  }
+  assert.equal(begun.length, mostHandshakes);
+  share.endHandshake();
+  share.endHandshake();
+  await nextTurn();
+  assert.deepEqual(begun.slice(mostHandshakes), [mostHandshakes, mostHandshakes + 1]);
 });
 
 test('a piece that took longer than pieces do is paid for by the turns that follow', async () => {

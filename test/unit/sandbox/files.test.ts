@@ -10,7 +10,8 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { encodeFrame } from '../../../src/sandbox/agent/protocol.ts';
-import { agentFiles, dialer } from '../../../src/sandbox/agent-files.ts';
+import { dialPath } from '../../../src/sandbox/agent-dial.ts';
+import { agentFiles } from '../../../src/sandbox/agent-files.ts';
 import type { RunningSandbox, SandboxFiles } from '../../../src/sandbox/driver.ts';
 import { againAsOrdinaryUser, eventually, isRoot, openRig, run } from './harness.ts';
 import type { Rig } from './harness.ts';
@@ -232,10 +233,10 @@ while True:
 describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'standin-liar-'));
   after(() => rmSync(directory, { recursive: true }));
-  let count = 0;
+  let made = 0;
 
   async function against(answers: Buffer[], use: (files: SandboxFiles) => Promise<void>): Promise<void> {
-    const path = join(directory, `${(count += 1)}`);
+    const path = join(directory, `${(made += 1)}`);
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -244,7 +245,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
     }).listen(path);
     await once(server, 'listening');
     try {
-      await use(agentFiles(dialer(path), () => null));
+      await use(agentFiles(dialPath(path), () => null, { answerWithinMs: 500 }));
     } finally {
       sockets.forEach((socket) => socket.destroy());
       server.close();
@@ -253,6 +254,13 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
 
   const lost = { code: 'unavailable' };
   const entry = { path: 'x', isDirectory: true, size: 0, modified: 0, mode: 0o755 };
+  const piece = (length: number) => encodeFrame('content', Buffer.alloc(length));
+  const whole = async (each: SandboxFiles) => text((await each.read('/x')).content);
+  const drained = async (tree: ReturnType<SandboxFiles['walk']>) => {
+    let count = 0;
+    for await (const _ of tree) count += 1;
+    return count;
+  };
   const lies: [string, Buffer[], (files: SandboxFiles) => Promise<unknown>][] = [
     ['a size that is none', [encodeFrame('opened', { size: -1 })], (each) => each.read('/x')],
     ['a frame out of its order', [encodeFrame('contentEnd')], (each) => each.read('/x')],
@@ -263,6 +271,15 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), piece(5), piece(1)], whole],
+    [
+      'a file that is shorter than it said',
+      [encodeFrame('opened', { size: 5 }), piece(4), encodeFrame('contentEnd')],
+      whole,
+    ],
+    ['a silence', [], (each) => each.read('/x')],
+    ['a silence when it was sent everything', [], (each) => each.write('/x', Readable.from([Buffer.from('x')]))],
+    ['a silence where entries are wanted', [], (each) => each.list('/x')],
     [
       'a written size that is none',
       [encodeFrame('done', { size: 'all' })],
@@ -281,6 +298,17 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       await against(answers, (each) => assert.rejects(use(each), lost));
     });
   }
+
+  it('cannot fill the server’s memory with entries', async () => {
+    const tooMany = { code: 'bad_request' };
+    const many = Array.from({ length: 2000 }, () => ({ ...entry, name: 'x' }));
+    const list = Array.from({ length: 60 }, () => encodeFrame('entries', { entries: many }));
+    await against(list, (each) => assert.rejects(each.list('/x'), tooMany));
+    const long = Array.from({ length: 80 }, () => encodeFrame('entry', { ...entry, path: 'x'.repeat(500_000) }));
+    await against(long, (each) => assert.rejects(drained(each.walk('/x')), tooMany));
+    const tree = [Buffer.concat(Array.from({ length: 110_000 }, () => encodeFrame('entry', entry)))];
+    await against(tree, (each) => assert.rejects(drained(each.walk('/x')), tooMany));
+  });
 
   it('and stops in the middle of a file ends that file with an error', async () => {
     const answers = [

@@ -9,7 +9,8 @@ import { text } from 'node:stream/consumers';
 import { it } from 'node:test';
 import { endSandboxes } from '../../support/end-sandboxes.ts';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
-import type { BubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
+import { createGvisorDriver } from '../../../src/sandbox/gvisor/driver.ts';
+import type { LocalDriver } from '../../../src/sandbox/host/local-driver.ts';
 import type {
   ExecRequest,
   NamespaceListener,
@@ -18,8 +19,16 @@ import type {
   SandboxSpec,
 } from '../../../src/sandbox/driver.ts';
 
+/** The drivers that run sandboxes on this machine: what holds for each is tested over each. */
+export const drivers = { bubblewrap: createBubblewrapDriver, gvisor: createGvisorDriver } as const;
+export type DriverName = keyof typeof drivers;
+
+export function makeDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'standin-sandbox-'));
+}
+
 export interface Rig {
-  driver: BubblewrapDriver;
+  driver: LocalDriver;
   /** A directory of the test's own; `private` in it is kept from mounts. */
   directory: string;
   network: ForkedNetwork;
@@ -31,10 +40,10 @@ export interface Rig {
  * A driver whose sandboxes are listened to by another process, as they are by an egress worker. `directory`: of an earlier
  * rig, whose sandboxes run.
  */
-export function openRig(directory = mkdtempSync(join(tmpdir(), 'standin-sandbox-'))): Rig {
+export function openRig(directory = makeDirectory(), create = drivers.bubblewrap): Rig {
   chmodSync(directory, 0o700);
   const network = new ForkedNetwork();
-  const driver = createBubblewrapDriver({
+  const driver = create({
     directory: join(directory, 'run'),
     privateDirectories: [join(directory, 'private')],
     network,
@@ -47,7 +56,7 @@ export function openRig(directory = mkdtempSync(join(tmpdir(), 'standin-sandbox-
     create: (more = {}) => driver.create({ ...plainSpec(`sandbox-${(count += 1)}`), ...more }),
     async close() {
       await driver.close();
-      await endSandboxes(join(directory, 'run'));
+      await endSandboxes(join(directory, 'run'), create);
       network.end();
       rmSync(directory, { recursive: true, force: true });
     },

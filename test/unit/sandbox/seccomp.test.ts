@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileSeccomp } from '../../../src/sandbox/bubblewrap/seccomp.ts';
-import {
-  absentCalls,
-  auditArchitecture,
-  callNumber,
-  refusedCalls,
-} from '../../../src/sandbox/bubblewrap/system-calls.ts';
-import type { Machine } from '../../../src/sandbox/bubblewrap/system-calls.ts';
+import { compileSeccomp } from '../../../src/sandbox/host/seccomp.ts';
+import { absentCalls, auditArchitecture, callNumber, refusedCalls } from '../../../src/sandbox/host/system-calls.ts';
+import type { Machine } from '../../../src/sandbox/host/system-calls.ts';
 
 /**
  * The programs, run by an interpreter of the instructions they use: the one for the other architecture too. What the

@@ -230,6 +230,24 @@ export class Http2Connection {
     this.#core.settle(stream);
   }
 
+  /**
+   * Gives up those answers, complete but for what waits for the peer's windows, of which nothing was taken since the last call.
+   * RFC 9113 section 10.5: a peer that opens none could have them held for as long as it likes. Whether any are left.
+   */
+  giveUpUntaken(): boolean {
+    let isAnyLeft = false;
+    for (const stream of this.#core.streams.all()) {
+      if (!stream.localEnded || stream.localSent) continue;
+      if (stream.waitedBefore === stream.queue.size) {
+        this.#core.reset(stream, errorCode.cancel);
+        continue;
+      }
+      stream.waitedBefore = stream.queue.size;
+      isAnyLeft = true;
+    }
+    return isAnyLeft;
+  }
+
   /** RST_STREAM with one of `errorCode`. Its handler hears nothing more. */
   reset(stream: Http2Stream, code: number): void {
     this.#core.reset(stream, code);

@@ -65,6 +65,8 @@ export class Http2Stream {
   interims = 0;
   /** Content that waits for a window or for the socket. */
   readonly queue = new SendQueue();
+  /** How much of it waited when it was last looked at whether the peer takes any; -1: never. */
+  waitedBefore = -1;
   trailers: readonly HeaderField[] | null = null;
   /** `sendData` said that it wants no more. */
   waited = false;

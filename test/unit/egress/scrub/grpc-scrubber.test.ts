@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
-import { GrpcScrubber, isGrpc } from '../../../../src/egress/scrub/grpc-scrubber.ts';
+import { envelopesOf, isPackedText } from '../../../../src/egress/scrub/envelopes.ts';
+import { GrpcScrubber } from '../../../../src/egress/scrub/grpc-scrubber.ts';
 import { narrowRequestField } from '../../../../src/egress/scrub/heads.ts';
 import { compileScrub } from '../../../../src/egress/scrub/scrub.ts';
 
@@ -24,7 +25,7 @@ function packed(content: string | Buffer): Buffer {
 }
 
 /** A scrubber and what has come out of it so far. */
-function scrubber({ withStandIn = standIn, encoding = '' } = {}) {
+function scrubber({ withStandIn = standIn, encoding = '', flags = 0 } = {}) {
   const scrub = compileScrub([{ id: 'one', standIn: withStandIn, value: Buffer.from(value) }]);
   assert.ok(scrub !== null);
   const out: Buffer[] = [];
@@ -38,7 +39,7 @@ function scrubber({ withStandIn = standIn, encoding = '' } = {}) {
     onEnd: () => (state.ended = true),
     onError: (reason: string) => (state.error = reason),
   };
-  const instance = new GrpcScrubber(scrub, handler, encoding);
+  const instance = new GrpcScrubber(scrub, handler, { encoding, flags });
   const push = (bytes: Buffer) => {
     const lent = Buffer.from(bytes);
     instance.push(lent);
@@ -164,8 +165,42 @@ describe('the messages of a gRPC answer', () => {
   });
 });
 
-test('gRPC is told by its content type, and compression of its messages is not asked for', () => {
-  for (const type of ['application/grpc', 'application/grpc+proto', 'Application/GRPC; a=b']) assert.ok(isGrpc(type));
-  for (const type of ['application/grpc-web', 'application/grpcx', 'text/plain', '']) assert.ok(!isGrpc(type));
-  assert.equal(narrowRequestField('grpc-accept-encoding', 'identity,deflate,gzip'), 'identity');
+test('the last frame of gRPC-Web and the last message of Connect are searched as others are, compressed too', () => {
+  for (const flags of [0x80, 0x02]) {
+    const last = (bytes: Buffer) => {
+      bytes[0] = (bytes[0] ?? 0) | flags;
+      return bytes;
+    };
+    const plain = scrubber({ flags });
+    plain.push(Buffer.concat([message('first'), last(message(`grpc-message: ${value}`))]));
+    assert.deepEqual(plain.came(), Buffer.concat([message('first'), last(message(`grpc-message: ${standIn}`))]));
+    const compressed = scrubber({ flags, encoding: 'gzip' });
+    compressed.push(last(packed(gzipSync(value))));
+    const came = compressed.came();
+    assert.equal(came[0], flags | 1);
+    assert.equal(gunzipSync(came.subarray(5)).toString(), standIn);
+    const unknown = scrubber({ flags, encoding: 'gzip' });
+    unknown.push(Buffer.from([flags | 0x10, 0, 0, 0, 0]));
+    assert.match(unknown.state.error ?? '', /cannot be searched/);
+  }
+});
+
+test('messages are told by their content type, and compression of them is not asked for', () => {
+  for (const type of ['application/grpc', 'application/grpc+proto', 'Application/GRPC; a=b'])
+    assert.equal(envelopesOf(type)?.flags, 0);
+  for (const type of ['application/grpc-web', 'application/grpc-web+proto'])
+    assert.equal(envelopesOf(type)?.flags, 0x80);
+  assert.equal(envelopesOf('application/connect+json')?.encodingField, 'connect-content-encoding');
+  for (const type of ['application/grpc-web-text', 'application/grpcx', 'application/connect', 'text/plain', ''])
+    assert.equal(envelopesOf(type), null);
+  for (const name of ['grpc-accept-encoding', 'connect-accept-encoding'])
+    assert.equal(narrowRequestField(name, 'identity,deflate,gzip'), 'identity');
+});
+
+test('what is compressed and then written in base64 is known', () => {
+  assert.ok(isPackedText('application/grpc-web-text+proto', 'gzip'));
+  assert.ok(isPackedText('application/grpc-web-text', 'snappy'));
+  assert.ok(!isPackedText('application/grpc-web-text', 'identity'));
+  assert.ok(!isPackedText('application/grpc-web-text', ''));
+  assert.ok(!isPackedText('application/grpc-web', 'gzip'));
 });

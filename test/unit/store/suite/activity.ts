@@ -67,6 +67,24 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(total?.requests, 3500);
     });
 
+    it('are kept for somewhat longer than they are shown', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const team = await newTeam(store);
+      const box = await newSandbox(store, team);
+      const secretId = randomUUID();
+      const days = (count: number) => ({ secretId, ts: after(count * 24 * 3_600_000) });
+      await appendEvents(store, [requestEvent(box, days(0))]);
+      await countAll(store);
+      await appendEvents(store, [requestEvent(box, days(20))]);
+      await countAll(store);
+      const hoursOf = async () => (await store.activity.secretHours([secretId], new Date(0))).length;
+      const totalsOf = async (width: number) => (await store.activity.totals(team.id, { ...minute, width })).length;
+      assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
+      await appendEvents(store, [requestEvent(box, days(40))]);
+      await countAll(store);
+      assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
+    });
+
     it('name the busiest of sandbox, secret and host with exact counts, and say where there are more', async (test) => {
       const store = await openFor(test, await freshUrl());
       const team = await newTeam(store);

@@ -1,0 +1,66 @@
+import { connect } from 'node:net';
+import { openAnswers } from './serve.ts';
+import type { Perl } from './pipes.ts';
+
+/** Connections that wait for something to be asked on them. */
+const waiting = 4;
+/** After a server ended a connection that it had not used: it is about to stop this sandbox, or to stop itself. */
+const dismissedPauseMs = 100;
+const [firstPauseMs, longestPauseMs] = [5, 100];
+
+/** The server that an agent calls, and what proves to it who calls. */
+export interface Called {
+  host: string;
+  port: number;
+  token: string;
+}
+
+/**
+ * An agent that cannot be reached from outside calls: it keeps a few connections open, says the token on each, and serves
+ * what is asked on one as it would on a connection that it had accepted. One that is taken, or lost, is replaced; a server
+ * that is not there is called again and again, on one connection at a time.
+ */
+export function callServer({ host, port, token }: Called, perl?: Perl): void {
+  const answer = openAnswers(perl);
+  let open = 0;
+  let calling = false;
+  let pause = firstPauseMs;
+  const call = () => {
+    if (calling || open >= waiting) return;
+    calling = true;
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    let connected = false;
+    const over = () => {
+      if (connected) open -= 1;
+      calling &&= connected;
+      setTimeout(call, pause);
+      pause = Math.min(longestPauseMs, pause * 2);
+    };
+    socket.on('error', () => socket.destroy());
+    socket.once('close', over);
+    socket.once('end', () => {
+      pause = dismissedPauseMs;
+      socket.destroy();
+    });
+    socket.once('connect', () => {
+      connected = true;
+      calling = false;
+      open += 1;
+      pause = firstPauseMs;
+      socket.write(token);
+      call();
+    });
+    socket.on('readable', () => {
+      // The end of a connection is readable too, and ends it only once it is read.
+      if (socket.readableLength === 0) {
+        socket.read();
+        return;
+      }
+      socket.removeAllListeners();
+      open -= 1;
+      answer(socket);
+      call();
+    });
+  };
+  call();
+}

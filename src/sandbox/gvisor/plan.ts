@@ -1,0 +1,115 @@
+import { realpathSync } from 'node:fs';
+import type { CheckedMount } from '../mounts.ts';
+import type { SandboxLimits } from '../driver.ts';
+import { firstProcess } from '../host/first-process.ts';
+import type { SystemTree } from '../host/host-system.ts';
+import { inside, resolverAddress } from '../host/inside.ts';
+import { agentPort } from '../host/listen-in-namespace.ts';
+import { etcFiles } from '../host/skeleton.ts';
+
+/** One thing that the keeper puts into the sandbox's tree, or beside it. */
+export interface Staged {
+  /** On the server's disk, without symbolic links. */
+  source: string;
+  /** Below the sandbox's folder: `root/…`, or `mounts/<n>`. */
+  place: string;
+  /** The owner on disk, to be shown as the sandbox's own user. */
+  owner?: { uid: number; gid: number };
+  readOnly: boolean;
+}
+
+/** All that a sandbox is made from, so that it can be made again around an image of it. */
+export interface Plan {
+  links: { path: string; target: string }[];
+  /** Where file systems are mounted inside. */
+  directories: string[];
+  staged: Staged[];
+  /** An OCI runtime configuration (config.md of the specification) but for its namespaces. */
+  oci: object;
+}
+
+export interface PlanParts {
+  system: SystemTree;
+  node: string;
+  agent: string;
+  seccomp: string;
+  etc: string;
+  trust: string;
+  /** The root of the tree that it runs on; null: the host's own. */
+  template: string | null;
+  mounts: CheckedMount[];
+  limits: SandboxLimits;
+  each: { memory: boolean; pids: boolean };
+}
+
+/** Writable file systems, in memory, and so a part of the image. */
+const scratchPlaces = [
+  { target: '/tmp', mode: '1777' },
+  { target: '/dev/shm', mode: '1777' },
+  { target: '/run', mode: '0755' },
+  { target: inside.home, mode: '0755' },
+] as const;
+const user = 1000;
+
+export function makePlan(parts: PlanParts): Plan {
+  const { system, mounts, limits } = parts;
+  const within = (source: string, target: string): Staged => ({
+    source: realpathSync(source),
+    place: `root${target}`,
+    readOnly: true,
+  });
+  return {
+    links: [...system.links, { path: '/var/tmp', target: '/tmp' }, { path: '/var/run', target: '/run' }],
+    directories: ['/proc', '/dev', ...scratchPlaces.map(({ target }) => target).filter((path) => path !== '/dev/shm')],
+    staged: [
+      ...system.shown.map((path) => within(`${parts.template ?? ''}${path}`, path)),
+      ...etcFiles.map((name) => within(`${parts.etc}/${name}`, `/etc/${name}`)),
+      ...system.bundles.map((path) => within(`${parts.trust}/bundle.pem`, path)),
+      ...system.own.files.map(({ source, target }) => within(source, target)),
+      within(parts.node, inside.node),
+      within(parts.agent, inside.agent),
+      within(parts.seccomp, inside.seccomp),
+      within(parts.trust, inside.trust),
+      ...mounts.map(({ source, owner, readOnly }, index) => ({ source, owner, readOnly, place: `mounts/${index}` })),
+    ],
+    oci: {
+      ociVersion: '1.0.2',
+      hostname: 'standin',
+      root: { path: 'root', readonly: true },
+      process: {
+        user: { uid: user, gid: user },
+        args: firstProcess(limits, {
+          own: system.own,
+          each: parts.each,
+          agent: `${resolverAddress}:${agentPort}`,
+          given: true,
+          seccomp: inside.seccomp,
+        }),
+        env: ['PATH=/usr/bin:/bin'],
+        cwd: '/',
+        noNewPrivileges: true,
+        capabilities: {},
+      },
+      mounts: [
+        { destination: '/proc', type: 'proc', source: 'proc' },
+        { destination: '/dev', type: 'dev', source: 'dev' },
+        ...scratchPlaces.map(({ target, mode }) => ({
+          destination: target,
+          type: 'tmpfs',
+          source: 'tmpfs',
+          options: ['nosuid', 'nodev', `size=${limits.diskMib}m`, `mode=${mode}`, ...ownerOf(mode)],
+        })),
+        ...mounts.map(({ target, readOnly }, index) => ({
+          destination: target,
+          type: 'bind',
+          source: `mounts/${index}`,
+          options: ['rbind', 'nosuid', 'nodev', readOnly ? 'ro' : 'rw'],
+        })),
+      ],
+    },
+  };
+}
+
+function ownerOf(mode: string): string[] {
+  return mode === '1777' ? [] : [`uid=${user}`, `gid=${user}`];
+}
