@@ -24,6 +24,8 @@ export const sections: readonly Section[] = [
     pages: [
       doc('providers'),
       doc('own-rules'),
+      doc('console'),
+      doc('explain'),
       doc('sandboxes'),
       doc('external-sandboxes'),
       doc('ca-trust'),
