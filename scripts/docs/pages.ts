@@ -26,6 +26,8 @@ export const sections: readonly Section[] = [
       doc('console'),
       doc('providers'),
       doc('own-rules'),
+      doc('console'),
+      doc('explain'),
       doc('sandboxes'),
       doc('external-sandboxes'),
       doc('ca-trust'),

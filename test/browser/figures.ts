@@ -17,6 +17,7 @@ const runs = 7;
 const { empty } = parseArgs({ options: { empty: { type: 'boolean', default: false } } }).values;
 
 buildConsole();
+say(weights());
 const directory = temporaryDirectory('console-figures');
 const started = await startStandin({ dataDir: directory.path });
 try {
@@ -27,7 +28,7 @@ try {
   const server = empty ? started : await startStandin({ dataDir: directory.path, apiKey: started.apiKey });
   const browser = await startBrowser();
   try {
-    for (const line of [...weights(), ...(await times())]) process.stdout.write(`${line}\n`);
+    say(await times());
   } finally {
     await browser.close();
     await server.stop();
@@ -51,7 +52,10 @@ try {
       async function usableAfter(load: () => Promise<void>, of = page): Promise<number> {
         const begun = performance.now();
         await load();
-        await of.locator('.table .body .line, .empty').first().waitFor();
+        await of
+          .locator(empty ? '.empty' : '.table .body .line')
+          .first()
+          .waitFor();
         await of.getByRole('link', { name: 'New secret' }).click({ trial: true });
         return performance.now() - begun;
       }
@@ -61,6 +65,10 @@ try {
 } finally {
   await started.stop();
   directory.remove();
+}
+
+function say(lines: string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 /** Bytes over the wire, as brotli, of what the first page loads; and of the terminal, which comes when it is opened. */
