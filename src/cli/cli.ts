@@ -95,6 +95,7 @@ export function buildProgram(cli: Cli): Command {
   addDoctorCommand(program, cli);
   program.commandsGroup('Use credentials:');
   addSecretCommands(program, cli);
+  addExplainCommands(program, cli);
   addRunCommand(program, cli);
   addSandboxCommands(program, cli);
   addProjectCommands(program, cli);
@@ -104,7 +105,6 @@ export function buildProgram(cli: Cli): Command {
   addKeyCommands(program, cli);
   addWebhookCommands(program, cli);
   addAuditCommands(program, cli);
-  addExplainCommands(program, cli);
   addCaCommands(program, cli);
   addConfigCommand(program, cli);
   program.commandsGroup('Help:');
