@@ -26,7 +26,6 @@ export const sections: readonly Section[] = [
       doc('console'),
       doc('providers'),
       doc('own-rules'),
-      doc('explain'),
       doc('sandboxes'),
       doc('external-sandboxes'),
       doc('ca-trust'),
