@@ -74,6 +74,7 @@ const wrong: Record<string, { values: string[]; form: RegExp }> = {
     values: ['python', 'python=srv/python', 'base=/srv/base', 'a=/srv/../etc', 'a b=/srv', 'a=/srv,a=/opt'],
     form: /must be name=\/path, such as python=\/srv\/python\.tar\.gz|is given twice/,
   },
+  STANDIN_CONSOLE: { values: ['yes', 'ON', '1'], form: /must be one of on, off/ },
   STANDIN_LOG_LEVEL: { values: ['loud', 'INFO'], form: /must be one of fatal, error, warn/ },
 };
 
