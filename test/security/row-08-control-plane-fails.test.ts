@@ -90,7 +90,7 @@ const plane: ControlPlane = {
     await working('record', null);
     for (const { rows } of batches.flatMap(({ segments }) => segments)) {
       const parsed: AuditRow[] = JSON.parse(rows);
-      for (const row of parsed) if (row[0] === 'request') recorded.push({ path: row[5], upstreamStatus: row[7] });
+      for (const row of parsed) if (row[0] === 'exchange') recorded.push({ path: row[5], upstreamStatus: row[7] });
     }
   },
 };
