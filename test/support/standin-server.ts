@@ -44,7 +44,7 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
   const dataDir = options.dataDir ?? ownDirectory?.path ?? '';
   const { program, apiKey, url, proxyPort } = await launchStandin({ ...options, dataDir });
   try {
-    await waitUntil(() => healthy(url, program), { what: 'the server to answer /health', withinMs: 30_000 });
+    await waitUntil(() => healthy(url, program), { what: 'the server to answer /health', withinMs: 90_000 });
   } catch (error) {
     await program.stop('SIGKILL');
     ownDirectory?.remove();
