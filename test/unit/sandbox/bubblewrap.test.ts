@@ -302,7 +302,12 @@ againAsOrdinaryUser(import.meta.filename);
 /** What is left on the machine of a sandbox: control groups, files of the driver. */
 function leftOf(id: string): string[] {
   const places = [join(rig.directory, 'run/running'), ...globSync('/sys/fs/cgroup/**/standin-*/')];
-  return places.flatMap((place) => readdirSync(place).filter((name) => name.includes(id)));
+  return places.flatMap((place) => namesIn(place).filter((name) => name.includes(id)));
+}
+
+/** None where it is gone: other servers on this machine come and go. */
+function namesIn(place: string): string[] {
+  return existsSync(place) ? globSync('*', { cwd: place }) : [];
 }
 
 function processesWith(word: string): number[] {
