@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { pingAgent } from '../agent-client.ts';
 import type { NamespaceNetwork } from '../driver.ts';
 import { sandboxGroup } from '../host/cgroups.ts';
-import { endProcesses, watchLife } from '../host/life.ts';
+import { endProcesses, livesOn, watchLife } from '../host/life.ts';
 import type { LocalSandbox } from '../host/local-driver.ts';
 import { openNamespaceListeners } from '../host/namespace-listeners.ts';
 import { untilPortsAreFree } from '../host/free-ports.ts';
@@ -30,7 +30,7 @@ export async function adoptSandbox(
     return null;
   }
   const sandbox =
-    wanted.has(record.id) && isRunning(record.launcher) ? await takeOver(record, { folder, workshop, network }) : null;
+    wanted.has(record.id) && livesOn(record) ? await takeOver(record, { folder, workshop, network }) : null;
   if (sandbox === null) await end(record, folder);
   return sandbox;
 }
