@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
+import { identify } from '../../../src/sandbox/host/process-identity.ts';
 import { againAsOrdinaryUser, againInGvisor, eventually, inGvisor, openRig, python, run } from './harness.ts';
 import type { Rig } from './harness.ts';
 
@@ -120,9 +121,9 @@ describe('what a server finds of sandboxes that ended', () => {
     process.kill(gone.first.pid, 'SIGKILL');
     // Its numbers belong to this process now, as far as the record says.
     process.kill(taken.first.pid, 'SIGKILL');
-    const isOver = (pid: number) =>
-      !existsSync(`/proc/${pid}/stat`) || /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    await eventually('they end', () => Promise.resolve([gone.first, taken.first].every(({ pid }) => isOver(pid))));
+    await eventually('they end', () =>
+      Promise.resolve([gone.first, taken.first].every(({ pid }) => identify(pid) === null)),
+    );
     for (const each of [taken.launcher, taken.first]) each.pid = process.pid;
     writeFileSync(place('taken'), JSON.stringify(taken));
     const broken = record('broken');
