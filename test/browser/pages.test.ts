@@ -40,7 +40,7 @@ function pagesOf(sandbox: SandboxWithAccess): [path: string, shows: string][] {
   ];
 }
 
-describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', 'nsenter', 'curl') }, () => {
+describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', 'curl') }, () => {
   let rig: ConsoleRig;
   let sandbox: SandboxWithAccess;
   before(async () => {

@@ -15,7 +15,7 @@ tail -n +1 -f /tmp/asks | while read line; do
 done
 `;
 
-describe('a program that goes on inside', { skip: skipWithout('bwrap', 'nsenter', 'curl') }, () => {
+describe('a program that goes on inside', { skip: skipWithout('bwrap', 'curl') }, () => {
   let rig: EgressRig;
   let sandbox: SandboxWithAccess;
   before(async () => {
