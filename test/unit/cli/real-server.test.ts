@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { createClient } from '../../../src/client/client.ts';
+import { postgresMissing, startPostgres } from '../../support/postgres.ts';
 import { runProgram, startProgram, waitUntil } from '../../support/processes.ts';
 import type { ProgramOptions } from '../../support/processes.ts';
 import { startStandin } from '../../support/standin-server.ts';
@@ -16,6 +17,7 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 import { canMakeTerminals, startOnTerminal } from './terminal.ts';
 
 const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const needsTerminal = { skip: canMakeTerminals() ? false : 'needs script(1) of util-linux' };
 const directory = temporaryDirectory('cli-run');
 const cwd = join(directory.path, 'project');
@@ -145,6 +147,16 @@ test('doctor finds nothing to fail on a server that runs', async () => {
     assert.match(stdout, new RegExp(`^ok +${what}`, 'm'));
 });
 
+test('doctor finds a PostgreSQL that answers, and prints no password', { skip: await postgresMissing() }, async () => {
+  const postgres = await startPostgres();
+  try {
+    const { stdout } = await standin(['doctor'], { env: { STANDIN_DATABASE_URL: await postgres.freshUrl() } });
+    assert.match(stdout, /^ok +PostgreSQL +\S+ answers, version \d+/m);
+  } finally {
+    await postgres.stop();
+  }
+});
+
 test('ca print prints the certificate and never the key', async () => {
   const { stdout } = await standin(['ca', 'print'], { env: { STANDIN_DATA_DIR: server.dataDir } });
   assert.match(stdout, /^-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----\n$/);
@@ -171,6 +183,19 @@ test('run has the directory at its own path, a stand-in for the key, the exit co
   assert.equal(readFileSync(join(cwd, 'made'), 'utf8'), 'new\n');
   assert.equal(statSync(join(cwd, 'made')).uid, statSync(cwd).uid);
   assert.deepEqual(await sandboxes(), []);
+});
+
+test('run says what to do where this directory cannot be mounted: the keys are in it, or the program of the server', async () => {
+  for (const [place, words] of [
+    [server.dataDir, /the data directory.*go to the directory of a project, or give --no-mount/],
+    [repository, /the server's own program.*go to the directory of a project, or give --no-mount/],
+  ] as const) {
+    const { code, stderr } = await standin(['run', '--no-project', '--', 'true'], { cwd: place });
+    assert.equal(code, 1);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /mounts\.0/);
+  }
+  assert.equal((await standin(['run', '--read-only', '--', 'true'], { cwd: repository })).code, 0);
 });
 
 test('run --read-only lets the command read here and not write; --no-mount shows it nothing', async () => {
@@ -347,6 +372,39 @@ test('what a sandbox may reach, and what of it is opened, goes from the options 
     const { code, stderr } = await standin(['run', '--no-mount', option, '--', 'true']);
     assert.equal(code, 1, option);
     assert.match(stderr, new RegExp(`^error: ${field}[^\n]*\n$`));
+  }
+});
+
+test('sandbox create takes what the project’s file says as run does: once it is agreed to, and options win', async () => {
+  const project = join(directory.path, 'with-file');
+  mkdirSync(project);
+  const file = 'secrets: { KEY: anthropic-prod }\nenv: { A: file, B: file }\nnetwork: { allow_out: [a.example.com] }\n';
+  writeFileSync(join(project, '.standin.yaml'), file);
+  const create = (name: string, ...more: string[]) =>
+    standin(['sandbox', 'create', name, '--json', ...more], { cwd: project });
+  const unread = await create('unread');
+  assert.equal(unread.code, 1);
+  assert.match(unread.stderr, /has not been agreed to.*--no-project/);
+  const plain = await create('plain', '--no-project');
+  const first = await create('first', '--trust', '-e', 'B=option');
+  const later = await create('later', '--allow-out', 'b.example.com');
+  const found = new Map((await sandboxes()).map((each) => [each.name, each]));
+  try {
+    assert.deepEqual([plain.code, first.code, later.code], [0, 0, 0], first.stderr + later.stderr);
+    assert.deepEqual(found.get('plain')?.secrets, []);
+    for (const [name, hosts] of [
+      ['first', ['a.example.com']],
+      ['later', ['b.example.com']],
+    ] as const) {
+      assert.equal(found.get(name)?.secrets[0]?.secret_name, 'anthropic-prod');
+      assert.deepEqual(found.get(name)?.network?.allow_out, hosts);
+    }
+    const { stdout } = await standin(['sandbox', 'exec', 'first', '--', 'sh', '-c', 'echo $A $B ${KEY%%2*}'], {
+      cwd: project,
+    });
+    assert.match(stdout, /^file option sk-ant-api03-standin/);
+  } finally {
+    await standin(['sandbox', 'delete', ...found.keys()]);
   }
 });
 

@@ -64,7 +64,7 @@ export const scenes: readonly Scene[] = [
   {
     name: 'sandbox-list',
     play: async ({ run }) => {
-      await run('standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod --driver external');
+      await run('standin sandbox create agent --no-project -s ANTHROPIC_API_KEY=anthropic-prod --driver external');
       await run('clear; standin sandbox list');
     },
   },
