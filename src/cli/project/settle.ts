@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { plainFlag } from '../command.ts';
 import type { Shape } from '../credentials/shapes.ts';
+import { CliFailure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { networkOf } from '../network-options.ts';
 import type { NetworkOptions } from '../network-options.ts';
@@ -50,6 +51,7 @@ export async function settle(
 ): Promise<Settled> {
   const project = options.noProject === true ? null : await loadProject(io, { shapes, trust: options.trust === true });
   const driver = options.driver ?? project?.driver ?? fallback;
+  if (driver === 'external' && project !== null) refuseLoaders(project, options.env);
   return {
     secrets: { ...project?.secrets, ...options.secret },
     env: { ...project?.env, ...options.env },
@@ -62,6 +64,19 @@ export async function settle(
     ],
     timeout: project?.timeout,
   };
+}
+
+/** Variables by which a program is made to load code, or another program to be found in its place. */
+const loaders =
+  /^(?:LD_|DYLD_|PATH$|IFS$|ENV$|BASH_ENV$|NODE_|PYTHON|PERL5|RUBY|JAVA_TOOL_|_JAVA_|JDK_JAVA_|GIT_|SSH_|EDITOR$|PAGER$|SHELL$)/;
+
+/** Where nothing isolates the command, a file from a repository would have its code run by whatever is started. */
+function refuseLoaders({ path, env = {} }: Project, given: Record<string, string> = {}): void {
+  const name = Object.keys(env).find((each) => loaders.test(each) && given[each] === undefined);
+  if (name === undefined) return;
+  throw new CliFailure(`${path}: env.${name} says what programs load, and --driver external isolates nothing`, {
+    fix: `take it out of the file; \`-e ${name}=…\` says it on the command line`,
+  });
 }
 
 /** The file's rules under the names of the options, which win over them one by one. */
