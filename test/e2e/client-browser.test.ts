@@ -93,13 +93,13 @@ describe('standin/client in a browser', { skip: skipWithout('bwrap', 'curl', 'ch
   }
 
   /** Runs the program in a page, and answers what it saw and what the page loaded. */
-  async function run(program: string): Promise<{ seen: Record<string, unknown>; loaded: string[] }> {
+  async function run(path: string): Promise<{ seen: Record<string, unknown>; loaded: string[] }> {
     const page = await browser.newPage();
     await page.route('**/page/**', serve);
     const loaded: string[] = [];
     page.on('request', (request) => loaded.push(request.url()));
     await page.goto(`${rig.server.url}/page/`);
-    const script = `import('${program}').then(({ main }) => main(${JSON.stringify(rig.server.apiKey)}))`;
+    const script = `import('${path}').then(({ main }) => main(${JSON.stringify(rig.server.apiKey)}))`;
     const seen: Record<string, unknown> = await page.evaluate(script);
     await page.close();
     return { seen, loaded };
