@@ -30,7 +30,7 @@ export function providersTable(): string {
     formsOf(provider),
     `${provider.tokens.map((shape) => `\`${describeShape(shape)}\``).join('<br>')}${provider.unsettled === null ? '' : ' ‡'}`,
     testCall(provider),
-    `[page](${provider.source})${provider.sourceRead ? '' : ' †'}`,
+    sourceOf(provider),
   ]);
   return table(['name', 'provider', 'sent to, as', 'its keys look like', 'test call', 'source'], rows);
 }
@@ -39,6 +39,11 @@ export function providersTable(): string {
 export function tenantsTable(): string {
   const rows = tenantServices.map(({ display, suffix, instead }) => [display, `\`*.${suffix}\``, `\`${instead}\``]);
   return table(['service', 'hosts', 'give'], rows);
+}
+
+function sourceOf({ source, sourceRead, code }: Provider): string {
+  const page = sourceRead || code === null ? [`[page](${source})${sourceRead ? '' : ' †'}`] : [];
+  return [...page, ...(code === null ? [] : [`\`${code}\``])].join('<br>');
 }
 
 function testCall({ probe }: Provider): string {

@@ -139,7 +139,7 @@ export async function startServer(
     const proxyPort = await egress.start(config.egressWorkers);
     const proxyUrl = `http://${urlHost(config.proxyListen.host)}:${proxyPort}`;
 
-    const local = { privateDirectories: [config.dataDir], network: egress };
+    const local = { privateDirectories: [config.dataDir], programDirectories: [packagePath('')], network: egress };
     const bubblewrap = createBubblewrapDriver({ ...local, directory: join(config.dataDir, 'sandboxes') });
     const gvisor = createGvisorDriver({ ...local, directory: join(config.dataDir, 'gvisor') });
     const drivers = new Map<string, SandboxDriver>(

@@ -17,7 +17,7 @@ const doc = (name: string): Page => ({ source: `docs/${name}.md`, target: `${nam
 export const sections: readonly Section[] = [
   {
     title: 'Start',
-    pages: [doc('index'), doc('quick-start'), doc('concepts'), doc('install')],
+    pages: [doc('index'), doc('quick-start'), doc('first-minutes'), doc('concepts'), doc('install')],
   },
   {
     title: 'Use',

@@ -28,7 +28,7 @@ export function variableOf(name: string): string {
 }
 
 function providerDocument(provider: Provider): string {
-  const { name, display, rules, tokens, source, sourceRead, unsettled, probe } = provider;
+  const { name, display, rules, tokens, unsettled, probe } = provider;
   const forms = rules.flatMap(({ hosts, auth, also = [] }) =>
     hosts.map((host) => `| \`${host}\` | ${[auth, ...also].map(form).join('<br>')} |`),
   );
@@ -49,13 +49,21 @@ function providerDocument(provider: Provider): string {
       ? `There is no harmless call: ${probe.none}.`
       : `\`${probe.method} https://${probe.hosts[0] ?? ''}${probe.path}\`${more(probe)}`,
     `## Source`,
-    `[${new URL(source).host}](${source})${sourceRead ? ', read in December 2026' : '. It was not read: this page comes from public rules that find leaked keys and from the code of clients'}.`,
+    sourceOf(provider),
   ]
     .filter((part) => part !== '')
     .join('\n\n')
     .replaceAll('```sh\n\n', '```sh\n')
     .replaceAll('\n\nstandin run', '\nstandin run')
     .replaceAll("'\n\n```", "'\n```");
+}
+
+function sourceOf({ source, sourceRead, code }: Provider): string {
+  const page = `[${new URL(source).host}](${source})`;
+  const read = [...(sourceRead ? [page] : []), ...(code === null ? [] : [`the vendor's own package \`${code}\``])];
+  if (read.length > 0)
+    return `${read.join(', and ')}, read in December 2026.${sourceRead ? '' : ` The page: ${page}.`}`;
+  return `${page}. It was not read: this page comes from public rules that find leaked keys and from the code of clients.`;
 }
 
 function form(accepted: AcceptedForm): string {

@@ -128,3 +128,10 @@ export function pairs(flags: string, description: string): Option {
     },
   );
 }
+
+/** An option whose name happens to start with `no-`, which commander would take for the denial of another. */
+export function plainFlag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  option.negate = false;
+  return option;
+}

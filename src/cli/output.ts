@@ -19,9 +19,9 @@ export interface Output {
   growingTable<Row>(columns: readonly Column<Row>[]): (rows: readonly Row[]) => void;
   /** `name  value` lines, aligned. */
   fields(pairs: readonly (readonly [string, string | number | null | undefined])[]): void;
-  /** To stderr, so that a program that reads stdout is not disturbed; nothing with `--json`. */
+  /** One line to stderr, made printable, so that a program that reads stdout is not disturbed; nothing with `--json`. */
   note(text: string): void;
-  /** To stderr, also with `--json`. */
+  /** The same, also with `--json`. */
   warn(text: string): void;
   /** An RFC 3339 time: how long ago on a terminal, the time itself elsewhere. */
   readonly time: (text: string | null | undefined) => string | null;
@@ -65,9 +65,9 @@ export function createOutput(io: Io, { json, color }: { json: boolean; color?: C
       for (const [name, value] of pairs) line(`${style('dim', name.padEnd(width))}  ${printable(value)}`);
     },
     note: (text) => {
-      if (!json) io.stderr.write(`${styleNote('dim', text)}\n`);
+      if (!json) io.stderr.write(`${styleNote('dim', printable(text))}\n`);
     },
-    warn: (text) => void io.stderr.write(`${styleNote('yellow', 'warning')}: ${text}\n`),
+    warn: (text) => void io.stderr.write(`${styleNote('yellow', 'warning')}: ${printable(text)}\n`),
     time: (text) => (terminal ? relativeTime(text) : shortTime(text)),
   };
 }

@@ -15,6 +15,8 @@ export interface FailureDetails {
 
 /** Whatever goes wrong in a call, but for its being aborted: that rejects with the signal's own reason, as `fetch` does. */
 export class StandinError extends Error {
+  /** Said by itself: a bundler gives classes names of its own. */
+  static override readonly name: string = 'StandinError';
   /** Stable: one of the server's codes, or `connection_failed`, `timeout`, `unexpected_answer`. */
   readonly code: string;
   /** The HTTP status, where a server answered. */
@@ -41,38 +43,58 @@ export class StandinError extends Error {
 
 /** The server refused or failed: its stable code (see `errorCodes`), its HTTP status, and its own words. */
 export class ApiError extends StandinError {
+  static override readonly name: string = 'ApiError';
   declare readonly status: number;
 }
 
 /** 400, 413, 415: what was sent is not what the API takes; the message names the field. */
-export class ValidationError extends ApiError {}
+export class ValidationError extends ApiError {
+  static override readonly name: string = 'ValidationError';
+}
 
 /** 401: no API key, or one that the server does not know. */
-export class AuthenticationError extends ApiError {}
+export class AuthenticationError extends ApiError {
+  static override readonly name: string = 'AuthenticationError';
+}
 
 /** 403: the key is right, and may not do this. */
-export class PermissionDeniedError extends AuthenticationError {}
+export class PermissionDeniedError extends AuthenticationError {
+  static override readonly name: string = 'PermissionDeniedError';
+}
 
 /** 404: there is none, or it is another team's. */
-export class NotFoundError extends ApiError {}
+export class NotFoundError extends ApiError {
+  static override readonly name: string = 'NotFoundError';
+}
 
 /** 409: a name that is taken, or a state in which this cannot be done. */
-export class ConflictError extends ApiError {}
+export class ConflictError extends ApiError {
+  static override readonly name: string = 'ConflictError';
+}
 
 /** 429: too many requests (`rate_limited`), or the team has as many sandboxes as it may (`too_many_sandboxes`). */
-export class RateLimitError extends ApiError {}
+export class RateLimitError extends ApiError {
+  static override readonly name: string = 'RateLimitError';
+}
 
 /** 5xx: the server failed. */
-export class ServerError extends ApiError {}
+export class ServerError extends ApiError {
+  static override readonly name: string = 'ServerError';
+}
 
 /** 503: it cannot be done now; nothing was begun. */
-export class UnavailableError extends ServerError {}
+export class UnavailableError extends ServerError {
+  static override readonly name: string = 'UnavailableError';
+}
 
 /** 507: the sandbox's disk is full. */
-export class StorageFullError extends ServerError {}
+export class StorageFullError extends ServerError {
+  static override readonly name: string = 'StorageFullError';
+}
 
 /** The wait for an answer was longer than `timeoutMs`. Whether the call was carried out is not known. */
 export class TimeoutError extends StandinError {
+  static override readonly name: string = 'TimeoutError';
   constructor(message: string) {
     super(message, { code: 'timeout' });
   }
@@ -80,6 +102,7 @@ export class TimeoutError extends StandinError {
 
 /** Nobody answered at the base URL, or the connection broke. */
 export class ConnectionError extends StandinError {
+  static override readonly name: string = 'ConnectionError';
   readonly baseUrl: string;
 
   constructor(message: string, options: { baseUrl: string; cause?: unknown }) {
@@ -90,6 +113,7 @@ export class ConnectionError extends StandinError {
 
 /** Something answered at the base URL, but not in the words of the contract: another server, or another version. */
 export class UnexpectedAnswerError extends StandinError {
+  static override readonly name: string = 'UnexpectedAnswerError';
   constructor(message: string) {
     super(message, { code: 'unexpected_answer' });
   }

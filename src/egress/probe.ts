@@ -6,6 +6,8 @@ import { carriedStandIns } from './inject.ts';
 import { compileSandbox, placeIn } from './inject-plan.ts';
 import type { Swap } from './inject-slots.ts';
 import type { SandboxSnapshot } from './ports.ts';
+import { isRefusalCode } from './refusals.ts';
+import type { RefusalCode } from './refusals.ts';
 import { judgeRequest } from './request-judge.ts';
 import { resolveRequest } from './target.ts';
 import { parseRequestHead } from './wire/http1-request.ts';
@@ -92,16 +94,22 @@ export async function sendProbe(
     const { hostname } = call.url;
     const secure = connectTls({ socket, servername: hostname, ca: proxy.caPem, ALPNProtocols: ['http/1.1'] });
     const response = await ask(call, secure, signal);
-    const errorCode = response.headers['x-standin-error'];
+    const errorCode = refusalOf(response);
     const latencyMs = took();
     const said = call.look === null ? false : await holds(response, call.look, signal);
-    if (typeof errorCode === 'string') return { ...nothing, latencyMs, errorCode };
+    if (errorCode !== null) return { ...nothing, latencyMs, errorCode };
     return { status: response.statusCode ?? null, latencyMs, errorCode: null, said };
   } catch {
     return { ...nothing, latencyMs: took(), errorCode: signal.aborted ? 'upstream_timeout' : 'upstream_unreachable' };
   } finally {
     socket?.destroy();
   }
+}
+
+/** The code with which the proxy refused, or null. An upstream may send the header too, with words of its own. */
+function refusalOf({ headers }: IncomingMessage): RefusalCode | null {
+  const code = headers['x-standin-error'];
+  return typeof code === 'string' && isRefusalCode(code) ? code : null;
 }
 
 function openTunnel(
@@ -123,8 +131,7 @@ function openTunnel(
     if (response.statusCode === 200) resolve({ socket });
     else {
       socket.destroy();
-      const code = response.headers['x-standin-error'];
-      resolve({ errorCode: typeof code === 'string' ? code : 'upstream_unreachable' });
+      resolve({ errorCode: refusalOf(response) ?? 'upstream_unreachable' });
     }
   });
   request.on('error', reject);

@@ -32,6 +32,10 @@ export const refusals = {
 
 export type RefusalCode = keyof typeof refusals;
 
+export function isRefusalCode(text: string): text is RefusalCode {
+  return Object.hasOwn(refusals, text);
+}
+
 export interface Refusal {
   code: RefusalCode;
   status: number;

@@ -31,12 +31,22 @@ export interface CheckedMount {
   owner: { uid: number; gid: number };
 }
 
+/** What sandboxes are kept from, whichever way it would come in. */
+export interface KeptDirectories {
+  /** Never mounted: the data directory. */
+  privateDirs: string[];
+  /** Never writable: the server's own program, which it would run as it was left there at its next start. */
+  programDirs: string[];
+}
+
 /**
- * Judges mounts before anything is done with them. `privateDirs` (the data directory) are kept out whichever way they
- * would come in. Throws `bad_request` that names the mount.
+ * Judges mounts before anything is done with them. Throws `bad_request` that names the mount.
  */
-export function checkMounts(mounts: Mount[], privateDirs: string[]): CheckedMount[] {
-  const kept = privateDirs.map((path) => realpathOrSame(path));
+export function checkMounts(mounts: Mount[], { privateDirs, programDirs }: KeptDirectories): CheckedMount[] {
+  const kept = {
+    privateDirs: privateDirs.map((path) => realpathOrSame(path)),
+    programDirs: programDirs.map((path) => realpathOrSame(path)),
+  };
   const checked = mounts.map((mount, index) => checkMount(mount, kept, `mounts.${index}`));
   for (const [index, { target }] of checked.entries()) {
     if (checked.findIndex((other) => other.target === target) !== index) {
@@ -46,7 +56,7 @@ export function checkMounts(mounts: Mount[], privateDirs: string[]): CheckedMoun
   return checked;
 }
 
-function checkMount({ source, target, readOnly }: Mount, kept: string[], field: string): CheckedMount {
+function checkMount({ source, target, readOnly }: Mount, kept: KeptDirectories, field: string): CheckedMount {
   if (!isPlainPath(source)) throw badField(`${field}.source`, 'must be an absolute path without `..`');
   if (!isPlainPath(target)) throw badField(`${field}.target`, 'must be an absolute path without `..`');
   let path: string;
@@ -62,10 +72,17 @@ function checkMount({ source, target, readOnly }: Mount, kept: string[], field: 
   if (keptSources.some((system) => isWithin(path, system))) {
     throw badField(`${field}.source`, `${path} belongs to the host's system and is never mounted`);
   }
-  if (kept.some((dir) => isWithin(path, dir) || isWithin(dir, path))) {
+  const overlaps = (dirs: readonly string[]) => dirs.some((dir) => isWithin(path, dir) || isWithin(dir, path));
+  if (overlaps(kept.privateDirs)) {
     throw badField(
       `${field}.source`,
       `${path} holds, or is in, the data directory, where the keys are: mount a directory beside it`,
+    );
+  }
+  if (!readOnly && overlaps(kept.programDirs)) {
+    throw badField(
+      `${field}.source`,
+      `${path} holds, or is in, the server's own program: mount it read-only, or a directory beside it`,
     );
   }
   const clean = posix.normalize(target).replace(/(?<=.)\/$/, '');

@@ -119,6 +119,18 @@ describe('a request explained, and a secret tested, by way of the real proxy', (
     );
   });
 
+  it('believes no upstream that claims to be the proxy, and follows none elsewhere', async () => {
+    const { secrets } = rig.server.client;
+    rig.answer('/forged', () => sized(200, 'ok', { 'X-Standin-Error': '\u009b31mcall 555-0100' }));
+    const forged = await secrets.test('explained', { url: `https://${host}/forged` });
+    assert.equal(forged.works, true);
+    assert.doesNotMatch(JSON.stringify(forged), /555/);
+    rig.answer('/moved', () => sized(302, '', { Location: `https://${anthropic}/stolen` }));
+    const moved = await secrets.test('explained', { url: `https://${host}/moved` });
+    assert.deepEqual([moved.works, moved.status], ['unknown', 302]);
+    assert.doesNotMatch(rig.upstream.receivedText(), /\/stolen/);
+  });
+
   it('sends a test nowhere but to hosts of the secret, without a body, and not too often', async () => {
     const { secrets } = rig.server.client;
     const own = await secrets.test('explained', { url: `https://${host}/own?x=1` });

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import type { Browser, Route } from 'playwright-core';
+import { build as bundle } from 'vite';
 import { build } from '../support/packed-client.ts';
 import { skipWithout } from '../support/processes.ts';
 import { startSdkRig, upstreamHost } from '../support/sdk-rig.ts';
 import type { SdkRig } from '../support/sdk-rig.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const zod = fileURLToPath(new URL('../../node_modules/zod', import.meta.url));
 
 /** As docs/client.md has it for a page without a bundler. */
@@ -78,6 +81,7 @@ describe('standin/client in a browser', { skip: skipWithout('bwrap', 'curl', 'ch
     const files: [prefix: string, folder: string][] = [
       ['/page/dist/', join(directory.path, 'dist')],
       ['/page/zod/', zod],
+      ['/page/bundled/', join(directory.path, 'bundled')],
     ];
     const found = files.find(([prefix]) => pathname.startsWith(prefix));
     if (found !== undefined) {
@@ -88,14 +92,20 @@ describe('standin/client in a browser', { skip: skipWithout('bwrap', 'curl', 'ch
     return route.fulfill({ body: html, contentType: 'text/html' });
   }
 
-  it('does in a page without a bundler what it does in Node', async () => {
+  /** Runs the program in a page, and answers what it saw and what the page loaded. */
+  async function run(path: string): Promise<{ seen: Record<string, unknown>; loaded: string[] }> {
     const page = await browser.newPage();
     await page.route('**/page/**', serve);
     const loaded: string[] = [];
     page.on('request', (request) => loaded.push(request.url()));
     await page.goto(`${rig.server.url}/page/`);
-    const run = `import('/page/program.js').then(({ main }) => main(${JSON.stringify(rig.server.apiKey)}))`;
-    const seen: Record<string, unknown> = await page.evaluate(run);
+    const script = `import('${path}').then(({ main }) => main(${JSON.stringify(rig.server.apiKey)}))`;
+    const seen: Record<string, unknown> = await page.evaluate(script);
+    await page.close();
+    return { seen, loaded };
+  }
+
+  function assertDone(seen: Record<string, unknown>): void {
     const { providers, printed, ...rest } = seen;
     assert.ok(Number(providers) > 20);
     assert.deepEqual(rest, {
@@ -111,9 +121,50 @@ describe('standin/client in a browser', { skip: skipWithout('bwrap', 'curl', 'ch
     });
     assert.ok(!String(printed).includes(rig.server.apiKey) && !/egress|proxy|access/i.test(String(printed)));
     assert.match(rig.upstream.receivedText(), /Bearer real-page-value/);
+  }
+
+  it('does in a page without a bundler what it does in Node', async () => {
+    const { seen, loaded } = await run('/page/program.js');
+    assertDone(seen);
     assert.deepEqual(
       loaded.filter((url) => /node:|undici|\/ws\b/.test(url)),
       [],
     );
+  });
+
+  it('does the same from a minified bundle, which has nothing of Node in it', async (t) => {
+    const project = join(directory.path, 'project');
+    const installed = join(project, 'node_modules/standin');
+    mkdirSync(installed, { recursive: true });
+    cpSync(join(root, 'package.json'), join(installed, 'package.json'));
+    symlinkSync(join(directory.path, 'dist'), join(installed, 'dist'));
+    for (const name of ['zod', 'ws'])
+      symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
+    writeFileSync(join(project, 'main.js'), program);
+    const complaints: string[] = [];
+    await bundle({
+      root: project,
+      configFile: false,
+      logLevel: 'silent',
+      resolve: { preserveSymlinks: true },
+      build: {
+        outDir: join(directory.path, 'bundled'),
+        target: 'es2022',
+        lib: { entry: 'main.js', formats: ['es'], fileName: () => 'main.js' },
+        rolldownOptions: { onLog: (_level, { message }) => void complaints.push(message) },
+      },
+    });
+    const file = readFileSync(join(directory.path, 'bundled/main.js'), 'utf8');
+    assert.deepEqual([...file.matchAll(/from ?["']node:[^"']*|require\(|__vite-browser-external|undici/g)], []);
+    assert.deepEqual(
+      complaints.filter((each) => /external|unresolved/i.test(each)),
+      [],
+    );
+    t.diagnostic(`bundled: ${brotliCompressSync(file).length} bytes compressed`);
+    const { seen, loaded } = await run('/page/bundled/main.js');
+    assertDone(seen);
+    const files = loaded.flatMap((url) => /\/page\/bundled\/(.*)$/.exec(url)?.[1] ?? []);
+    const own = files.filter((each) => !each.startsWith('rolldown-runtime'));
+    assert.deepEqual(own, ['main.js'], 'what is for Node alone is not loaded on the way');
   });
 });

@@ -20,7 +20,8 @@ import { clientFile } from './languages.ts';
 const packages = fileURLToPath(new URL('../../node_modules/.cache/standin/vendor-sdks/node_modules', import.meta.url));
 const names = [
   'openai', 'groq', 'stripe', 'github', 'slack', 'notion', 'gemini', 'huggingface', 'resend', 'replicate', 'twilio',
-  'sendgrid', 'linear',
+  'sendgrid', 'linear', 'mistral', 'together', 'cerebras', 'browserbase', 'neon', 'pagerduty', 'airtable', 'assemblyai',
+  'intercom', 'langsmith', 'postmark',
 ]; // prettier-ignore
 const hosts = names.flatMap((name) => catalogue.get(name)?.rules[0]?.hosts[0] ?? []);
 const variableOf = (name: string) => `KEY_${name.toUpperCase()}`;
@@ -28,7 +29,7 @@ const valueOf = (name: string) => `real-${name}-value`;
 
 /** Enough of an answer for each of them. */
 const answer = {
-  ok: true, object: 'list', data: [], results: [], models: [], accounts: [], scopes: [], type: 'user', id: '1', name: 'x',
+  ok: true, object: 'list', data: [], results: [], models: [], transcripts: [], page_details: {}, accounts: [], scopes: [], type: 'user', id: '1', name: 'x',
   orgs: [], auth: { type: 'access_token', accessToken: { createdAt: '2026-01-01', displayName: 'x', role: 'read' } },
 }; // prettier-ignore
 

@@ -8,7 +8,7 @@ export async function endSandboxes(
   directory: string,
   create: typeof createBubblewrapDriver | typeof createGvisorDriver = createBubblewrapDriver,
 ): Promise<void> {
-  const driver = create({ directory, privateDirectories: [], network: nobody });
+  const driver = create({ directory, privateDirectories: [], programDirectories: [], network: nobody });
   await driver.adopt(new Set());
   await driver.close();
 }

@@ -29,7 +29,7 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
       const count = (wanted: string) => checks.filter(({ verdict }) => verdict === wanted).length;
       const [failed, warned] = [count('fail'), count('warn')];
       if (failed + warned === 0) output.note('nothing is wrong');
-      else output.note(`${failed} of ${checks.length} block, ${warned} are worth a look`);
+      else output.note(`${failed} of ${checks.length} block, ${warned} ${warned === 1 ? 'is' : 'are'} worth a look`);
     });
     if (checks.some(({ verdict }) => verdict === 'fail')) cli.exitWith(exitCodes.failed);
   });

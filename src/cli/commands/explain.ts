@@ -1,29 +1,32 @@
 import type { Command } from 'commander';
-import type { RequestExplanation } from '../../client/client.ts';
+import type { Client, RequestExplanation } from '../../client/client.ts';
 import { addCommand, repeatable } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
-import { exitCodes, wrongUsage } from '../failure.ts';
+import { CliFailure, exitCodes, wrongUsage } from '../failure.ts';
 import { shortTime } from '../times.ts';
 import type { Output } from '../output.ts';
+import { printable } from '../text.ts';
 
 /** `standin explain`, and `standin secret test` beside the others of its group. */
 export function addExplainCommands(program: Command, cli: Cli): void {
   addCommand(program, {
-    usage: 'explain <id>',
+    usage: 'explain [id]',
     summary: 'say why a request was swapped, passed on or refused, and where its time went',
     examples: [
+      ['standin explain', 'the newest request'],
+      ['standin explain --refused', 'the newest that was refused'],
       ['standin explain 48210', 'the id stands in `standin secret audit` and `standin sandbox log`'],
       ['standin explain 48210 --json', 'every detail that was put down'],
     ],
-  }).action(async (text: string, options: CommonOptions) => {
-    if (!/^[1-9]\d{0,14}$/.test(text)) {
-      throw wrongUsage(`${text} is no id of a row`, '`standin secret audit <name>` shows them');
-    }
-    const id = Number(text);
-    const explained = await cli.connect().requests.explain(id);
-    const output = cli.output(options);
-    output.result(explained, () => show(output, explained));
-  });
+  })
+    .option('--refused', 'without an id: the newest request that was refused')
+    .action(async (text: string | undefined, options: ExplainOptions) => {
+      const asked = readId(text, options);
+      const client = cli.connect();
+      const explained = await client.requests.explain(asked ?? (await newest(client, options)));
+      const output = cli.output(options);
+      output.result(explained, () => show(output, explained));
+    });
 
   const secret = program.commands.find((each) => each.name() === 'secret');
   if (secret === undefined) throw new TypeError('there is no `secret` yet');
@@ -50,6 +53,30 @@ export function addExplainCommands(program: Command, cli: Cli): void {
     });
 }
 
+interface ExplainOptions extends CommonOptions {
+  refused?: boolean;
+}
+
+function readId(text: string | undefined, { refused }: ExplainOptions): number | null {
+  if (text === undefined) return null;
+  if (refused === true) throw wrongUsage('an id and --refused say the same', 'give one of them');
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw wrongUsage(`${text} is no id of a row`, '`standin secret audit <name>` shows them');
+}
+
+async function newest(client: Client, { refused }: ExplainOptions): Promise<number> {
+  const { data } = await client.requests.list({
+    limit: 1,
+    kind: 'request',
+    ...(refused === true ? { verdict: 'blocked' } : {}),
+  });
+  const [row] = data;
+  if (row !== undefined) return row.id;
+  throw new CliFailure(refused === true ? 'no request was refused yet' : 'no sandbox has made a request yet', {
+    fix: 'make one with `standin run -s VARIABLE=secret -- COMMAND`',
+  });
+}
+
 interface TestOptions extends CommonOptions {
   url?: string;
   method?: string;
@@ -64,7 +91,7 @@ async function test(cli: Cli, output: Output, { name, options }: { name: string;
   const word = found.works === true ? 'works' : found.works === false ? 'does not work' : 'unknown';
   const colour = found.works === true ? 'green' : found.works === false ? 'red' : 'yellow';
   output.result(found, () => {
-    output.line(`${output.style(colour, word)}: ${found.explanation}`);
+    output.line(`${output.style(colour, word)}: ${printable(found.explanation)}`);
     const took = found.latency_ms === null ? '' : ` in ${found.latency_ms} ms`;
     output.note(`${found.method} https://${found.host}${found.path}${took}`);
   });
@@ -80,10 +107,10 @@ async function judge(cli: Cli, output: Output, { name, options }: { name: string
     .secrets.explain(name, { url, headers, ...(method === undefined ? {} : { method }) });
   output.result(found, () => {
     output.line(
-      `${output.style(found.outcome === 'swapped' ? 'green' : 'yellow', found.outcome)}: ${found.explanation}`,
+      `${output.style(found.outcome === 'swapped' ? 'green' : 'yellow', found.outcome)}: ${printable(found.explanation)}`,
     );
-    for (const line of found.would_send) output.line(`  ${line}`);
-    if (found.refused !== null) output.line(`to cure it, ${found.refused.cure}`);
+    for (const line of found.would_send) output.line(`  ${printable(line)}`);
+    if (found.refused !== null) output.line(`to cure it, ${printable(found.refused.cure)}`);
   });
   if (found.outcome !== 'swapped') cli.exitWith(exitCodes.failed);
 }
@@ -107,8 +134,9 @@ const stepWords: Record<RequestExplanation['steps'][number]['name'], string> = {
 function show(output: Output, { request, text, steps }: RequestExplanation): void {
   const what =
     request.kind === 'tripwire' ? 'tripwire' : `${request.method ?? ''} https://${request.host}${request.path ?? ''}`;
-  output.line(output.style('bold', `${shortTime(request.ts)}  ${what}  ${request.status ?? ''}`.trimEnd()));
-  for (const sentence of text) output.line(sentence);
+  // Sandboxes choose paths, and upstreams a part of the words.
+  output.line(output.style('bold', printable(`${shortTime(request.ts)}  ${what}  ${request.status ?? ''}`.trimEnd())));
+  for (const sentence of text) output.line(printable(sentence));
   if (steps.length === 0) return;
   output.line();
   output.fields(steps.map(({ name, ms }): [string, string] => [stepWords[name], `${ms.toFixed(1)} ms`]));

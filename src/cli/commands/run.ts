@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import type { Client, SandboxWithAccess } from '../../client/client.ts';
 import { ApiError } from '../../client/errors.ts';
 import { agents } from '../agents/agents.ts';
-import { addCommand, pairs, repeatable, wholeNumber } from '../command.ts';
+import { addCommand, pairs, plainFlag, repeatable, wholeNumber } from '../command.ts';
 import type { Cli } from '../command.ts';
 import { CliFailure, messageOf, wrongUsage } from '../failure.ts';
 import { addNetworkOptions } from '../network-options.ts';
 import { withProgress } from '../progress.ts';
+import { addProjectOptions } from '../project/settle.ts';
 import { collecting } from '../run/collect.ts';
 import { runLocally } from '../run/local-command.ts';
 import { planRun } from '../run/plan.ts';
@@ -41,11 +42,9 @@ export function addRunCommand(program: Command, cli: Cli): void {
     .option('--driver <name>', "bubblewrap, gvisor or external; without it the server's own choice")
     .option('--template <name>', 'the tree that it runs on: `base`, or one that the server has registered')
     .addOption(new Option('--timeout <seconds>', 'end it then; exit code 124').argParser(wholeNumber(1, 86_400)))
-    .option('--trust', 'agree to the .standin.yaml that holds here, as it is now')
-    .addOption(plainFlag('--no-project', 'go without it'))
     .option('--with-config', 'for an agent: copy its configuration of this machine, without logins')
     .option('--plain', 'run the name of an agent as any other command');
-  addNetworkOptions(run).action(async (words: string[], options: RunOptions) => {
+  addNetworkOptions(addProjectOptions(run)).action(async (words: string[], options: RunOptions) => {
     const client = cli.connect();
     const plan = await planRun(cli, client, { words, options });
     cli.exitWith(await runInSandbox(cli, client, { plan, options }));
@@ -112,17 +111,14 @@ async function createSandbox(cli: Cli, client: Client, { body }: RunPlan): Promi
     return await client.sandboxes.create(body);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'bad_request' || body.driver === 'external') throw error;
+    if (body.mounts?.[0]?.source === cli.io.cwd && error.message.startsWith('mounts.0.')) {
+      const what = error.message.replace(/^mounts\.0\.\w+: /, '');
+      throw new CliFailure(what, { fix: 'go to the directory of a project, or give --no-mount', cause: error });
+    }
     const [problem] = await cli.deps.preflight();
     if (problem === undefined) throw error;
     throw new CliFailure(error.message, { fix: `${problem.what}: ${problem.fix}; ${notIsolated}`, cause: error });
   }
-}
-
-/** An option whose name happens to start with `no-`, which commander would take for the denial of another. */
-function plainFlag(flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  option.negate = false;
-  return option;
 }
 
 /** While the sandbox is being removed, one more signal ends this process at once. */

@@ -3,12 +3,14 @@ import type { Command } from 'commander';
 import { addCommand, addGroup, pairs, repeatable, wholeNumber, yesOption } from '../command.ts';
 import type { Cli, CommonOptions } from '../command.ts';
 import { confirmDestruction } from '../confirm.ts';
+import { shapesOf } from '../credentials/shapes.ts';
 import { CliFailure, wrongUsage } from '../failure.ts';
 import { findSandbox } from '../near.ts';
-import { addNetworkOptions, networkOf } from '../network-options.ts';
-import type { NetworkOptions } from '../network-options.ts';
+import { addNetworkOptions } from '../network-options.ts';
 import { withProgress } from '../progress.ts';
-import { parseMount } from '../run/mounts.ts';
+import { addProjectOptions, settle } from '../project/settle.ts';
+import type { ProjectOptions } from '../project/settle.ts';
+import { nonEmpty } from '../run/plan.ts';
 import { runRemotely } from '../run/remote-command.ts';
 import { relaySignals } from '../run/signals.ts';
 import { shellWord } from '../text.ts';
@@ -17,14 +19,9 @@ import { addLifeCommands } from './sandbox-life.ts';
 import { addLogCommand } from './sandbox-log.ts';
 import { addPreviewCommands } from './sandbox-preview.ts';
 
-interface CreateOptions extends CommonOptions, NetworkOptions {
-  secret?: Record<string, string>;
-  env?: Record<string, string>;
-  mount?: string[];
-  driver?: string;
+interface CreateOptions extends CommonOptions, ProjectOptions {
   metadata?: Record<string, string>;
   showEnv?: boolean;
-  template?: string;
   timeout?: number;
   autoDelete?: number;
 }
@@ -60,6 +57,7 @@ function addCreate(sandbox: Command, cli: Cli): void {
     summary: 'make a sandbox that stays until it is deleted',
     examples: [
       ['standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod', 'with a stand-in in a variable'],
+      ['standin sandbox create agent', 'as .standin.yaml of the project says, where there is one'],
       ['standin sandbox create agent --allow-out api.anthropic.com', 'may reach that host alone'],
       ['standin sandbox create agent --tunnel-out pinned.example.com', 'a host whose certificate a program pins'],
       [
@@ -79,22 +77,26 @@ function addCreate(sandbox: Command, cli: Cli): void {
       new Option('--auto-delete <seconds>', 'delete it after so long paused').argParser(wholeNumber(0, 2_592_000)),
     )
     .option('--show-env', 'print `export` lines for a sandbox that is run elsewhere; they hold its proxy token');
-  addNetworkOptions(create).action(async (name: string, options: CreateOptions) => {
+  addNetworkOptions(addProjectOptions(create)).action(async (name: string, options: CreateOptions) => {
     const output = cli.output(options);
     const client = cli.connect();
+    const shapes = async () => shapesOf(await client.providers.list());
+    const { secrets, env, network, driver, template, mounts } = await settle(cli.io, options, { shapes });
     const body = {
       name,
-      network: networkOf(options),
-      from_template: options.template,
+      network,
+      from_template: template,
       timeout_seconds: options.timeout,
       auto_delete_seconds: options.autoDelete,
-      secrets: options.secret,
-      env_vars: options.env,
-      mounts: options.mount?.map((text) => parseMount(text, cli.io.cwd)),
+      secrets: nonEmpty(secrets),
+      env_vars: nonEmpty(env),
+      mounts: mounts.length === 0 ? undefined : mounts,
       metadata: options.metadata,
-      driver: options.driver,
+      driver,
     };
-    const created = await withProgress(cli, { ...options, text: making(options) }, () => client.sandboxes.create(body));
+    const created = await withProgress(cli, { ...options, text: making(template) }, () =>
+      client.sandboxes.create(body),
+    );
     output.result(created, () => {
       if (options.showEnv === true) {
         for (const [key, value] of Object.entries(created.egress.env)) output.line(`export ${key}=${shellWord(value)}`);
@@ -306,6 +308,6 @@ function addDelete(sandbox: Command, cli: Cli): void {
 }
 
 /** A tarball is unpacked when its template is used for the first time, which takes a while. */
-function making({ template }: CreateOptions): string {
+function making(template: string | undefined): string {
   return template === undefined ? 'making the sandbox' : `making the sandbox on ${template}`;
 }

@@ -98,7 +98,7 @@ function addCreate(secret: Command, cli: Cli): void {
     });
     output.result(created, () => {
       output.line(`stored ${created.name} for ${created.hosts.join(', ')}`);
-      output.note(`use it: standin run -s ENV_KEY=${created.name} -- COMMAND`);
+      output.note(`use it: standin run -s ${options.fromEnv ?? 'VARIABLE'}=${created.name} -- COMMAND`);
     });
   });
 }

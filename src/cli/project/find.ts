@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CliFailure, systemCodeOf } from '../failure.ts';
 import { mostBytes } from './schema.ts';
@@ -24,11 +24,9 @@ export function findProject(cwd: string): FoundProject | null {
 
 function readProject(path: string): FoundProject | null {
   try {
-    const stat = statSync(path);
-    if (!stat.isFile() || stat.size > mostBytes) {
-      throw new CliFailure(`${path} is no file of at most ${mostBytes} bytes`);
-    }
-    return { path, root: dirname(path), text: readFileSync(path, 'utf8') };
+    const text = readBounded(path);
+    if (text === null) throw new CliFailure(`${path} is no file of at most ${mostBytes} bytes`);
+    return { path, root: dirname(path), text };
   } catch (error) {
     if (error instanceof CliFailure) throw error;
     const code = systemCodeOf(error);
@@ -37,5 +35,24 @@ function readProject(path: string): FoundProject | null {
       fix: 'give --no-project to go without it',
       cause: error,
     });
+  }
+}
+
+/**
+ * What is in a file, or null where it is none or too long. Whoever wrote the project may have made it a link to anything: a
+ * pipe, or a file of the kernel's that says it is empty and never ends.
+ */
+function readBounded(path: string): string | null {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(file).isFile()) return null;
+    const bytes = Buffer.alloc(mostBytes + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, { offset: length });
+    }
+    return length > mostBytes ? null : bytes.toString('utf8', 0, length);
+  } finally {
+    closeSync(file);
   }
 }

@@ -6,7 +6,7 @@ import { CliFailure } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { parseMount } from '../run/mounts.ts';
 import type { MountRequest } from '../run/mounts.ts';
-import { printable } from '../text.ts';
+import { cut, printable } from '../text.ts';
 import { findProject } from './find.ts';
 import type { FoundProject } from './find.ts';
 import { parseProjectFile } from './schema.ts';
@@ -63,29 +63,35 @@ async function ask(io: Io, found: FoundProject, project: Project): Promise<void>
   remember(io, found.path, found.text);
 }
 
-/** What somebody who agrees agrees to, a line each; mounts from outside the project stand out. */
+/** Of a line: a longer one would hide those before it. */
+const mostColumns = 140;
+
+/**
+ * What somebody who agrees agrees to, a line each, the gravest last, where it stands right above the question; mounts from
+ * outside the project stand out.
+ */
 export function summaryOf(project: Project, root: string): string {
   const { secrets = {}, env = {}, network = {}, mounts } = project;
   const lines: [string, string | undefined][] = [
-    ...Object.entries(secrets).map(([key, name]): [string, string] => ['secret', `${name}, as ${key}`]),
+    ...Object.entries(env).map(([key, value]): [string, string] => ['variable', `${key}=${value}`]),
+    ['driver', project.driver],
+    ['template', project.template],
+    ['ends after', project.timeout === undefined ? undefined : `${project.timeout} s`],
+    ['may not', network.deny_out?.join(', ')],
+    ['TLS opened', network.intercept === 'bound' ? 'to the hosts of its secrets' : undefined],
+    ['never opened', network.tunnel_out?.join(', ')],
+    ['may reach', network.allow_out?.join(', ')],
     ...mounts.map(({ source, target, read_only: readOnly }): [string, string] => [
       'mount',
       `${source}${target === source ? '' : ` as ${target}`}${readOnly ? ', read-only' : ', WRITABLE'}${
         isWithin(source, root) ? '' : ' (OUTSIDE the project)'
       }`,
     ]),
-    ['may reach', network.allow_out?.join(', ')],
-    ['may not', network.deny_out?.join(', ')],
-    ['TLS opened', network.intercept === 'bound' ? 'to the hosts of its secrets' : undefined],
-    ['never opened', network.tunnel_out?.join(', ')],
-    ['variables', Object.keys(env).join(', ') || undefined],
-    ['driver', project.driver],
-    ['template', project.template],
-    ['ends after', project.timeout === undefined ? undefined : `${project.timeout} s`],
+    ...Object.entries(secrets).map(([key, name]): [string, string] => ['secret', `${name}, as ${key}`]),
   ];
   const shown = lines.filter(([, value]) => value !== undefined);
   if (shown.length === 0) return '  nothing\n';
-  return shown.map(([name, value]) => `  ${name.padEnd(12)}  ${printable(value)}\n`).join('');
+  return shown.map(([name, value]) => `${cut(`  ${name.padEnd(12)}  ${printable(value)}`, mostColumns)}\n`).join('');
 }
 
 function isWithin(path: string, root: string): boolean {

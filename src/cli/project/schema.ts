@@ -1,6 +1,7 @@
 import { LineCounter, isMap, isNode, isScalar, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import { z } from 'zod';
+import { secretName } from '../../contract/schemas/fields.ts';
 import { CliFailure } from '../failure.ts';
 import { recognise } from '../credentials/recognise.ts';
 import type { Shape } from '../credentials/shapes.ts';
@@ -9,14 +10,21 @@ const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const text = z.string({ error: 'must be text' });
 const texts = z.array(text, { error: 'must be a list' });
 
+/** As many as a person can look through before agreeing. */
+const mostVariables = 64;
+const mostMounts = 32;
+const atMost = (most: number) => (list: object) => Object.keys(list).length <= most;
+const tooMany = (most: number) => ({ error: `has more than it may: ${most} at most` });
+
 /** What `.standin.yaml` may say. Rules of the network are those of the API. */
 const projectFile = z.strictObject({
-  secrets: z.record(variable, text).optional(),
+  secrets: z.record(variable, text).refine(atMost(mostVariables), tooMany(mostVariables)).optional(),
   env: z
     .record(
       variable,
       z.union([z.string(), z.number(), z.boolean()], { error: 'must be text, a number or true or false' }),
     )
+    .refine(atMost(mostVariables), tooMany(mostVariables))
     .optional(),
   network: z
     .strictObject({
@@ -32,7 +40,7 @@ const projectFile = z.strictObject({
     })
     .optional(),
   template: text.optional(),
-  mounts: texts.optional(),
+  mounts: texts.refine(atMost(mostMounts), tooMany(mostMounts)).optional(),
   timeout: z.int({ error: 'must be seconds, from 1 to 86400' }).min(1).max(86_400).optional(),
 });
 
@@ -49,7 +57,10 @@ export function parseProjectFile(path: string, source: string, shapes: readonly 
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const [problem] = [...document.errors, ...document.warnings];
-  if (problem !== undefined) throw refusal(path, lines.linePos(problem.pos[0]).line, problem.message);
+  if (problem !== undefined) {
+    const what = /call stack/.test(problem.message) ? 'is nested too deeply' : problem.message;
+    throw refusal(path, lines.linePos(problem.pos[0]).line, what);
+  }
   if (document.contents === null) return {};
   const parsed = projectFile.safeParse(valueOf(document, path));
   if (!parsed.success) {
@@ -73,6 +84,12 @@ export function parseProjectFile(path: string, source: string, shapes: readonly 
     throw new CliFailure(`${path}:${line}: ${field}.${name} looks like a credential, which no project file may hold`, {
       fix: 'store it with `standin secret create`, write its name under secrets, and replace it where it came from',
     });
+  }
+  for (const [name, value] of Object.entries(parsed.data.secrets ?? {})) {
+    const named = secretName.safeParse(value);
+    if (named.success) continue;
+    const line = lineOf(document, lines, ['secrets', name]);
+    throw refusal(path, line, `secrets.${name} is no name of a secret: it ${named.error.issues[0]?.message ?? ''}`);
   }
   return { ...parsed.data, env };
 }

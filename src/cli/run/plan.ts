@@ -8,24 +8,14 @@ import type { Cli, CommonOptions } from '../command.ts';
 import { shapesOf } from '../credentials/shapes.ts';
 import { wrongUsage } from '../failure.ts';
 import { isThisMachine } from '../find-server.ts';
-import { networkOf } from '../network-options.ts';
-import type { NetworkOptions } from '../network-options.ts';
-import { loadProject } from '../project/load.ts';
-import type { Project } from '../project/load.ts';
-import { parseMount } from './mounts.ts';
+import { settle } from '../project/settle.ts';
+import type { ProjectOptions } from '../project/settle.ts';
 
-export interface RunOptions extends CommonOptions, NetworkOptions {
-  secret?: Record<string, string>;
-  env?: Record<string, string>;
+export interface RunOptions extends CommonOptions, ProjectOptions {
   name?: string;
   readOnly?: boolean;
   noMount?: boolean;
-  mount?: string[];
-  driver?: string;
-  template?: string;
   timeout?: number;
-  noProject?: boolean;
-  trust?: boolean;
   plain?: boolean;
   withConfig?: boolean;
 }
@@ -48,9 +38,11 @@ export async function planRun(
 ): Promise<RunPlan> {
   const { io } = cli;
   const shapes = once(async () => shapesOf(await client.providers.list()));
-  const project = options.noProject === true ? null : await loadProject(io, { shapes, trust: options.trust === true });
-  const driver = options.driver ?? project?.driver ?? (process.platform === 'darwin' ? 'external' : undefined);
-  const secrets = { ...project?.secrets, ...options.secret };
+  const settled = await settle(io, options, {
+    shapes,
+    driver: process.platform === 'darwin' ? 'external' : undefined,
+  });
+  const { driver, secrets } = settled;
   const agent = options.plain === true || driver === 'external' ? undefined : agentOf(command);
   if (options.withConfig === true && agent === undefined) {
     throw wrongUsage('--with-config is for the agents that `standin run` knows', 'see `standin run --help`');
@@ -67,23 +59,17 @@ export async function planRun(
   for (const path of prepared?.leftOut ?? [])
     cli.output(options).warn(`${path} was not copied: it may hold a credential`);
   const own = mountsHere ? [{ source: io.cwd, target: io.cwd, read_only: options.readOnly === true }] : [];
-  const mounts = [
-    ...own,
-    ...(driver === 'external' ? [] : (project?.mounts ?? [])),
-    ...(options.mount ?? []).map((text) => parseMount(text, io.cwd)),
-    ...(prepared?.mounts ?? []),
-  ];
-  const network = networkOf({ ...namesOf(project?.network), ...options });
+  const mounts = [...own, ...settled.mounts, ...(prepared?.mounts ?? [])];
   const [program, ...first] = prepared?.words ?? [command];
-  const timeout = options.timeout ?? project?.timeout;
+  const timeout = options.timeout ?? settled.timeout;
   return {
     body: {
       name: options.name ?? `run ${basename(command)}`.slice(0, 64),
-      network,
-      secrets: prepared?.secrets ?? (Object.keys(secrets).length === 0 ? undefined : secrets),
-      env_vars: nonEmpty({ ...prepared?.env, ...project?.env, ...options.env }),
+      network: settled.network,
+      secrets: prepared?.secrets ?? nonEmpty(secrets),
+      env_vars: nonEmpty({ ...prepared?.env, ...settled.env }),
       driver,
-      from_template: options.template ?? project?.template,
+      from_template: settled.template,
       mounts: mounts.length === 0 ? undefined : unique(mounts),
     },
     request: {
@@ -101,19 +87,8 @@ function unique<Mount extends { target: string }>(mounts: readonly Mount[]): Mou
   return mounts.filter(({ target }, at) => mounts.findIndex((other) => other.target === target) === at);
 }
 
-/** The file's rules under the names of the options, which win over them one by one. */
-function namesOf(network: Project['network']): NetworkOptions {
-  if (network === undefined) return {};
-  const { allow_out: allowOut, deny_out: denyOut, intercept, tunnel_out: tunnelOut } = network;
-  return {
-    ...(allowOut && { allowOut }),
-    ...(denyOut && { denyOut }),
-    ...(intercept && { intercept }),
-    ...(tunnelOut && { tunnelOut }),
-  };
-}
-
-function nonEmpty(record: Record<string, string>): Record<string, string> | undefined {
+/** Left out where there is nothing in it. */
+export function nonEmpty(record: Record<string, string>): Record<string, string> | undefined {
   return Object.keys(record).length === 0 ? undefined : record;
 }
 

@@ -13,6 +13,8 @@ export interface LocalOptions {
   directory: string;
   /** Never mounted, nor anything that holds them or is in them: the data directory. */
   privateDirectories: string[];
+  /** Mounted read-only at most: where the server's program is. */
+  programDirectories: string[];
   network: NamespaceNetwork;
 }
 
@@ -63,7 +65,10 @@ export function createLocalDriver<Kept extends SandboxRecord>(
     }));
 
   async function start(spec: SandboxSpec): Promise<RunningSandbox> {
-    const mounts = checkMounts(spec.mounts, [...options.privateDirectories, options.directory]);
+    const mounts = checkMounts(spec.mounts, {
+      privateDirs: [...options.privateDirectories, options.directory],
+      programDirs: options.programDirectories,
+    });
     const sandbox = await kind
       .start({ spec, mounts, workshop: await open(), network: options.network })
       .catch(async (error: unknown) => {

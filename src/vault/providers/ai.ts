@@ -3,6 +3,15 @@ import { basic, basicAs, bearer, header, provider, raw, scheme } from './provide
 import type { Provider } from './provider.ts';
 import { token } from './token-shape.ts';
 
+/** An account is in one of them; so for the regions below. */
+const langsmithRegions = ['api.smith.langchain.com', 'eu.api.smith.langchain.com'];
+const langfuseRegions = [
+  'cloud.langfuse.com',
+  'us.cloud.langfuse.com',
+  'jp.cloud.langfuse.com',
+  'hipaa.cloud.langfuse.com',
+];
+
 /** Models, search and what is built around them. */
 export const aiProviders: readonly Provider[] = [
   provider('anthropic', 'Anthropic', {
@@ -37,6 +46,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('AIza', 35, 'base64url')],
     source: 'https://ai.google.dev/api',
     unseen: true,
+    code: '@google/genai@3.3.0',
     // API_KEY_INVALID is a 400; 403 is an API that is not switched on, or a key kept to other callers.
     probe: get('/v1beta/models?pageSize=1', { limited: [403], refused: [400, 401] }),
   }),
@@ -51,8 +61,8 @@ export const aiProviders: readonly Provider[] = [
     hosts: ['api.x.ai'],
     auth: bearer,
     tokens: [token('xai-', 80)],
-    source: 'https://docs.x.ai/docs/api-reference#api-key',
-    unseen: true,
+    source: 'https://docs.x.ai/developers/rest-api-reference/management/auth',
+    unsettled: 'the test call, which only copies of its reference describe',
     probe: get('/v1/api-key', { limited: [403], refused: [400, 401] }),
   }),
   provider('perplexity', 'Perplexity', {
@@ -82,6 +92,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('', 32)],
     source: 'https://docs.mistral.ai/api/endpoint/models',
     unseen: true,
+    code: '@mistralai/mistralai@2.7.0',
     probe: get('/v1/models'),
   }),
   provider('cohere', 'Cohere', {
@@ -97,6 +108,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('gsk_', 52)],
     source: 'https://console.groq.com/docs/api-reference#models',
     unseen: true,
+    code: 'groq-sdk@1.6.0',
     probe: get('/openai/v1/models', { limited: [403] }),
   }),
   provider('deepseek', 'DeepSeek', {
@@ -113,6 +125,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('', 64, 'hex')],
     source: 'https://docs.together.ai/reference/models',
     unseen: true,
+    code: 'together-ai@0.52.0',
     unsettled: 'that its keys are 64 hex digits',
     probe: get('/v1/models'),
   }),
@@ -122,7 +135,8 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('fw_', null)],
     source: 'https://fireworks.ai/docs/api-reference/introduction',
     unseen: true,
-    unsettled: 'that its keys start with `fw_`',
+    code: 'fireworks-ai==1.2.30',
+    unsettled: 'that its keys start with `fw_`, and the test call',
     probe: get('/inference/v1/models', { refused: [401, 403] }),
   }),
   provider('cerebras', 'Cerebras', {
@@ -138,7 +152,7 @@ export const aiProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('hf_', 34)],
     source: 'https://huggingface.co/docs/hub/security-tokens',
-    unseen: true,
+    code: '@huggingface/hub@2.17.5',
     probe: get('/api/whoami-v2'),
   }),
   provider('replicate', 'Replicate', {
@@ -148,6 +162,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('r8_', 37)],
     source: 'https://replicate.com/docs/reference/http',
     unseen: true,
+    code: 'replicate@1.4.0',
     probe: get('/v1/account'),
   }),
   provider('elevenlabs', 'ElevenLabs', {
@@ -156,6 +171,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('sk_', 48, 'hex')],
     source: 'https://elevenlabs.io/docs/api-reference/authentication',
     unseen: true,
+    code: '@elevenlabs/elevenlabs-js@2.73.0',
     unsettled: 'whether a 401 of the test call is an unknown key or one that may not read the account',
     probe: get('/v1/user'),
   }),
@@ -172,6 +188,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('', 32, 'hex')],
     source: 'https://www.assemblyai.com/docs/api-reference/overview',
     unseen: true,
+    code: 'assemblyai@4.41.5',
     probe: get('/v2/transcript?limit=1'),
   }),
   provider('nvidia', 'NVIDIA NIM', {
@@ -180,6 +197,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('nvapi-', 64, 'base64url')],
     source: 'https://docs.api.nvidia.com/nim/reference/llm-apis',
     unseen: true,
+    code: 'langchain-nvidia-ai-endpoints==1.5.0',
     probe: { none: 'its list of models is open to all, and every other call runs a model' },
   }),
   provider('vercel-ai-gateway', 'Vercel AI Gateway', {
@@ -197,21 +215,23 @@ export const aiProviders: readonly Provider[] = [
     probe: get('/indexes', { headers: { 'X-Pinecone-Api-Version': '2025-10' }, limited: [403] }),
   }),
   provider('langsmith', 'LangSmith', {
-    hosts: ['api.smith.langchain.com'],
+    hosts: langsmithRegions,
     auth: header('x-api-key'),
     tokens: [token('lsv2_pt_', null, 'hex')],
     source: 'https://docs.langchain.com/langsmith/create-account-api-key',
     unseen: true,
-    probe: get('/api/v1/sessions?limit=1', { refused: [401, 403] }),
+    code: 'langsmith@0.12.0',
+    probe: get('/api/v1/sessions?limit=1', { hosts: langsmithRegions, refused: [401, 403] }),
   }),
   // The user name is the account's public key, which the client knows and sends.
   provider('langfuse', 'Langfuse', {
-    hosts: ['cloud.langfuse.com'],
+    hosts: langfuseRegions,
     auth: basic,
     tokens: [token('sk-lf-', 36, 'uuid')],
     source: 'https://langfuse.com/docs/api-and-data-platform/features/public-api',
     unseen: true,
-    probe: get('/api/public/projects', { user: { ask: 'the public key (pk-lf-…)' } }),
+    code: '@langfuse/core@5.11.1',
+    probe: get('/api/public/projects', { hosts: langfuseRegions, user: { ask: 'the public key (pk-lf-…)' } }),
   }),
   provider('wandb', 'Weights & Biases', {
     hosts: ['api.wandb.ai'],
@@ -219,6 +239,7 @@ export const aiProviders: readonly Provider[] = [
     tokens: [token('', 40, 'hex')],
     source: 'https://docs.wandb.ai/support/models/articles/how-can-i-find-my-api-key',
     unseen: true,
+    code: 'wandb==0.31.0',
     probe: post('/graphql', { query: '{ viewer { id } }' }, { answerHas: '"viewer":{' }),
   }),
   provider('tavily', 'Tavily', {

@@ -1,5 +1,5 @@
 import { get } from './probe.ts';
-import { basic, basicAs, bearer, header, perHostProvider, provider, raw, scheme } from './provider.ts';
+import { basic, basicAs, basicUsername, bearer, header, perHostProvider, provider, raw, scheme } from './provider.ts';
 import type { Provider } from './provider.ts';
 import { token } from './token-shape.ts';
 import type { TokenShape } from './token-shape.ts';
@@ -27,7 +27,7 @@ export const codeProviders: readonly Provider[] = [
     ],
     tokens: githubTokens,
     source: 'https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api',
-    unseen: true,
+    code: '@octokit/core@7.0.8',
     // Every kind of token may ask for its limits, and asking does not count against them.
     probe: get('/rate_limit', { headers: { 'X-GitHub-Api-Version': '2022-11-28' } }),
   }),
@@ -47,8 +47,8 @@ export const codeProviders: readonly Provider[] = [
       { hosts: ['bitbucket.org'], auth: basicAs('x-token-auth') },
     ],
     tokens: [token('ATCTT', null, 'base64url')],
-    source: 'https://support.atlassian.com/bitbucket-cloud/docs/using-access-tokens/',
-    unseen: true,
+    source: 'https://support.atlassian.com/bitbucket-cloud/docs/using-project-access-tokens/',
+    unsettled: 'the user name that git takes, which comes from the code of clients',
     probe: get('/2.0/user', { limited: [403] }),
   }),
   provider('npm', 'npm', {
@@ -57,6 +57,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('npm_', 36)],
     source: 'https://docs.npmjs.com/about-access-tokens',
     unseen: true,
+    code: 'npm-registry-fetch@20.0.1',
     probe: get('/-/whoami', { limited: [403] }),
   }),
   provider('pypi', 'PyPI', {
@@ -65,6 +66,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('pypi-AgEIcHlwaS5vcmc', 150, 'base64url')],
     source: 'https://pypi.org/help/#apitoken',
     unseen: true,
+    code: 'twine==7.0.0',
     probe: { none: 'its host takes uploads and nothing else' },
   }),
   provider('rubygems', 'RubyGems', {
@@ -72,7 +74,6 @@ export const codeProviders: readonly Provider[] = [
     auth: raw,
     tokens: [token('rubygems_', 48, 'hex')],
     source: 'https://guides.rubygems.org/rubygems-org-api/',
-    unseen: true,
     probe: get('/api/v1/gems.json', { limited: [403] }),
   }),
   // Basic at /token only; what that answers is used as bearer, and is a token of its own.
@@ -90,7 +91,6 @@ export const codeProviders: readonly Provider[] = [
     auth: bearer,
     tokens: githubTokens,
     source: 'https://docs.github.com/en/packages/working-with-a-github-packages-registry/working-with-the-npm-registry',
-    unseen: true,
     probe: get('/-/whoami', { limited: [403] }),
   }),
   provider('vercel', 'Vercel', {
@@ -99,6 +99,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('vcp_', 56)],
     source: 'https://vercel.com/docs/rest-api',
     unseen: true,
+    code: '@vercel/sdk@1.28.35',
     // An unknown token is a 403 there.
     probe: get('/v2/user', { refused: [401, 403] }),
   }),
@@ -117,6 +118,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('dop_v1_', 64, 'hex')],
     source: 'https://docs.digitalocean.com/reference/api/',
     unseen: true,
+    code: '@digitalocean/dots@1.19.0',
     probe: get('/v2/account', { limited: [403] }),
   }),
   provider('netlify', 'Netlify', {
@@ -125,6 +127,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('nfp_', 36)],
     source: 'https://docs.netlify.com/api-and-cli-guides/api-guides/get-started-with-api/',
     unseen: true,
+    code: '@netlify/open-api@2.60.0',
     probe: get('/api/v1/user'),
   }),
   provider('fly', 'Fly.io', {
@@ -141,6 +144,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('HRKU-AA', 58, 'base64url')],
     source: 'https://devcenter.heroku.com/articles/platform-api-quickstart',
     unseen: true,
+    code: '@heroku-cli/command@13.2.0',
     probe: get('/account', { headers: { Accept: 'application/vnd.heroku+json; version=3' }, limited: [403] }),
   }),
   provider('render', 'Render', {
@@ -157,6 +161,7 @@ export const codeProviders: readonly Provider[] = [
     tokens: [token('sbp_', 40, 'hex')],
     source: 'https://supabase.com/docs/reference/api/introduction',
     unseen: true,
+    code: 'github.com/supabase/cli v1.226.4',
     probe: get('/v1/organizations', { limited: [403] }),
   }),
   provider('neon', 'Neon', {
@@ -170,9 +175,12 @@ export const codeProviders: readonly Provider[] = [
   provider('circleci', 'CircleCI', {
     hosts: ['circleci.com'],
     auth: header('Circle-Token'),
-    tokens: [token('CCIPAT_', null)],
-    source: 'https://circleci.com/docs/guides/toolkit/managing-api-tokens/',
-    unseen: true,
+    also: [basicUsername],
+    // Personal ones. The two parts are an id and the secret.
+    tokens: [
+      [{ literal: 'CCIPAT_' }, { random: 'alphanumeric', length: 22 }, { literal: '_' }, { core: 'hex', length: 40 }],
+    ],
+    source: 'https://circleci.com/docs/api-developers-guide/',
     probe: get('/api/v2/me'),
   }),
   provider('buildkite', 'Buildkite', {
@@ -193,20 +201,16 @@ export const codeProviders: readonly Provider[] = [
     hosts: ['app.terraform.io'],
     auth: bearer,
     tokens: [[{ random: 'alphanumeric', length: 14 }, { literal: '.atlasv1.' }, { core: 'alphanumeric', length: 67 }]],
-    source: 'https://developer.hashicorp.com/terraform/cloud-docs/api-docs/account',
-    unseen: true,
-    // Tokens of a team or an organization have no account: 404.
-    probe: get('/api/v2/account/details', {
-      headers: { 'Content-Type': 'application/vnd.api+json' },
-      limited: [403, 404],
-    }),
+    source: 'https://developer.hashicorp.com/terraform/enterprise/v202411-2/api-docs/account',
+    code: 'github.com/hashicorp/go-tfe v1.111.2',
+    // Tokens of a team or an organization have an account of their own.
+    probe: get('/api/v2/account/details', { headers: { 'Content-Type': 'application/vnd.api+json' }, limited: [403] }),
   }),
   provider('pulumi', 'Pulumi Cloud', {
     hosts: ['api.pulumi.com'],
     auth: scheme('token'),
     tokens: [token('pul-', 40, 'hex')],
-    source: 'https://www.pulumi.com/docs/reference/cloud-rest-api/',
-    unseen: true,
+    source: 'https://www.pulumi.com/docs/reference/cloud-rest-api/api-basics/',
     probe: get('/api/user', { headers: { Accept: 'application/vnd.pulumi+8' } }),
   }),
   provider('doppler', 'Doppler', {

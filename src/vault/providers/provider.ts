@@ -13,8 +13,13 @@ export interface Provider {
   tokens: readonly TokenShape[];
   /** The vendor's page that says how a key is sent, or the nearest to it. */
   source: string;
-  /** False: the page itself was not read; the row is from public rules that find leaked keys, and from clients' code. */
+  /** False: the page itself was not read. */
   sourceRead: boolean;
+  /**
+   * The vendor's own package that was read, with its version: it sends a key to these hosts in this form. Where neither it
+   * nor the page was read, the row is from public rules that find leaked keys, and from the code of other clients.
+   */
+  code: string | null;
   /** What of this row no page of the vendor says, in a sentence. */
   unsettled: string | null;
   /** How to find out whether a key works. */
@@ -60,6 +65,7 @@ interface RowFacts {
   tokens: readonly TokenShape[];
   source: string;
   unseen?: true;
+  code?: string;
   unsettled?: string;
   probe: ProbeFacts | NoProbe;
 }
@@ -83,8 +89,8 @@ export function perHostProvider(
   display: string,
   facts: RowFacts & { rules: readonly ProviderRule[] },
 ): Provider {
-  const { rules, tokens, source, unseen, unsettled = null, probe } = facts;
+  const { rules, tokens, source, unseen, code = null, unsettled = null, probe } = facts;
   const host = rules[0]?.hosts[0] ?? '';
   const sourceRead = unseen !== true;
-  return { name, display, rules, tokens, source, sourceRead, unsettled, probe: probeOf(probe, host) };
+  return { name, display, rules, tokens, source, sourceRead, code, unsettled, probe: probeOf(probe, host) };
 }

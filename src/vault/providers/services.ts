@@ -8,6 +8,10 @@ const datadogSites = ['com', 'eu']
   .map((end) => `api.datadoghq.${end}`)
   .concat(['us3', 'us5', 'ap1', 'ap2', 'uk1'].map((site) => `api.${site}.datadoghq.com`));
 
+const newrelicRegions = ['api.newrelic.com', 'api.eu.newrelic.com'];
+const intercomRegions = ['api.intercom.io', 'api.eu.intercom.io', 'api.au.intercom.io'];
+const sendgridRegions = ['api.sendgrid.com', 'api.eu.sendgrid.com'];
+
 /** Work, money, messages and monitoring. */
 export const serviceProviders: readonly Provider[] = [
   provider('linear', 'Linear', {
@@ -16,6 +20,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('lin_api_', 40)],
     source: 'https://linear.app/developers/graphql',
     unseen: true,
+    code: '@linear/sdk@98.0.0',
     probe: post('/graphql', { query: '{ viewer { id } }' }, { answerHas: '"viewer":{', refused: [400, 401] }),
   }),
   provider('sentry', 'Sentry', {
@@ -23,7 +28,6 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('sntryu_', 64, 'hex')],
     source: 'https://docs.sentry.io/api/auth/',
-    unseen: true,
     probe: get('/api/0/organizations/', { limited: [403] }),
   }),
   provider('stripe', 'Stripe', {
@@ -33,6 +37,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('sk_live_', 99), token('sk_test_', 99), token('rk_live_', 99), token('rk_test_', 99)],
     source: 'https://docs.stripe.com/api/authentication',
     unseen: true,
+    code: 'stripe@23.1.0',
     probe: get('/v1/balance', { limited: [403] }),
   }),
   provider('slack', 'Slack', {
@@ -48,6 +53,7 @@ export const serviceProviders: readonly Provider[] = [
     ]),
     source: 'https://docs.slack.dev/reference/methods/auth.test',
     unseen: true,
+    code: '@slack/web-api@8.2.0',
     // Always a 200: the content says it.
     probe: post('/api/auth.test', {}, { answerHas: '"ok":true' }),
   }),
@@ -57,6 +63,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('ntn_', 46)],
     source: 'https://developers.notion.com/reference/authentication',
     unseen: true,
+    code: '@notionhq/client@5.26.0',
     probe: get('/v1/users/me', { headers: { 'Notion-Version': '2022-06-28' }, limited: [403] }),
   }),
   provider('asana', 'Asana', {
@@ -65,6 +72,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('', null)],
     source: 'https://developers.asana.com/docs/personal-access-token',
     unseen: true,
+    code: 'asana@3.2.0',
     probe: get('/api/1.0/users/me', { limited: [403] }),
   }),
   provider('resend', 'Resend', {
@@ -83,15 +91,15 @@ export const serviceProviders: readonly Provider[] = [
     probe: get('/api/v1/validate', { hosts: datadogSites, refused: [401, 403] }),
   }),
   provider('newrelic', 'New Relic', {
-    hosts: ['api.newrelic.com'],
+    hosts: newrelicRegions,
     auth: header('Api-Key'),
     tokens: [token('NRAK-', 27, 'upper')],
-    source: 'https://docs.newrelic.com/docs/apis/nerdgraph/get-started/introduction-new-relic-nerdgraph/',
-    unseen: true,
+    source:
+      'https://newrelic.com/info/blog/explainer/making-a-new-relic-nerdgraph-api-request-with-curl-endpoint-and-headers',
     probe: post(
       '/graphql',
       { query: '{ actor { user { id } } }' },
-      { answerHas: '"actor":{"user":{', refused: [401, 403] },
+      { hosts: newrelicRegions, answerHas: '"actor":{"user":{', refused: [401, 403] },
     ),
   }),
   provider('pagerduty', 'PagerDuty', {
@@ -100,6 +108,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('', 20)],
     source: 'https://developer.pagerduty.com/docs/authentication',
     unseen: true,
+    code: '@pagerduty/pdjs@2.2.4',
     probe: get('/abilities', { headers: { Accept: 'application/vnd.pagerduty+json;version=2' }, limited: [403] }),
   }),
   provider('posthog', 'PostHog', {
@@ -107,15 +116,14 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     tokens: [token('phx_', null)],
     source: 'https://posthog.com/docs/api',
-    unseen: true,
     probe: get('/api/users/@me/', { hosts: ['us.posthog.com', 'eu.posthog.com'], limited: [403] }),
   }),
   provider('figma', 'Figma', {
     hosts: ['api.figma.com'],
     auth: header('X-Figma-Token'),
     tokens: [token('figd_', null, 'base64url')],
-    source: 'https://developers.figma.com/docs/rest-api/authentication/',
-    unseen: true,
+    source: 'https://developers.figma.com/docs/rest-api/personal-access-tokens/',
+    code: '@figma/rest-api-spec@0.43.0',
     probe: get('/v1/me', { refused: [401, 403] }),
   }),
   provider('tailscale', 'Tailscale', {
@@ -123,8 +131,7 @@ export const serviceProviders: readonly Provider[] = [
     auth: bearer,
     also: [basicUsername],
     tokens: [token('tskey-api-', null)],
-    source: 'https://tailscale.com/api',
-    unseen: true,
+    source: 'https://github.com/tailscale/tailscale/blob/main/api.md',
     probe: get('/api/v2/tailnet/-/keys', { limited: [403] }),
   }),
   provider('airtable', 'Airtable', {
@@ -135,6 +142,8 @@ export const serviceProviders: readonly Provider[] = [
     ],
     source: 'https://airtable.com/developers/web/api/get-user-id-scopes',
     unseen: true,
+    code: 'airtable@0.12.2',
+    unsettled: 'the test call, which its package does not make',
     probe: get('/v0/meta/whoami'),
   }),
   provider('hubspot', 'HubSpot', {
@@ -144,15 +153,18 @@ export const serviceProviders: readonly Provider[] = [
     source:
       'https://developers.hubspot.com/docs/api-reference/account-account-info-v3/details/get-account-info-v3-details',
     unseen: true,
+    code: '@hubspot/api-client@14.0.1',
+    unsettled: 'the test call, which its package does not make',
     probe: get('/account-info/v3/details', { limited: [403] }),
   }),
   provider('intercom', 'Intercom', {
-    hosts: ['api.intercom.io'],
+    hosts: intercomRegions,
     auth: bearer,
     tokens: [token('', null)],
     source: 'https://developers.intercom.com/docs/build-an-integration/learn-more/authentication',
     unseen: true,
-    probe: get('/me', { limited: [403] }),
+    code: 'intercom-client@7.0.3',
+    probe: get('/me', { hosts: intercomRegions, limited: [403] }),
   }),
   // The user name is the account SID, which the client knows and sends.
   provider('twilio', 'Twilio', {
@@ -161,17 +173,19 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('', 32, 'hex')],
     source: 'https://www.twilio.com/docs/usage/requests-to-twilio',
     unseen: true,
+    code: 'twilio@6.3.1',
     probe: get('/2010-04-01/Accounts.json?PageSize=1', { user: { ask: 'the account SID (AC…)' }, limited: [403] }),
   }),
   provider('sendgrid', 'SendGrid', {
-    hosts: ['api.sendgrid.com'],
+    hosts: sendgridRegions,
     auth: bearer,
     tokens: [
       [{ literal: 'SG.' }, { random: 'base64url', length: 22 }, { literal: '.' }, { core: 'base64url', length: 43 }],
     ],
     source: 'https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/authentication',
     unseen: true,
-    probe: get('/v3/scopes', { limited: [403] }),
+    code: '@sendgrid/client@8.1.6',
+    probe: get('/v3/scopes', { hosts: sendgridRegions, limited: [403] }),
   }),
   provider('mailgun', 'Mailgun', {
     hosts: ['api.mailgun.net', 'api.eu.mailgun.net'],
@@ -186,6 +200,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('', 36, 'uuid')],
     source: 'https://postmarkapp.com/developer/api/server-api',
     unseen: true,
+    code: 'postmark@5.1.0',
     probe: get('/server'),
   }),
   provider('discord', 'Discord', {
@@ -200,8 +215,7 @@ export const serviceProviders: readonly Provider[] = [
         { core: 'base64url', length: 38 },
       ],
     ],
-    source: 'https://discord.com/developers/docs/reference#authentication',
-    unseen: true,
+    source: 'https://docs.discord.com/developers/discord-social-sdk/development-guides/using-with-discord-apis',
     probe: get('/api/v10/users/@me'),
   }),
   provider('square', 'Square', {
@@ -210,6 +224,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('EAAA', null)],
     source: 'https://developer.squareup.com/docs/build-basics/access-tokens',
     unseen: true,
+    code: 'square@46.0.0',
     probe: get('/v2/locations', { limited: [403] }),
   }),
   provider('dropbox', 'Dropbox', {
@@ -218,6 +233,7 @@ export const serviceProviders: readonly Provider[] = [
     tokens: [token('sl.', null, 'base64url')],
     source: 'https://www.dropbox.com/developers/documentation/http/documentation#check-user',
     unseen: true,
+    code: 'dropbox==12.2.4',
     probe: post('/2/check/user', { query: 'standin' }, { refused: [400, 401] }),
   }),
 ];

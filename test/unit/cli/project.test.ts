@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { processIo } from '../../../src/cli/io.ts';
@@ -7,6 +8,8 @@ import type { Io } from '../../../src/cli/io.ts';
 import { findProject } from '../../../src/cli/project/find.ts';
 import { loadProject, projectOf, summaryOf } from '../../../src/cli/project/load.ts';
 import { parseProjectFile } from '../../../src/cli/project/schema.ts';
+import { settle } from '../../../src/cli/project/settle.ts';
+import type { ProjectOptions } from '../../../src/cli/project/settle.ts';
 import { isTrusted, remember, trustFile } from '../../../src/cli/project/trust.ts';
 import { shapesOf } from '../../../src/cli/credentials/shapes.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -15,6 +18,13 @@ import { printed } from './tree.ts';
 const directory = temporaryDirectory('project');
 after(() => directory.remove());
 const shapes = shapesOf([{ name: 'github', token_shape: 'ghp_ + 36 letters and digits' }]);
+
+/** A pipe to which nobody writes. */
+function fifo(): string {
+  const path = join(directory.path, 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
 
 let projects = 0;
 /** A project with that file, and a person who has agreed to nothing yet and cannot be asked. */
@@ -171,11 +181,62 @@ test('who is asked sees every secret, and what is mounted from outside stands ou
   assert.match(summary, /secret +prod-key, as K/);
   assert.match(summary, /mount +\/home\/you\/\.ssh, WRITABLE \(OUTSIDE the project\)/);
   assert.match(summary, /mount +\/w\/p\/in as \/in, read-only\n/);
-  assert.match(summary, /variables +A/);
+  assert.match(summary, /variable +A=b/);
+});
+
+test('what matters most is asked about last, above the question, and no list is long enough to push it off', () => {
+  const many = Array.from({ length: 64 }, (_, at) => `A${at}: ${'x'.repeat(500)}`).join(', ');
+  const text = `secrets: { K: prod-key }\nmounts: [/home/you/.ssh]\nenv: { ${many} }\n`;
+  const lines = summaryOf(projectOf({ path: '/w/.standin.yaml', root: '/w', text }, shapes), '/w').split('\n');
+  assert.match(lines.at(-2) ?? '', /^ {2}secret +prod-key, as K$/);
+  assert.match(lines.at(-3) ?? '', /^ {2}mount +\/home\/you\/\.ssh/);
+  assert.match(lines[0] ?? '', /^ {2}variable +A0=x+…$/);
+  assert.ok(lines.every((line) => line.length <= 140));
+  for (const [field, list] of [
+    ['env', `{ ${Array.from({ length: 65 }, (_, at) => `A${at}: x`).join(', ')} }`],
+    ['secrets', `{ ${Array.from({ length: 65 }, (_, at) => `A${at}: x`).join(', ')} }`],
+    ['mounts', `[${'./x, '.repeat(33)}]`],
+  ]) {
+    assert.throws(() => parseProjectFile('/x', `${field}: ${list}\n`, shapes), { message: /^\/x:1: .* at most/ });
+  }
+});
+
+test('a secret’s name is one, and says nothing else to who is asked', () => {
+  for (const name of ['prod, as SAFE', 'x\\n  nothing', 'a\\u3164', 'y'.repeat(129)]) {
+    assert.throws(() => parseProjectFile('/x', `secrets: { K: "${name}" }\n`, shapes), {
+      message: /^\/x:1: secrets\.K /,
+    });
+  }
+});
+
+test('a file that never ends, waits for a writer or is nested without end is refused at once', async () => {
+  const long = project('').root;
+  writeFileSync(join(long, '.standin.yaml'), `# ${'x'.repeat(70_000)}\n`);
+  assert.throws(() => findProject(long), /at most 65536 bytes/);
+  for (const target of ['/dev/zero', '/proc/kmsg', fifo()]) {
+    const { root } = project('');
+    rmSync(join(root, '.standin.yaml'));
+    symlinkSync(target, join(root, '.standin.yaml'));
+    assert.throws(() => findProject(root), /\.standin\.yaml (is no file|cannot be read)/, target);
+  }
+  for (const text of ['['.repeat(30_000) + ']'.repeat(30_000), `${'{a: '.repeat(9000)}1${'}'.repeat(9000)}`]) {
+    assert.throws(() => parseProjectFile('/x', text, shapes), /nested too deeply/);
+  }
+});
+
+test('where nothing isolates the command, the file cannot say what its programs load', async () => {
+  const text = 'env: { LD_PRELOAD: ./x.so, LEVEL: debug }\n';
+  const { io } = project(text);
+  const settled = (options: ProjectOptions) =>
+    settle(io, { trust: true, ...options }, { shapes: () => Promise.resolve(shapes) });
+  assert.deepEqual((await settled({})).env, { LD_PRELOAD: './x.so', LEVEL: 'debug' });
+  await assert.rejects(settled({ driver: 'external' }), /env\.LD_PRELOAD .*isolates nothing/);
+  const own = await settled({ driver: 'external', env: { LD_PRELOAD: '/mine.so' } });
+  assert.equal(own.env['LD_PRELOAD'], '/mine.so');
 });
 
 test('text in the file cannot hide a line from who is asked', () => {
-  const text = `secrets: { K: "x\\u001b[2K\\u202e" }\n`;
+  const text = `env: { K: "x\\u001b[2K\\u202e" }\nmounts: ["./a\\u001b[2K\\u202e"]\n`;
   const summary = summaryOf(projectOf({ path: '/w/.standin.yaml', root: '/w', text }, shapes), '/w');
   assert.doesNotMatch(summary.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
 });

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { createClient } from '../../../src/client/client.ts';
+import { postgresMissing, startPostgres } from '../../support/postgres.ts';
 import { runProgram, startProgram, waitUntil } from '../../support/processes.ts';
 import type { ProgramOptions } from '../../support/processes.ts';
 import { startStandin } from '../../support/standin-server.ts';
@@ -16,6 +17,7 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 import { canMakeTerminals, startOnTerminal } from './terminal.ts';
 
 const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const needsTerminal = { skip: canMakeTerminals() ? false : 'needs script(1) of util-linux' };
 const directory = temporaryDirectory('cli-run');
 const cwd = join(directory.path, 'project');
@@ -145,6 +147,16 @@ test('doctor finds nothing to fail on a server that runs', async () => {
     assert.match(stdout, new RegExp(`^ok +${what}`, 'm'));
 });
 
+test('doctor finds a PostgreSQL that answers, and prints no password', { skip: await postgresMissing() }, async () => {
+  const postgres = await startPostgres();
+  try {
+    const { stdout } = await standin(['doctor'], { env: { STANDIN_DATABASE_URL: await postgres.freshUrl() } });
+    assert.match(stdout, /^ok +PostgreSQL +\S+ answers, version \d+/m);
+  } finally {
+    await postgres.stop();
+  }
+});
+
 test('ca print prints the certificate and never the key', async () => {
   const { stdout } = await standin(['ca', 'print'], { env: { STANDIN_DATA_DIR: server.dataDir } });
   assert.match(stdout, /^-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----\n$/);
@@ -171,6 +183,19 @@ test('run has the directory at its own path, a stand-in for the key, the exit co
   assert.equal(readFileSync(join(cwd, 'made'), 'utf8'), 'new\n');
   assert.equal(statSync(join(cwd, 'made')).uid, statSync(cwd).uid);
   assert.deepEqual(await sandboxes(), []);
+});
+
+test('run says what to do where this directory cannot be mounted: the keys are in it, or the program of the server', async () => {
+  for (const [place, words] of [
+    [server.dataDir, /the data directory.*go to the directory of a project, or give --no-mount/],
+    [repository, /the server's own program.*go to the directory of a project, or give --no-mount/],
+  ] as const) {
+    const { code, stderr } = await standin(['run', '--no-project', '--', 'true'], { cwd: place });
+    assert.equal(code, 1);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /mounts\.0/);
+  }
+  assert.equal((await standin(['run', '--read-only', '--', 'true'], { cwd: repository })).code, 0);
 });
 
 test('run --read-only lets the command read here and not write; --no-mount shows it nothing', async () => {
@@ -293,78 +318,4 @@ test('where the server runs no sandboxes, nothing is run without isolation that 
   } finally {
     await other.stop();
   }
-});
-
-test('a sandbox that stays can be used, attached to and deleted from the command line', async () => {
-  const created = await standin(['sandbox', 'create', 'agent', '--metadata', 'team=web']);
-  const id = created.stdout.trim();
-  assert.equal(created.code, 0, created.stderr);
-  assert.match((await standin(['sandbox', 'list', '--metadata', 'team=web'])).stdout, /agent/);
-  assert.equal((await standin(['sandbox', 'attach', id, 'KEY=anthropic-prod'])).code, 0);
-  const exec = await standin(['sandbox', 'exec', id, '--', 'sh', '-c', 'printf %s "$KEY"; exit 4']);
-  assert.equal(exec.code, 4);
-  assert.match(exec.stdout, /^sk-ant-api03-standin/);
-  const asJson = await standin(['sandbox', 'exec', '--json', id, '--', 'sh', '-c', 'echo out; exit 6']);
-  assert.equal(asJson.code, 6);
-  assert.deepEqual(z.looseObject({}).parse(JSON.parse(asJson.stdout))['stdout'], 'out\n');
-  assert.equal((await standin(['sandbox', 'detach', id, 'KEY'])).code, 0);
-  assert.match((await standin(['sandbox', 'get', id])).stdout, /^name +agent$/m);
-  assert.equal((await standin(['sandbox', 'delete', id])).code, 0);
-  assert.equal((await standin(['sandbox', 'get', id])).code, 1);
-});
-
-test('what a sandbox may reach, and what of it is opened, goes from the options to the server and back', async () => {
-  const out = [
-    '--allow-out',
-    '*.example.com,203.0.113.0/24',
-    '--allow-out',
-    'a.example.org',
-    '--deny-out',
-    '192.0.2.0/24',
-  ];
-  const opened = ['--intercept', 'bound', '--tunnel-out', 'pinned.example.com,*.vendor.example.com'];
-  const created = await standin(['sandbox', 'create', 'closed', '--driver', 'external', ...out, ...opened]);
-  assert.equal(created.code, 0, created.stderr);
-  const id = created.stdout.trim();
-  const { network } = z
-    .looseObject({ network: z.unknown() })
-    .parse(JSON.parse((await standin(['sandbox', 'get', id, '--json'])).stdout));
-  assert.deepEqual(network, {
-    allow_out: ['*.example.com', '203.0.113.0/24', 'a.example.org'],
-    deny_out: ['192.0.2.0/24'],
-    intercept: 'bound',
-    tunnel_out: ['pinned.example.com', '*.vendor.example.com'],
-  });
-  const { stdout } = await standin(['sandbox', 'get', id]);
-  assert.match(stdout, /^TLS opened +to the hosts of its secrets$/m);
-  assert.match(stdout, /^never opened +pinned\.example\.com, \*\.vendor\.example\.com$/m);
-  await standin(['sandbox', 'delete', id]);
-  for (const [option, field] of [
-    ['--tunnel-out=fine.example.com,192.0.2.1', 'network.tunnel_out.1'],
-    ['--allow-out=fine.example.com,', 'network.allow_out.1'],
-    ['--deny-out=example.com', 'network.deny_out.0'],
-  ] as const) {
-    const { code, stderr } = await standin(['run', '--no-mount', option, '--', 'true']);
-    assert.equal(code, 1, option);
-    assert.match(stderr, new RegExp(`^error: ${field}[^\n]*\n$`));
-  }
-});
-
-test('--show-env can be read by a shell', async () => {
-  const created = await standin([
-    'sandbox',
-    'create',
-    'ci',
-    '--driver',
-    'external',
-    '-s',
-    'KEY=anthropic-prod',
-    '-e',
-    "ODD=it's $HOME",
-    '--show-env',
-  ]);
-  assert.equal(created.code, 0, created.stderr);
-  const { stdout } = await runProgram('sh', ['-c', `${created.stdout}\nprintf '%s|%s' "$KEY" "$ODD"`]);
-  assert.match(stdout, /^sk-ant-api03-standin[^|]+\|it's \$HOME$/);
-  for (const { id } of await sandboxes()) await standin(['sandbox', 'delete', id]);
 });

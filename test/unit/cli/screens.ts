@@ -64,7 +64,7 @@ export const scenes: readonly Scene[] = [
   {
     name: 'sandbox-list',
     play: async ({ run }) => {
-      await run('standin sandbox create agent -s ANTHROPIC_API_KEY=anthropic-prod --driver external');
+      await run('standin sandbox create agent --no-project -s ANTHROPIC_API_KEY=anthropic-prod --driver external');
       await run('clear; standin sandbox list');
     },
   },
@@ -78,6 +78,7 @@ export const scenes: readonly Scene[] = [
     },
   },
   { name: 'delete-refused', goesOn: true, play: ({ terminal }) => terminal.waitFor(/nothing was done/) },
+  { name: 'doctor', rows: 40, play: ({ run }) => run('standin doctor') },
   {
     name: 'project-question',
     play: ({ start }) => start('standin run -- true', /Use it from now on/),
@@ -133,6 +134,8 @@ export async function playScenes(
       PS1: '$ ',
       STANDIN_URL: server.url,
       STANDIN_API_KEY: server.apiKey,
+      STANDIN_DATA_DIR: server.dataDir,
+      STANDIN_PROXY_LISTEN: `127.0.0.1:${server.proxyPort}`,
     },
   });
   stack.defer(() => terminal.stop());
@@ -165,12 +168,19 @@ export async function playScenes(
   }
 }
 
-/** What differs from run to run, made the same: ids, times, ports and places. */
+/** Of `doctor`, what it says of the machine alone; with it the counts, and what to do, on the line after. */
+const ofTheMachine =
+  /^(?:ok|warn|fail|skip) +(?:node|kernel|user namespaces|cgroups|nf_tables|runsc|sandboxes|disk) .*\n(?: +→.*\n| {8,}\S.*\n)*/gm;
+
+/** What differs from run to run and from machine to machine, made the same: ids, times, ports and places. */
 export function normalised(screen: string): string {
   return screen
     .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '00000000-0000-0000-0000-000000000000')
+    .replaceAll(ofTheMachine, '')
+    .replaceAll(/^(?:nothing is wrong|\d+ of \d+ block, .*)$/gm, 'N of M block, N are worth a look')
     .replaceAll(/\d+ min ago|just now/g, 'just now')
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:8787')
     .replaceAll(/\/\S*standin-screens-\w+/g, '/home/you')
+    .replaceAll(/\/\S*\/standin-data-\w+\S*/g, '/home/you/.local/share/standin')
     .replaceAll(/\d+ CPU, \d+ MiB/g, '2 CPU, 2048 MiB');
 }

@@ -49,6 +49,7 @@ export function openRig(directory = makeDirectory(), create = drivers[driverName
   const driver = create({
     directory: join(directory, 'run'),
     privateDirectories: [join(directory, 'private')],
+    programDirectories: [],
     network,
   });
   let count = 0;

@@ -10,15 +10,17 @@ import { checkMounts } from '../../../src/sandbox/mounts.ts';
 let directory: string;
 before(() => {
   directory = realpathSync(mkdtempSync(join(tmpdir(), 'standin-mounts-')));
-  for (const name of ['project', 'data', 'data/inner', 'home', 'home/.local']) mkdirSync(join(directory, name));
+  for (const name of ['project', 'data', 'data/inner', 'home', 'home/.local', 'lib/standin/src'])
+    mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, 'file'), '');
   symlinkSync(join(directory, 'project'), join(directory, 'link'));
   symlinkSync(join(directory, 'data/inner'), join(directory, 'sly'));
 });
 after(() => rmSync(directory, { recursive: true }));
 
+const kept = () => ({ privateDirs: [join(directory, 'data')], programDirs: [join(directory, 'lib/standin')] });
 const check = (source: string, target: string) =>
-  checkMounts([{ source: join(directory, source), target, readOnly: false }], [join(directory, 'data')]);
+  checkMounts([{ source: join(directory, source), target, readOnly: false }], kept());
 const refused = (source: string, target: string, field: string, message: RegExp) =>
   assert.throws(() => check(source, target), { code: 'bad_request', field: `mounts.0.${field}`, message });
 
@@ -48,8 +50,17 @@ describe('mounts', () => {
     for (const source of ['data', 'data/inner', '.']) refused(source, '/srv/x', 'source', /data directory/);
   });
 
+  it('let nobody write where the server’s own program is, which it would run at its next start', () => {
+    for (const source of ['lib', 'lib/standin', 'lib/standin/src']) {
+      refused(source, '/srv/x', 'source', /the server's own program: mount it read-only/);
+      const mount = { source: join(directory, source), target: '/srv/x', readOnly: true };
+      assert.equal(checkMounts([mount], kept())[0]?.readOnly, true);
+    }
+  });
+
   it('are never the host’s system, the root, a socket, or nothing', async () => {
-    const of = (source: string) => () => checkMounts([{ source, target: '/srv/x', readOnly: true }], []);
+    const of = (source: string) => () =>
+      checkMounts([{ source, target: '/srv/x', readOnly: true }], { privateDirs: [], programDirs: [] });
     for (const source of [
       '/',
       '/proc',
@@ -93,7 +104,7 @@ describe('mounts', () => {
 
   it('have places of their own', () => {
     const mount = { source: join(directory, 'project'), target: '/srv/x', readOnly: true };
-    assert.throws(() => checkMounts([mount, { ...mount, target: '/srv/x/' }], []), {
+    assert.throws(() => checkMounts([mount, { ...mount, target: '/srv/x/' }], { privateDirs: [], programDirs: [] }), {
       field: 'mounts.1.target',
       message: /twice/,
     });

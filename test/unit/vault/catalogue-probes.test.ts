@@ -45,6 +45,20 @@ describe('the harmless calls of the catalogue', () => {
     assert.deepEqual(none, ['brave', 'nvidia', 'pypi']);
   });
 
+  it('where accounts live in regions, each region is asked', () => {
+    for (const name of ['datadog', 'intercom', 'langfuse', 'langsmith', 'newrelic', 'posthog', 'sendgrid']) {
+      const row = catalogue.get(name);
+      assert.ok(row !== undefined && !('none' in row.probe), name);
+      assert.deepEqual(row.probe.hosts, row.rules[0]?.hosts, name);
+    }
+  });
+
+  it('the account of HCP Terraform is there for every kind of token: not found says nothing of a key', () => {
+    const probe = catalogue.get('terraform')?.probe;
+    assert.ok(probe !== undefined && !('none' in probe));
+    assert.ok(![...probe.works, ...probe.limited].includes(404));
+  });
+
   it('what a row leaves out is the usual: GET at its first host, 200 works and 401 does not', () => {
     const row = provider('x', 'X', {
       hosts: ['a.example.com', 'b.example.com'],

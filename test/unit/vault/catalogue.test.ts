@@ -149,6 +149,14 @@ describe('forms that a provider takes', () => {
     ['datadog', 'api.datadoghq.eu', ['DD-API-KEY: *']],
     ['datadog', 'api.us5.datadoghq.com', ['DD-API-KEY: *']],
     ['together', 'api.together.ai', ['Authorization: Bearer *']],
+    ['circleci', 'circleci.com', ['Circle-Token: *', 'basic *:']],
+    ['newrelic', 'api.eu.newrelic.com', ['Api-Key: *']],
+    ['intercom', 'api.eu.intercom.io', ['Authorization: Bearer *']],
+    ['intercom', 'api.au.intercom.io', ['Authorization: Bearer *']],
+    ['sendgrid', 'api.eu.sendgrid.com', ['Authorization: Bearer *']],
+    ['langsmith', 'eu.api.smith.langchain.com', ['x-api-key: *']],
+    ['langfuse', 'us.cloud.langfuse.com', ['basic (own):*']],
+    ['langfuse', 'jp.cloud.langfuse.com', ['basic (own):*']],
   ];
   for (const [name, host, forms] of cases) {
     it(`${name} at ${host}: ${forms.join(', ')}`, () => assert.deepEqual(formsOf(name, host), forms));
