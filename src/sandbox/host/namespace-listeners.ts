@@ -75,7 +75,8 @@ export async function openNamespaceListeners(
         else listeners.push({ ...socket, handle });
         if (listeners.length + (agent === null ? 0 : 1) === socketCount(withAgent)) resolve();
       });
-      helper.once('error', reject);
+      // Kept after the first: an error that nobody listens to ends the server.
+      helper.on('error', reject);
       helper.once('exit', () => reject(new Error(`it ended: ${errors()}`)));
     });
     return { listeners, agent };

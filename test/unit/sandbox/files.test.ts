@@ -11,7 +11,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { encodeFrame } from '../../../src/sandbox/agent/protocol.ts';
 import { dialPath } from '../../../src/sandbox/agent-dial.ts';
-import { agentFiles } from '../../../src/sandbox/agent-files.ts';
+import { agentFiles, dialPort } from '../../../src/sandbox/agent-files.ts';
 import type { RunningSandbox, SandboxFiles } from '../../../src/sandbox/driver.ts';
 import { inGvisor } from '../../support/sandbox-drivers.ts';
 import { againAsOrdinaryUser, againInGvisor, eventually, isRoot, openRig, run } from './harness.ts';
@@ -300,6 +300,22 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       await against(answers, (each) => assert.rejects(use(each), lost));
     });
   }
+
+  it('and breaks a connection to a port off is no error that ends the server', async () => {
+    const path = join(directory, 'breaks');
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.write(encodeFrame('opened'), () => socket.destroy()));
+    }).listen(path);
+    await once(server, 'listening');
+    const port = await dialPort(dialPath(path), 80);
+    // Nobody listens to it yet; what is written meets a connection that is gone (EPIPE).
+    while (!port.destroyed) {
+      port.write('x'.repeat(70_000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    server.close();
+  });
 
   it('cannot fill the server’s memory with entries', async () => {
     const tooMany = { code: 'bad_request' };
