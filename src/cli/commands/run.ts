@@ -112,7 +112,7 @@ async function createSandbox(cli: Cli, client: Client, { body }: RunPlan): Promi
     return await client.sandboxes.create(body);
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'bad_request' || body.driver === 'external') throw error;
-    const [problem] = await cli.deps.preflight();
+    const [problem] = await cli.deps.preflight(body.driver === 'gvisor' ? 'gvisor' : 'bubblewrap');
     if (problem === undefined) throw error;
     throw new CliFailure(error.message, { fix: `${problem.what}: ${problem.fix}; ${notIsolated}`, cause: error });
   }
