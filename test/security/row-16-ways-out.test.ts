@@ -87,6 +87,10 @@ for (const driver of sandboxDrivers) {
       });
     });
 
+    /** gVisor takes minutes for all of them: every one that may have a meaning, and a sample of the others. */
+    const allPorts =
+      driver.name === 'gvisor' ? '[*range(1, 1101), 3000, 3128, 8080, *range(1153, 65536, 211)]' : 'range(1, 65536)';
+
     async function run(expression: string): Promise<unknown> {
       const command = { command: '/usr/bin/python3', args: ['-c', program, expression], timeout_s: 120 };
       const { stdout, stderr, exit_code } = await rig.server.client.exec(inside, command);
@@ -108,7 +112,7 @@ for (const driver of sandboxDrivers) {
       });
 
       it(`of all UDP ports of ${to} only the resolver's is there: no QUIC, and nothing else`, async () => {
-        const open = await run(`[p for p in range(1, 65536) if udp('${to}', p) != 'ECONNREFUSED']`);
+        const open = await run(`[p for p in ${allPorts} if udp('${to}', p) != 'ECONNREFUSED']`);
         assert.deepEqual(open, [53]);
         assert.equal(await run(`udp('${to}', 443)`), 'ECONNREFUSED');
       });
@@ -118,7 +122,7 @@ for (const driver of sandboxDrivers) {
       it(`of all TCP ports of ${to}, its own address, only those that the proxy listens on answer`, async () => {
         const open = (ports: string) => `[p for p in ${ports} if tcp('${to}', p) != 'ECONNREFUSED']`;
         // Twice: a socket may be given the port as its own that it dials, and so reach itself.
-        const found = await run(open(open('range(1, 65536)')));
+        const found = await run(open(open(allPorts)));
         assert.deepEqual(found, [1, 53, 80, 443, 3128]);
       });
     }

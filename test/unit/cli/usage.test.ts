@@ -198,7 +198,10 @@ test('doctor says of gVisor what is missing: a failure where it was chosen, a wa
       ...(missing === undefined ? {} : { CLI_TEST_GVISOR_MISSING: missing }),
       ...(driver === undefined ? {} : { STANDIN_SANDBOX_DRIVER: driver }),
     });
-    const found = z.array(check).parse(JSON.parse(stdout)).find(({ what }) => what === 'gvisor');
+    const found = z
+      .array(check)
+      .parse(JSON.parse(stdout))
+      .find(({ what }) => what === 'gvisor');
     assert.equal(found?.verdict, onLinux ? expected : undefined);
     if (onLinux && (expected === 'warn' || expected === 'fail')) assert.match(found?.fix ?? '', /^install runsc/);
   }
