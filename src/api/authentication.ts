@@ -43,27 +43,24 @@ export function createAuthenticator(vault: Vault, now: () => number = Date.now):
     const { source, credential, refusal } = attempt;
     const digest = createHash('sha256').update(credential).digest('base64');
     const excused = proven.has(digest);
-    const wait = excused ? 0 : limit.charge(source);
+    const wait = excused ? 0 : await limit.enter(source);
     if (wait > 0) {
       throw new StandinError('rate_limited', 'too many failed attempts from this address', { retryAfter: wait });
     }
-    let found: Found | null;
+    let refund = true;
     try {
-      found = await ask();
-    } catch (error) {
-      if (!excused) limit.refund(source);
-      throw error;
-    }
-    if (found === null) {
-      if (proven.delete(digest)) limit.charge(source);
-      throw new StandinError('unauthorized', refusal);
-    }
-    if (!excused) {
-      limit.refund(source);
+      const found = await ask();
+      if (found === null) {
+        refund = false;
+        if (proven.delete(digest) && excused) limit.charge(source);
+        throw new StandinError('unauthorized', refusal);
+      }
       if (proven.size >= provenCapacity) proven.clear();
       proven.add(digest);
+      return found;
+    } finally {
+      if (!excused) limit.leave(source, { refund });
     }
-    return found;
   }
 
   function session(request: IncomingMessage, refusal: string): Promise<{ caller: Caller; view: SessionView }> {

@@ -1,17 +1,53 @@
 import { isIPv6 } from 'node:net';
 
+/** Who waits, of one source: beyond that it is no burst. */
+const mostWaiting = 1000;
+
 /**
  * Slows down whoever guesses credentials: a bucket of failures for each source, refilled with time. An attempt is
- * charged before it is judged and refunded when it was right, so that many at once get no further than one by one.
+ * charged before it is judged and refunded when it was right, so that many at once get no further than one by one; what is
+ * more than the burst waits for those that are being judged, which may be refunded.
  * Memory is bounded: past `capacity` sources the one heard of least recently is forgotten.
  */
 export class FailureLimit {
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
+  /** Sources of which an attempt is being judged, and who waits for that. */
+  readonly #judged = new Map<string, { attempts: number; waiting: (() => void)[] }>();
   readonly #options: { burst: number; perSecond: number; capacity: number; now: () => number };
 
   /** `burst` failures at once, then `perSecond`; `now` in milliseconds. */
   constructor(options: { burst: number; perSecond: number; capacity: number; now: () => number }) {
     this.#options = options;
+  }
+
+  /** 0 where the attempt may be judged (`leave` says how that went), else the seconds until the next may. */
+  async enter(address: string): Promise<number> {
+    const source = sourceOf(address);
+    for (;;) {
+      const wait = this.charge(address);
+      const judged = this.#judged.get(source);
+      if (wait === 0) {
+        if (judged === undefined) this.#judged.set(source, { attempts: 1, waiting: [] });
+        else judged.attempts += 1;
+        return 0;
+      }
+      if (judged === undefined || judged.waiting.length >= mostWaiting) return wait;
+      await new Promise<void>((resolve) => judged.waiting.push(resolve));
+    }
+  }
+
+  leave(address: string, { refund }: { refund: boolean }): void {
+    if (refund) this.refund(address);
+    const source = sourceOf(address);
+    const judged = this.#judged.get(source);
+    if (judged === undefined) return;
+    judged.attempts -= 1;
+    if (judged.attempts > 0) {
+      if (refund) judged.waiting.shift()?.();
+      return;
+    }
+    this.#judged.delete(source);
+    for (const go of judged.waiting) go();
   }
 
   /** 0 where the attempt may be judged, else the seconds until the next may. */

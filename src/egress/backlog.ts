@@ -33,13 +33,17 @@ export class Backlog {
     return taken;
   }
 
-  remove(durable: ReadonlyMap<string, number>): void {
+  /** Answers how much room that makes. */
+  remove(durable: ReadonlyMap<string, number>): number {
+    let room = 0;
     for (const [sandboxId, weight] of durable) {
-      this.#total -= weight;
+      room += weight;
       const left = (this.#held.get(sandboxId) ?? 0) - weight;
       if (left > 0) this.#held.set(sandboxId, left);
       else this.#held.delete(sandboxId);
     }
+    this.#total -= room;
+    return room;
   }
 
   /** Whether one more event of this sandbox has room; null: of one that is not known yet. */

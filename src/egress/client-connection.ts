@@ -136,7 +136,7 @@ export class ClientConnection implements RequestSource {
     const share = this.#turns;
     const begun = share === null ? 0 : share.begin();
     this.#cut(bytes);
-    share?.end(begun);
+    share?.end(begun, bytes.length);
   }
 
   #cut(bytes: Buffer): void {

@@ -4,6 +4,7 @@ import { AuditQueue } from './audit-queue.ts';
 import { Backlog, weightOf } from './backlog.ts';
 import type { Answer, Ask, FromWorker, ToWorker } from './ipc.ts';
 import type { ControlPort, LeafCertificate, SandboxSnapshot } from './ports.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 const batchSize = 256;
 /** What came goes out this long after its first. A batch costs the main process the same for one event and for many. */
@@ -43,6 +44,7 @@ export class ControlLink implements ControlPort {
   #flushTimer: NodeJS.Timeout | null = null;
   #hasUrgent = false;
   readonly #backlog = new Backlog();
+  readonly #waiting = new WaitingRoom();
   #nextId = 1;
   #lost = false;
   /** Events that could not be made, and that the main process has not been told of. */
@@ -62,6 +64,16 @@ export class ControlLink implements ControlPort {
    */
   accepts(sandboxId: string | null): boolean {
     return !this.#lost && !this.#failing && this.#overdue.size === 0 && this.#backlog.hasRoom(sandboxId);
+  }
+
+  /** Whether only too much of this sandbox waits to be written, which passes: see {@link whenThereIsRoom}. */
+  mustWait(sandboxId: string | null): boolean {
+    return !this.#backlog.hasRoom(sandboxId) && !this.#lost && !this.#failing && this.#overdue.size === 0;
+  }
+
+  /** Calls `go` when there may be room again, or nothing is to be waited for: `mustWait` says. */
+  whenThereIsRoom(sandboxId: string | null, go: () => void): void {
+    this.#waiting.wait(sandboxId, go);
   }
 
   async sandbox(id: string): Promise<SandboxSnapshot | null> {
@@ -139,6 +151,7 @@ export class ControlLink implements ControlPort {
     this.#lost = true;
     for (const waiting of this.#asks.values()) waiting(null);
     this.#asks.clear();
+    this.#waiting.letIn(Infinity);
   }
 
   #flush(): void {
@@ -156,16 +169,20 @@ export class ControlLink implements ControlPort {
 
   #deliver(events: Unacknowledged): void {
     const id = this.#nextId++;
-    const silence = setTimeout(() => this.#overdue.add(id), silenceLimitMs);
+    const silence = setTimeout(() => {
+      this.#overdue.add(id);
+      this.#waiting.letIn(Infinity);
+    }, silenceLimitMs);
     this.#asks.set(id, (answer) => {
       clearTimeout(silence);
       this.#overdue.delete(id);
       this.#failing = answer?.ok !== true;
       if (answer?.ok === true || this.#lost) {
-        this.#backlog.remove(events.counts);
         this.#unacknowledged.delete(events);
+        this.#waiting.letIn(this.#backlog.remove(events.counts));
         return;
       }
+      this.#waiting.letIn(Infinity);
       this.#returned.push(events);
       this.#flushTimer ??= setTimeout(() => this.#flush(), retryMs);
     });

@@ -4,14 +4,15 @@ import { Admission } from './admission.ts';
 import type { AdmissionOutcome, AdmissionRequest } from './admission.ts';
 import { ExchangeTrace } from './exchange-trace.ts';
 import { freshIdleMs, idempotent, maxDrained, maxHeldBody, maxRepeats, switchedIdleMs } from './exchange-limits.ts';
-import { identify } from './identify.ts';
+import { hear } from './hearing.ts';
+import type { Heard } from './hearing.ts';
 import { sendRequest } from './outgoing-request.ts';
 import { recordRequest } from './recorder.ts';
 import type { SandboxEntry } from './registry.ts';
 import type { RequestSource } from './request-source.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
-import { refuseIdentified, refuseUnheard, routeOf } from './request-judge.ts';
+import { routeOf } from './request-judge.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RelayOutcome, RelayOwner } from './response-relay.ts';
 import type { Scrub } from './scrub/scrub.ts';
@@ -26,7 +27,7 @@ import { WireError } from './wire/wire-error.ts';
  * One request and its answer: who, where to, whether, with which credential; then both ways at once. The steps are
  * those of the contract's "Egress", in its order. Nothing of a request is sent before all of them have passed.
  */
-export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOutcome, RelayOwner {
+export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOutcome, Heard, RelayOwner {
   readonly #client: RequestSource;
   readonly head: RequestHead;
   readonly #body: BodyReader;
@@ -80,29 +81,16 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   /** Starts with the bytes that follow the head. Returns the index after the last one that belongs to the request. */
   begin(bytes: Buffer, bodyStart: number): number {
     const end = this.#body.done || bodyStart === bytes.length ? bodyStart : this.takeBody(bytes, bodyStart);
-    if (this.#over) return end;
-    const refused = refuseUnheard(this.#client);
-    if (refused !== null) {
-      this.refuse(refused);
-      return end;
-    }
-    const from = this.#client;
-    const { context, sandboxId } = from;
-    const known = sandboxId === null ? undefined : context.registry.get(sandboxId);
-    if (known !== undefined) this.#admission.judge(known);
-    else identify(context, { head: this.head, from }, (entry) => this.#identified(entry));
+    if (!this.#over) hear(this.#client, this.head, this);
     return end;
   }
 
-  #identified(entry: SandboxEntry | Refusal): void {
-    if (this.#over) return;
-    if ('code' in entry) {
-      this.refuse(entry);
-      return;
-    }
-    const refused = refuseIdentified(this.#client, entry);
-    if (refused === null) this.#admission.judge(entry);
-    else this.refuse(refused);
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  judge(entry: SandboxEntry): void {
+    this.#admission.judge(entry);
   }
 
   /** Takes content of the request. Returns the index after the last byte that belongs to it. */

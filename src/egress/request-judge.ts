@@ -10,7 +10,6 @@ import type { Refusal } from './refusals.ts';
 import type { RequestSource } from './request-source.ts';
 import { resolveRequest } from './target.ts';
 import type { Destination, Refused, Target } from './target.ts';
-import type { Share } from './turns.ts';
 import type { UpstreamTarget } from './upstream.ts';
 import type { RequestHead } from './wire/head.ts';
 
@@ -75,26 +74,6 @@ function refuse(
 /** No rule has a slot in trailers: a stand-in there refuses the request. */
 export function judgeTrailers(entry: JudgedBy, trailers: Buffer | null, host: string): CredentialRefusal | null {
   return trailers === null ? null : scanTrailers(entry.rules, { trailers, host });
-}
-
-/** What no request gets past, whatever it asks for: nobody could put it down, or its sandbox asks too much. */
-export function refuseUnheard({ context, sandboxId, share }: RequestSource): Refusal | null {
-  return refuseTooMuch(context, sandboxId, sandboxId === null ? null : share);
-}
-
-/** The same of a request that said itself whose it is, as soon as that is known. */
-export function refuseIdentified(source: RequestSource, { snapshot }: SandboxEntry): Refusal | null {
-  if (source.sandboxId !== null) return null;
-  return refuseTooMuch(source.context, snapshot.id, source.identified(snapshot.id));
-}
-
-function refuseTooMuch(context: EgressContext, sandboxId: string | null, share: Share | null): Refusal | null {
-  if (!context.control.accepts(sandboxId)) {
-    return refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can');
-  }
-  if (share?.takeRequest() !== false) return null;
-  const limit = `${context.turns.limits.requestsPerSecond} requests a second`;
-  return refusal('rate_limited', `this sandbox may make ${limit} and has made more; wait`, { retryAfter: 1 });
 }
 
 export function sandboxGone(): Refusal {

@@ -101,7 +101,7 @@ export class TurnReader {
   #give(bytes: Buffer): void {
     const begun = this.#share === null ? 0 : this.#share.begin();
     this.#take(bytes);
-    this.#share?.end(begun);
+    this.#share?.end(begun, bytes.length);
   }
 
   /** Nobody wants what is held. */

@@ -8,6 +8,8 @@ const budget = 2;
 const strangersBudget = 16;
 /** About what a piece takes. One that takes longer counts as so many. */
 const pieceMs = 0.05;
+/** What of content takes about as long, to read and to write: both are encrypted, and the writing comes after the piece. */
+const pieceBytes = 16 * 1024;
 /** What a TLS handshake counts, either side's. */
 export const handshakeWeight = 8;
 /** Clients' handshakes of one sandbox that are under way at once: however late their last flights come, no more come together. */
@@ -106,9 +108,9 @@ export class Share {
     return this.#turns.clock();
   }
 
-  /** It is done. What it took beyond a piece's time, later turns pay for. */
-  end(begun: number): void {
-    if (begun > 0) this.charge((this.#turns.clock() - begun) / pieceMs - 1);
+  /** It is done, and was of `bytes`. What it took beyond a piece's time, or will take to write, later turns pay for. */
+  end(begun: number, bytes: number): void {
+    if (begun > 0) this.charge(Math.max((this.#turns.clock() - begun) / pieceMs, bytes / pieceBytes) - 1);
   }
 
   /** False: one request too many for this second. */

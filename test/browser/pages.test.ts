@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { barriers, newVisitor, overflow } from '../support/browser.ts';
 import type { Theme } from '../support/browser.ts';
-import { startConsoleRig } from '../support/console-rig.ts';
+import { buildDocs, startConsoleRig } from '../support/console-rig.ts';
 import type { ConsoleRig } from '../support/console-rig.ts';
 import { skipWithout, waitUntil } from '../support/processes.ts';
 
@@ -40,10 +40,11 @@ function pagesOf(sandbox: SandboxWithAccess): [path: string, shows: string][] {
   ];
 }
 
-describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', 'nsenter', 'curl') }, () => {
+describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', 'curl') }, () => {
   let rig: ConsoleRig;
   let sandbox: SandboxWithAccess;
   before(async () => {
+    buildDocs();
     rig = await startConsoleRig([host, 'elsewhere.example.com']);
     sandbox = await fill(rig);
   });
@@ -98,6 +99,17 @@ describe('every page of the console', { skip: skipWithout('chromium', 'bwrap', '
       await page.getByRole('dialog').waitFor({ state: 'detached' });
     }
     assert.deepEqual(complaints, []);
+  });
+
+  it('leads to the documentation, signed in or not', async () => {
+    const { page: stranger } = await newVisitor(rig.browser, { url: rig.server.url });
+    const { page: member } = await rig.visit();
+    for (const page of [stranger, member]) {
+      await page.goto('/#/secrets');
+      await page.getByRole('link', { name: 'Documentation' }).click();
+      await page.getByRole('heading', { name: 'Documentation', level: 1 }).waitFor();
+      assert.equal(new URL(page.url()).pathname, '/docs/');
+    }
   });
 
   it('keeps the theme that was chosen, against that of the system', async () => {

@@ -10,7 +10,7 @@ import { skipWithout } from '../support/processes.ts';
 
 const host = 'api.example.com';
 
-describe('a sandbox in the console', { skip: skipWithout('chromium', 'bwrap', 'nsenter', 'curl') }, () => {
+describe('a sandbox in the console', { skip: skipWithout('chromium', 'bwrap', 'curl') }, () => {
   let rig: ConsoleRig;
   let sandbox: SandboxWithAccess;
   before(async () => {

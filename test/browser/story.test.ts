@@ -11,7 +11,7 @@ const own = 'api.example.com';
 const other = 'elsewhere.example.com';
 const values = { first: 'real-value-one-0123456789', second: 'real-value-two-0123456789' };
 
-describe('what a person does in the console', { skip: skipWithout('chromium', 'bwrap', 'nsenter', 'curl') }, () => {
+describe('what a person does in the console', { skip: skipWithout('chromium', 'bwrap', 'curl') }, () => {
   let rig: ConsoleRig;
   before(async () => {
     rig = await startConsoleRig([own, other]);

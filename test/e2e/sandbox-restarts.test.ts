@@ -18,7 +18,7 @@ import type { TlsUpstream } from '../support/tls-upstream.ts';
 
 const host = 'api.example.com';
 /** Asked for after the other, so that a resolver that begins anew would give it another address. */
-const second = 'second.example.com';
+const later = 'second.example.com';
 /** Busy ones; another is paused. gVisor without more of the machine takes a second of it for each. */
 const many = inGvisor ? 6 : 20;
 
@@ -43,10 +43,10 @@ describe(
       const authority = makeAuthority();
       const rootFile = join(directory.path, 'root.pem');
       writeFileSync(rootFile, authority.certPem);
-      upstream = await startTlsUpstream({ certificate: authority.issue([host, second]), respond: () => sized(200) });
+      upstream = await startTlsUpstream({ certificate: authority.issue([host, later]), respond: () => sized(200) });
       env = {
         STANDIN_SANDBOX_DRIVER: driverName,
-        STANDIN_EGRESS_CONNECT_TO: [host, second].map((name) => `${name}:443:127.0.0.1:${upstream.port}`).join(','),
+        STANDIN_EGRESS_CONNECT_TO: [host, later].map((name) => `${name}:443:127.0.0.1:${upstream.port}`).join(','),
         STANDIN_EGRESS_CA_FILE: rootFile,
         // Root's server on this machine: the sandboxes' memory is small, and there are many.
         STANDIN_SANDBOX_MEMORY: '512',
@@ -99,7 +99,7 @@ describe(
           what: 'the command in front',
         },
       );
-      const remember = `python3 -c "import socket; print(socket.gethostbyname('${second}'))" > ~/address; cat ~/address`;
+      const remember = `python3 -c "import socket; print(socket.gethostbyname('${later}'))" > ~/address; cat ~/address`;
       assert.match((await server.client.exec(first, { command: remember })).stdout, /^198\.1[89]\./);
       const paused = boxes[pausedIndex];
       assert.ok(paused);
@@ -158,7 +158,7 @@ describe(
       const lines = async () => Number((await server.client.exec(first, { command: 'wc -l < ~/front' })).stdout);
       const size = await lines();
       await waitUntil(async () => (await lines()) > size, { what: 'the command in front to go on' });
-      const dial = `curl -sS -m 10 -o /dev/null -w '%{http_code} %header{x-standin-error}' --resolve ${second}:443:$(cat ~/address) https://${second}/`;
+      const dial = `curl -sS -m 10 -o /dev/null -w '%{http_code} %header{x-standin-error}' --resolve ${later}:443:$(cat ~/address) https://${later}/`;
       assert.equal(
         (await server.client.exec(first, { command: dial })).stdout,
         '200 ',

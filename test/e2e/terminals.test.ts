@@ -37,7 +37,8 @@ for (const driver of sandboxDrivers) {
             connection.stdin.write(step[1]);
           }
         });
-        return [await connection.exit, shown].toReversed() as [string, number];
+        const code = await connection.exit;
+        return [shown, code];
       }
 
       const loop = 'while :; do sleep 0.05; done';

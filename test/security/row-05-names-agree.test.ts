@@ -177,7 +177,7 @@ describe('in absolute form', () => {
 });
 
 /** What a sandbox of our own sends by its own addresses: no proxy, no CONNECT, only what it dials. */
-describe('in a namespace', { skip: skipWithout('bwrap', 'nsenter', 'curl') }, () => {
+describe('in a namespace', { skip: skipWithout('bwrap', 'curl') }, () => {
   let inside: Awaited<ReturnType<EgressRig['server']['client']['sandboxes']['create']>>;
 
   before(async () => {

@@ -67,7 +67,7 @@ def tcp(to, port, data=b''):
     return said.decode('latin1')
 def udp(to, port):
   with socket.socket(family(to), socket.SOCK_DGRAM) as s:
-    s.setblocking(False)
+    s.settimeout(1)
     try: s.connect((to, port)); s.send(b'x'); s.send(b'x'); s.recv(99); return 'answered'
     except OSError as e: return word(e.errno)
 def made(family, kind, protocol):
@@ -87,6 +87,8 @@ for (const driver of sandboxDrivers) {
       });
     });
 
+    // In gVisor the proxy listens on the other side of a pair of interfaces, and nothing on this one.
+    const ownAddress = driver.name === 'gvisor' ? '198.18.255.253' : '198.18.255.254';
     /** gVisor takes minutes for all of them: every one that may have a meaning, and a sample of the others. */
     const allPorts =
       driver.name === 'gvisor' ? '[*range(1, 1101), 3000, 3128, 8080, *range(1153, 65536, 211)]' : 'range(1, 65536)';
@@ -112,18 +114,22 @@ for (const driver of sandboxDrivers) {
       });
 
       it(`of all UDP ports of ${to} only the resolver's is there: no QUIC, and nothing else`, async () => {
-        const open = await run(`[p for p in ${allPorts} if udp('${to}', p) != 'ECONNREFUSED']`);
+        const refused = `udp('${to}', p) == 'ECONNREFUSED'`;
+        // Three times: a refusal is an ICMP message, which the kernel sends only so many of.
+        const open = await run(
+          `[p for p in [p for p in [p for p in ${allPorts} if not ${refused}] if not ${refused}] if not ${refused}]`,
+        );
         assert.deepEqual(open, [53]);
         assert.equal(await run(`udp('${to}', 443)`), 'ECONNREFUSED');
       });
     }
 
-    for (const to of ['127.0.0.1', '::1', '198.18.255.254']) {
+    for (const to of ['127.0.0.1', '::1', ownAddress]) {
       it(`of all TCP ports of ${to}, its own address, only those that the proxy listens on answer`, async () => {
         const open = (ports: string) => `[p for p in ${ports} if tcp('${to}', p) != 'ECONNREFUSED']`;
         // Twice: a socket may be given the port as its own that it dials, and so reach itself.
         const found = await run(open(open(allPorts)));
-        assert.deepEqual(found, [1, 53, 80, 443, 3128]);
+        assert.deepEqual(found, driver.name === 'gvisor' ? [] : [1, 53, 80, 443, 3128]);
       });
     }
 
@@ -232,13 +238,15 @@ for (const driver of sandboxDrivers) {
 
     it('IPv6 is judged as IPv4 is: an address that is dialled reaches the proxy and the rules, no further', async () => {
       const format = `-g -sS -k --max-time 10 -o /dev/null -w '%{http_code} %header{x-standin-error}'`;
+      // In gVisor loopback is the sandbox's own, and nobody listens there.
+      const loopback = driver.name === 'gvisor' ? '000 ' : '403 host_denied';
       for (const [literal, refused] of [
         [`[${address6}]`, '403 host_denied'],
-        ['[::1]', '403 host_denied'],
+        ['[::1]', loopback],
         [address, '403 host_denied'],
-        ['127.0.0.1', '403 host_denied'],
+        ['127.0.0.1', loopback],
         // What is dialled is the IPv4 address inside; the URL names another.
-        ['[::ffff:127.0.0.1]', '421 misdirected_request'],
+        ['[::ffff:127.0.0.1]', driver.name === 'gvisor' ? loopback : '421 misdirected_request'],
         ['[64:ff9b::7f00:1]', '421 misdirected_request'],
       ]) {
         for (const scheme of ['http', 'https']) {
@@ -257,15 +265,19 @@ for (const driver of sandboxDrivers) {
       const { stdout } = await client.exec(open, {
         command: `curl -g -sS ${format} ${urls.map((url) => `-o /dev/null ${url}`).join(' ')}`,
       });
-      assert.equal(stdout, '403 host_denied '.repeat(urls.length));
+      assert.equal(stdout, (driver.name === 'gvisor' ? '000  ' : '403 host_denied ').repeat(urls.length));
       assert.deepEqual(arrived, []);
     });
 
-    it('there is one interface, no route but to itself, and no neighbour', async () => {
-      assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
-      assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
-      assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
-    });
+    it(
+      'there is one interface, no route but to itself, and no neighbour',
+      { skip: driver.name === 'gvisor' && 'row-18-escapes has its interfaces' },
+      async () => {
+        assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
+        assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
+        assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
+      },
+    );
   });
 }
 

@@ -91,10 +91,10 @@ async function countedBeside(quiet: Socket, count: () => number, begun: number):
   return counted.toSorted((one, two) => one - two);
 }
 
-/** The middle one of the counts, and that the flood had its share too. */
-function judge(counted: readonly number[], most: number): void {
-  const middle = counted[counted.length >>> 1] ?? 0;
-  assert.ok(middle <= most, `${middle} of the flood went through while one request passed`);
+/** What `part` of the counts do not exceed, and that the flood had its share too. */
+function judge(counted: readonly number[], most: number, part = 0.5): void {
+  const reached = counted[Math.floor(counted.length * part)] ?? 0;
+  assert.ok(reached <= most, `${reached} of the flood went through while one request passed`);
   assert.ok((counted.at(-1) ?? 0) > 0, 'the flood stands still');
 }
 
@@ -124,6 +124,8 @@ const floods: readonly {
   path: string;
   connections: number;
   most: number;
+  /** Of the requests, for which that holds; half of them where it is not said. */
+  part?: number;
 }[] = [
   // No less than a message of gRPC has; 128 of them are on one connection.
   {
@@ -141,9 +143,18 @@ const floods: readonly {
     connections: 64,
     most: 400_000,
   },
+  // Of the worst requests too: some waited for 475,000 while only the time of reading counted, and not what is to be written.
+  {
+    what: 'chunks of 64 KB',
+    flood: { protocol: 'http/1.1' },
+    path: '/long',
+    connections: 64,
+    most: 300_000,
+    part: 0.95,
+  },
 ];
 
-for (const { what, flood, path, connections, most } of floods) {
+for (const { what, flood, path, connections, most, part } of floods) {
   test(`beside content in ${what}, a request waits for a few pieces of it, and it goes on`, async () => {
     const { open } = await start(flood);
     let received = 0;
@@ -155,7 +166,7 @@ for (const { what, flood, path, connections, most } of floods) {
       socket.on('data', (bytes) => (received += bytes.length));
       socket.write(get('loud', path));
     }
-    judge(await countedBeside(quiet, () => received, 1_000_000), most);
+    judge(await countedBeside(quiet, () => received, 1_000_000), most, part);
   });
 }
 

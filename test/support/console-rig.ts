@@ -37,6 +37,15 @@ export async function startConsoleRig(names: string[]): Promise<ConsoleRig> {
 
 /** Where it is not built of the sources as they are. */
 export function buildConsole(): void {
-  const script = fileURLToPath(new URL('../../scripts/build-console.ts', import.meta.url));
+  build('build-console.ts');
+}
+
+/** The documentation, likewise. */
+export function buildDocs(): void {
+  build('build-docs.ts');
+}
+
+function build(name: string): void {
+  const script = fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
   execFileSync(process.execPath, [script, '--if-stale'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -22,10 +22,12 @@ const chunkedHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 /** As many as fit into a TLS record. */
 const oneByteChunks = Buffer.from('1\r\nx\r\n'.repeat(2730));
 const oneByte = Buffer.from('1\r\nx\r\n');
+/** What fills four TLS records: as much as is read at once. */
+const longChunk = Buffer.from(`fff8\r\n${'x'.repeat(0xfff8)}\r\n`);
 
 /**
- * Over HTTP/1.1 it answers `/chunks` without end in chunks of one byte, `/records` in TLS records of such a chunk, and
- * everything else `ok`; over HTTP/2 everything without end, in DATA frames of `frameBytes`.
+ * Over HTTP/1.1 it answers `/chunks` without end in chunks of one byte, `/records` in TLS records of such a chunk, `/long` in
+ * chunks of 64 KB, and everything else `ok`; over HTTP/2 everything without end, in DATA frames of `frameBytes`.
  */
 export async function startFloodUpstream(
   { certPem, keyPem }: ServerCertificate,
@@ -58,6 +60,7 @@ export async function startFloodUpstream(
         unread = unread.subarray(end + headEnd.length);
         if (path === '/chunks') pour(socket, oneByteChunks);
         else if (path === '/records') pour(socket, oneByte);
+        else if (path === '/long') pour(socket, longChunk);
         else socket.write(small);
       }
     });

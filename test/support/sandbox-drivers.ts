@@ -9,8 +9,8 @@ export const inGvisor = driverName === 'gvisor';
 
 /** Each, with why it cannot run here, for a file that tells the same of both. */
 export const sandboxDrivers: { name: DriverName; skip: string | false }[] = [
-  { name: 'bubblewrap', skip: skipWithout('bwrap', 'nsenter') },
-  { name: 'gvisor', skip: process.getuid?.() === 0 ? skipWithout('runsc', 'nsenter') : 'gVisor needs root' },
+  { name: 'bubblewrap', skip: skipWithout('bwrap') },
+  { name: 'gvisor', skip: process.getuid?.() === 0 ? skipWithout('runsc') : 'gVisor needs root' },
 ];
 /** Why sandboxes of this file's driver cannot run here. */
 export const skipWithoutDriver = sandboxDrivers.find(({ name }) => name === driverName)?.skip ?? false;

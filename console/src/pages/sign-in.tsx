@@ -7,7 +7,7 @@ import { Logo } from '../ui/icons.tsx';
 import { Problem } from '../ui/problem.tsx';
 import { SecretField } from '../ui/secret-field.tsx';
 import type { SecretInput } from '../ui/secret-field.tsx';
-import { ThemeButton } from '../ui/shell.tsx';
+import { DocsLink, ThemeButton } from '../ui/shell.tsx';
 
 /** The key is exchanged for a session; nothing of it stays in the page. */
 export function SignIn(): JSX.Element {
@@ -64,6 +64,7 @@ export function SignIn(): JSX.Element {
           <pre>
             <code>standin key create console</code>
           </pre>
+          <DocsLink />
         </div>
       </div>
     </main>

@@ -55,6 +55,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           </ul>
         </nav>
         <footer>
+          <DocsLink />
           {who !== undefined && (
             <p class="who clip" title={`Team ${who.team.name}, signed in with the key ${who.key.name}`}>
               {who.team.name}
@@ -73,6 +74,16 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
         {children}
       </main>
     </div>
+  );
+}
+
+/** The documentation that this server has of itself. */
+export function DocsLink(): JSX.Element {
+  return (
+    <a class="docs" href="/docs/">
+      <Icon name="book" />
+      Documentation
+    </a>
   );
 }
 

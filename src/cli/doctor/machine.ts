@@ -135,8 +135,8 @@ function kernelConfig(): string | null {
 }
 
 /** Only what is there, or was chosen, is tried: it runs a program in gVisor. */
-async function checkGvisor({ preflight }: CliDeps, { sandboxDriver }: Config): Promise<Check> {
-  const problems = await preflight('gvisor');
+async function checkGvisor(deps: CliDeps, { sandboxDriver }: Config): Promise<Check> {
+  const problems = await deps.preflight('gvisor');
   const [problem] = problems;
   if (problem === undefined) return ok('gvisor', 'runsc runs programs here');
   const fix = problems.map((each) => each.fix).join('; ');

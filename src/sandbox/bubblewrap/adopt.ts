@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
 import { pingAgent } from '../agent-client.ts';
-import type { NamespaceNetwork } from '../driver.ts';
+import type { NamespaceListener, NamespaceNetwork } from '../driver.ts';
 import { sandboxGroup } from '../host/cgroups.ts';
-import { endProcesses, watchLife } from '../host/life.ts';
+import { endProcesses, livesOn, watchLife } from '../host/life.ts';
 import type { LocalSandbox } from '../host/local-driver.ts';
-import { openNamespaceListeners } from '../host/namespace-listeners.ts';
+import { closeListeners, openNamespaceListeners } from '../host/namespace-listeners.ts';
 import { untilPortsAreFree } from '../host/free-ports.ts';
 import { isRunning } from '../host/process-identity.ts';
 import { openSocket, socketPath } from '../host/records.ts';
@@ -30,7 +30,7 @@ export async function adoptSandbox(
     return null;
   }
   const sandbox =
-    wanted.has(record.id) && isRunning(record.launcher) ? await takeOver(record, { folder, workshop, network }) : null;
+    wanted.has(record.id) && livesOn(record) ? await takeOver(record, { folder, workshop, network }) : null;
   if (sandbox === null) await end(record, folder);
   return sandbox;
 }
@@ -45,15 +45,17 @@ async function takeOver(
 ): Promise<LocalSandbox | null> {
   const { id, launcher, first, uid } = record;
   let agent: number | null = null;
+  let listeners: NamespaceListener[] = [];
   try {
     agent = openSocket(folder, agentSocketName);
     if (!record.paused && !(await pingAgent(dialAgent(agent), healthTimeoutMs))) throw new Error('it does not answer');
     await untilPortsAreFree(launcher.pid);
-    const { listeners } = await openNamespaceListeners(launcher.pid, {
-      script: workshop.scripts.listen,
+    ({ listeners } = await openNamespaceListeners(launcher.pid, {
       ipv6: record.ipv6,
       ownUserNamespace: uid === null,
-    });
+    }));
+    // Its number may be another's by now.
+    if (!isRunning(launcher)) throw new Error('it ended meanwhile');
     await network.open(id, listeners);
     if (uid !== null) workshop.uids.keep(uid);
     const group = record.groups.length === 0 ? null : sandboxGroup(record.groups);
@@ -72,6 +74,7 @@ async function takeOver(
       },
     });
   } catch {
+    closeListeners(listeners);
     if (agent !== null) closeSync(agent);
     return null;
   }

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { StandinError } from '../../errors.ts';
 import { scratchPlaces } from './arguments.ts';
 import type { Staged } from './arguments.ts';
+import type { NamespaceListener } from '../driver.ts';
 import { launcherScript } from './launcher-script.ts';
 import { otherPortRules } from '../host/other-ports.ts';
 import { endProcesses } from '../host/life.ts';
+import { socketsToBind } from '../host/listen-in-namespace.ts';
+import { SocketCollector } from '../host/namespace-listeners.ts';
 import { identify } from '../host/process-identity.ts';
 import { launcherCalls, thisMachine } from '../host/system-calls.ts';
 import { collectText, findTool, toolEnvironment } from '../host/tools.ts';
@@ -35,6 +37,7 @@ export class Launcher {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #errors: () => string;
+  readonly #sockets = new SocketCollector();
 
   private constructor(child: ChildProcess, errors: () => string) {
     this.#child = child;
@@ -62,6 +65,7 @@ export class Launcher {
         options.socketName,
         options.ipv6 ? '1' : '',
         otherPortRules().toString('hex'),
+        socketsToBind({ withAgent: false }),
         launcherCalls[thisMachine()].join(','),
         options.seccomp,
         findTool('bwrap') ?? 'bwrap',
@@ -72,11 +76,16 @@ export class Launcher {
         ...staged,
       ],
       // A session of its own: what ends the server from its terminal does not end sandboxes.
-      { cwd: options.directory, env: toolEnvironment, stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+      { cwd: options.directory, env: toolEnvironment, stdio: ['pipe', 'ipc', 'pipe'], detached: true },
     );
     const launcher = new Launcher(child, collectText(child.stderr));
     await launcher.#waitUntilReady();
     return launcher;
+  }
+
+  /** The sockets that the sandbox's traffic arrives at: native handles, neither listening nor receiving, for the caller to close. */
+  get listeners(): NamespaceListener[] {
+    return this.#sockets.opened.listeners;
   }
 
   /** Opens the gate: the launcher becomes bwrap with these arguments. */
@@ -111,24 +120,23 @@ export class Launcher {
   /** It goes on without this process, and does not keep it alive. */
   letGo(): void {
     this.#child.unref();
-    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream?.destroy();
+    for (const stream of [this.#child.stdin, this.#child.stderr]) stream?.destroy();
   }
 
   async #waitUntilReady(): Promise<void> {
-    const { stdin, stdout } = this.#child;
-    stdin?.on('error', () => undefined);
-    if (stdout === null) throw this.failure();
     const late = setTimeout(() => this.#child.kill('SIGKILL'), readyTimeoutMs);
-    const ready = new Promise<boolean>((resolve) => {
-      const lines = createInterface({ input: stdout });
-      lines.on('line', (line) => {
-        if (line === 'ready') resolve(true);
+    this.#child.stdin?.on('error', () => undefined);
+    const came = await new Promise<boolean>((resolve) => {
+      this.#child.on('message', (message: object, handle) => {
+        if ('ready' in message) resolve(true);
+        else this.#sockets.take(message, handle);
       });
       this.#child.once('close', () => resolve(false));
       this.#child.once('error', () => resolve(false));
     });
-    const came = await ready;
     clearTimeout(late);
-    if (!came) throw this.failure();
+    if (came) return;
+    this.#sockets.close();
+    throw this.failure();
   }
 }

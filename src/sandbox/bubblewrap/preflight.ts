@@ -12,7 +12,6 @@ const run = promisify(execFile);
 const tools = [
   { name: 'bwrap', package: 'bubblewrap' },
   { name: 'ip', package: 'iproute2' },
-  { name: 'nsenter', package: 'util-linux' },
   { name: 'prlimit', package: 'util-linux' },
   { name: 'unshare', package: 'util-linux' },
   { name: 'setpriv', package: 'util-linux' },

@@ -8,7 +8,7 @@ import { firstProcess } from '../host/first-process.ts';
 import { insideEnvironment } from '../host/inside.ts';
 import { Launcher } from './launcher.ts';
 import type { LocalSandbox } from '../host/local-driver.ts';
-import { closeListeners, openNamespaceListeners } from '../host/namespace-listeners.ts';
+import { closeListeners } from '../host/namespace-listeners.ts';
 import { childrenOf, identify } from '../host/process-identity.ts';
 import { SandboxFolder, openSocket } from '../host/records.ts';
 import { agentSocketName, dialAgent, runningSandbox } from './running.ts';
@@ -32,7 +32,6 @@ export interface StartOptions {
  * where a step fails; what a server that is killed has begun, the next one finds by the record and undoes.
  */
 export async function startSandbox({ spec, mounts, workshop, network }: StartOptions): Promise<LocalSandbox> {
-  const { scripts } = workshop;
   const system = workshop.systemOf(spec.template?.root ?? null);
   const isRoot = process.getuid?.() === 0;
   await using undo = new AsyncDisposableStack();
@@ -46,7 +45,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
   const trust = workshop.trust(spec);
   const parts: SandboxParts = {
     node: process.execPath,
-    agent: scripts.agent,
+    agent: workshop.scripts.agent,
     etc: workshop.etc,
     trust: trust.path,
     template: spec.template?.root ?? null,
@@ -69,6 +68,8 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     }),
   });
   undo.defer(() => launcher.kill());
+  const { listeners } = launcher;
+  undo.defer(() => closeListeners(listeners));
   const agent = openSocket(folder, agentSocketName);
   undo.defer(() => closeSync(agent));
   cgroup?.add(launcher.pid);
@@ -86,14 +87,7 @@ export async function startSandbox({ spec, mounts, workshop, network }: StartOpt
     paused: false,
   };
   folder.save(record);
-  const opening = openNamespaceListeners(launcher.pid, {
-    script: scripts.listen,
-    ipv6: system.ipv6,
-    ownUserNamespace: !isRoot,
-  });
   launcher.release(bubblewrapArguments(system, parts));
-  const { listeners } = await opening;
-  undo.defer(() => closeListeners(listeners));
   await network.open(spec.id, listeners);
   undo.defer(() => network.close(spec.id));
   const up = await Promise.race([pingAgent(dialAgent(agent), startTimeoutMs), launcher.ended.then(() => false)]);

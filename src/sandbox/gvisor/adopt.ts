@@ -2,9 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pingAgent } from '../agent-client.ts';
 import { sandboxGroup } from '../host/cgroups.ts';
-import { endProcesses } from '../host/life.ts';
+import { endProcesses, livesOn } from '../host/life.ts';
 import type { LocalSandbox } from '../host/local-driver.ts';
-import { isRunning } from '../host/process-identity.ts';
 import type { SandboxFolder } from '../host/records.ts';
 import { adoptMachine } from './machine.ts';
 import type { Machine, MachineParts } from './machine.ts';
@@ -35,7 +34,7 @@ export async function adoptSandbox(
       await endProcessesOf(record);
       return runningSandbox({ record, machine: null }, machineParts);
     }
-    const machine = isRunning(record.launcher) ? await takeOver(record, machineParts) : null;
+    const machine = livesOn(record) ? await takeOver(record, machineParts) : null;
     if (machine !== null) {
       // Of a pause that is over.
       rmSync(image, { recursive: true, force: true });

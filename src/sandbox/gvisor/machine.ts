@@ -76,7 +76,7 @@ export async function startMachine(
   folder.save(record);
   const control = openSocket(folder, keeperSocketName);
   undo.defer(() => closeSync(control));
-  const machine = aroundKeeper({ record, control, cgroup, workshop, network, letGo: () => keeper.letGo() });
+  const machine = aroundKeeper({ record, control, cgroup, network, letGo: () => keeper.letGo() });
   await machine.openNetwork();
   undo.defer(() => machine.closeNetwork({ remember: how === 'restore' }));
   try {
@@ -93,15 +93,15 @@ export async function startMachine(
 /** Takes over one that an earlier server started; its network is not opened yet. */
 export async function adoptMachine(
   record: GvisorRecord,
-  { folder, workshop, network }: MachineParts,
+  { folder, network }: Pick<MachineParts, 'folder' | 'network'>,
 ): Promise<Machine> {
   await untilPortsAreFree(record.launcher.pid);
   const control = openSocket(folder, keeperSocketName);
   const cgroup = record.groups.length === 0 ? null : sandboxGroup(record.groups);
-  return aroundKeeper({ record, control, cgroup, workshop, network, letGo: () => undefined });
+  return aroundKeeper({ record, control, cgroup, network, letGo: () => undefined });
 }
 
-interface KeeperParts extends Pick<MachineParts, 'workshop' | 'network'> {
+interface KeeperParts extends Pick<MachineParts, 'network'> {
   record: GvisorRecord;
   /** A descriptor of the keeper's socket. */
   control: number;
@@ -109,7 +109,7 @@ interface KeeperParts extends Pick<MachineParts, 'workshop' | 'network'> {
   letGo: () => void;
 }
 
-function aroundKeeper({ record, control, cgroup, workshop, network, letGo }: KeeperParts): Machine {
+function aroundKeeper({ record, control, cgroup, network, letGo }: KeeperParts): Machine {
   const path = socketPath(control);
   const { id, launcher, first, ipv6, token } = record;
   const life = watchLife({ launcher, first }, path);
@@ -132,7 +132,6 @@ function aroundKeeper({ record, control, cgroup, workshop, network, letGo }: Kee
     },
     async openNetwork() {
       const opened = await openNamespaceListeners(launcher.pid, {
-        script: workshop.scripts.listen,
         ipv6,
         ownUserNamespace: false,
         withAgent: true,

@@ -11,7 +11,6 @@ const run = promisify(execFile);
 const tools = [
   { name: 'runsc', package: 'runsc' },
   { name: 'ip', package: 'iproute2' },
-  { name: 'nsenter', package: 'util-linux' },
   { name: 'unshare', package: 'util-linux' },
   { name: 'perl', package: 'perl-base' },
 ] as const;

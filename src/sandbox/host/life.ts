@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { childrenOf, isRunning, readStat, signal } from './process-identity.ts';
+import { childrenOf, goesOn, isRunning, readStat, signal } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 /** The processes of a sandbox, as a whole. */
@@ -35,6 +35,11 @@ export function watchLife(
       await ended;
     },
   };
+}
+
+/** False as soon as its end is settled, though its processes may still be seen: such a one is not to be taken over. */
+export function livesOn({ launcher, first }: { launcher: ProcessIdentity; first: ProcessIdentity | null }): boolean {
+  return goesOn(launcher) && (first === null || goesOn(first));
 }
 
 /** Resolves when all of them have ended. Process 1 takes its namespace with it; bwrap ends once all of that is gone. */

@@ -1,21 +1,8 @@
 /**
- * A program of its own: run by nsenter in a sandbox's network namespace, it binds the sockets that the sandbox's
- * traffic arrives at, sends them to the server over IPC and ends. It neither listens nor receives: whoever gets a
- * handle does (`net.Server.listen(handle)`, `dgram.Socket.bind(handle)`). Arguments: `::`, or `0.0.0.0` without IPv6; `1`
- * with a socket that the sandbox's agent calls; the descriptor of the socket for all other ports, which is bound already (namespace-listeners.ts says why).
+ * The sockets that a sandbox's traffic arrives at, bound in its network namespace by Perl (perl-parts.ts says why), which is
+ * there already or enters it, and sent to the server over Node's IPC. They neither listen nor receive: whoever gets a handle
+ * does (`net.Server.listen(handle)`, `dgram.Socket.bind(handle)`).
  */
-interface RawHandle {
-  bind(address: string, port: number): number;
-  bind6(address: string, port: number, flags: number): number;
-  open(descriptor: number): number;
-}
-
-interface RawProcess {
-  /** Takes raw handles too (`net.Native`, `dgram.Native`), which its declared type does not say. */
-  send(message: object, handle: RawHandle): boolean;
-  binding(name: 'tcp_wrap'): { TCP: new (type: number) => RawHandle; constants: { SERVER: number } };
-  binding(name: 'udp_wrap'): { UDP: new () => RawHandle };
-}
 
 /** Where the socket for other ports is bound: below 1024, so that nothing inside can have it. */
 export const transparentPort = 1;
@@ -34,10 +21,13 @@ const sockets = [
 ] as const;
 
 export type BoundSocket = (typeof sockets)[number] | typeof agentSocket;
-/** How many sockets the program sends. */
-export const socketCount = (withAgent: boolean) => sockets.length + (withAgent ? 1 : 0);
 /** TCP ports that have a listener of their own. */
 export const boundPorts = sockets.filter(({ kind }) => kind !== 'dns-udp' && kind !== 'other').map(({ port }) => port);
+
+/** What is to be bound, as `sendSockets` is told it. */
+export function socketsToBind({ withAgent }: { withAgent: boolean }): string {
+  return (withAgent ? [...sockets, agentSocket] : sockets).map(({ kind, port }) => `${kind}:${port}`).join(',');
+}
 
 export function isBoundSocket(value: unknown): value is BoundSocket {
   return (
@@ -48,27 +38,33 @@ export function isBoundSocket(value: unknown): value is BoundSocket {
   );
 }
 
-// Only the raw handles can be bound without accepting or receiving; the public classes start at once.
-function isRawProcess(value: object): value is RawProcess {
-  return 'binding' in value && 'send' in value;
-}
-
-const host: object = process;
-if (import.meta.main && isRawProcess(host)) {
-  const address = process.argv[2] ?? '';
-  const tcp = host.binding('tcp_wrap');
-  const udp = host.binding('udp_wrap');
-  process.once('disconnect', () => process.exit());
-  for (const socket of process.argv[3] === '1' ? [...sockets, agentSocket] : sockets) {
-    const handle = socket.kind === 'dns-udp' ? new udp.UDP() : new tcp.TCP(tcp.constants.SERVER);
-    const error = bind(handle, { ...socket, address });
-    if (error !== 0) throw new Error(`cannot bind port ${socket.port} in the sandbox's network: error ${error}`);
-    host.send(socket, handle);
+/**
+ * `sendSockets` binds what is named, in the network namespace that it is called in, and sends each with a message that says
+ * which it is; `message` sends a message alone. To packets to addresses and ports that it is not bound to, which are led to it
+ * (other-ports.ts), the socket `other` answers by IP_TRANSPARENT (ip(7)) or IPV6_TRANSPARENT. Messages are those of Node's IPC
+ * with `serialization: 'json'`: a line each, and a handle comes with a line of the command NODE_HANDLE (lib/internal/child_process.js).
+ * Standard output is the channel. Needs `perlSystemCalls` (perl-parts.ts).
+ */
+export const perlSockets = String.raw`
+sub message { syswrite(STDOUT, "$_[0]\n") or die "channel: $!\n" }
+sub sendSockets {
+  my ($request, $ipv6, $sockets) = @_;
+  for my $socket (split(/,/, $sockets)) {
+    my ($kind, $port) = split(/:/, $socket);
+    my $udp = $kind eq 'dns-udp';
+    # SOCK_NONBLOCK, as Node has its sockets.
+    socket(my $s, $ipv6 ? 10 : 2, ($udp ? 2 : 1) | 2048, 0) or die "socket: $!\n";
+    if (!$udp) { setsockopt($s, 1, 2, pack('i', 1)) or die "SO_REUSEADDR: $!\n" }
+    if ($kind eq 'other') { setsockopt($s, $ipv6 ? 41 : 0, $ipv6 ? 75 : 19, pack('i', 1)) or die "IP_TRANSPARENT: $!\n" }
+    if ($ipv6) { setsockopt($s, 41, 26, pack('i', 0)) or die "IPV6_V6ONLY: $!\n" }
+    bind($s, $ipv6 ? pack('S n x20 x4', 10, $port) : pack('S n x4 x8', 2, $port)) or die "bind to $port: $!\n";
+    my $type = $udp ? 'dgram.Native' : 'net.Native';
+    my $text = qq({"cmd":"NODE_HANDLE","type":"$type","msg":{"request":$request,"kind":"$kind","port":$port}}\n);
+    my $part = pack('P Q', $text, length($text));
+    # struct cmsghdr: SOL_SOCKET, SCM_RIGHTS, the descriptor.
+    my $rights = pack('Q i3 x4', 20, 1, 1, fileno($s));
+    my $message = pack('Q2 P Q P Q2', 0, 0, $part, 1, $rights, length($rights), 0);
+    call('sendmsg', $SENDMSG, 1, $message, 0) == length($text) or die "channel: a message was cut\n";
   }
 }
-
-/** Zero, or the error's number. */
-function bind(handle: RawHandle, { kind, port, address }: BoundSocket & { address: string }): number {
-  if (kind === 'other') return handle.open(Number(process.argv[4]));
-  return address.includes(':') ? handle.bind6(address, port, 0) : handle.bind(address, port);
-}
+`;

@@ -1,27 +1,41 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import { StandinError } from '../../errors.ts';
 import type { NamespaceListener } from '../driver.ts';
-import { isBoundSocket, socketCount, transparentPort } from './listen-in-namespace.ts';
+import { isBoundSocket, perlSockets, socketsToBind } from './listen-in-namespace.ts';
+import { perlSystemCalls } from './perl-parts.ts';
+import { launcherCalls, thisMachine } from './system-calls.ts';
 import { collectText, toolEnvironment } from './tools.ts';
 
 const timeoutMs = 10_000;
 
 /**
- * Binds the socket for all other ports and becomes the program that binds the rest. Packets to addresses and ports that it is
- * not bound to are led to it (other-ports.ts), so it has IP_TRANSPARENT (ip(7)) or IPV6_TRANSPARENT, which Node cannot set.
- * Arguments: `1` with IPv6, the port, the words of the program; the descriptor is added to them.
+ * Opens the sockets of namespaces that are there: a line on standard input for each, with the number of the request, a process of
+ * the namespace, `1` where that has IPv6, `1` where the namespace belongs to a user namespace, which is entered with it, and
+ * the sockets. A process of its own does each, since whoever is in one user namespace enters no other. Argument: system
+ * call numbers.
  */
-const bindTransparent = String.raw`
+const openerScript = String.raw`
 use strict; use warnings;
-my ($ipv6, $port, @program) = @ARGV;
-$^F = 255; # stays open for the program
-socket(my $s, $ipv6 ? 10 : 2, 1, 0) or die "socket: $!\n";
-setsockopt($s, 1, 2, pack('i', 1)) or die "SO_REUSEADDR: $!\n";
-setsockopt($s, $ipv6 ? 41 : 0, $ipv6 ? 75 : 19, pack('i', 1)) or die "IP_TRANSPARENT: $!\n";
-if ($ipv6) { setsockopt($s, 41, 26, pack('i', 0)) or die "IPV6_V6ONLY: $!\n" }
-bind($s, $ipv6 ? pack('S n x20 x4', 10, $port) : pack('S n x4 x8', 2, $port)) or die "bind: $!\n";
-exec(@program, fileno($s)) or die "$program[0]: $!\n";
+my ($numbers) = @ARGV;
+${perlSystemCalls}${perlSockets}
+sub enter {
+  my ($pid, @names) = @_;
+  my @opened = map { open(my $f, '<', "/proc/$pid/ns/$_") or die "namespace $_: $!\n"; $f } @names;
+  for (@opened) { call('setns', $SETNS, fileno($_), 0) }
+}
+while (my $line = <STDIN>) {
+  my ($request, $pid, $ipv6, $user, $sockets) = split(/ /, $line);
+  chomp($sockets);
+  my $child = fork;
+  if (defined $child && !$child) {
+    eval { enter($pid, $user ? ('user', 'net') : ('net')); sendSockets($request, $ipv6, $sockets); 1 } and exit;
+    print STDERR $@;
+    exit 1;
+  }
+  waitpid($child, 0) if defined $child;
+  message(qq({"request":$request,"done":) . (defined $child && $? == 0 ? 'true' : 'false') . '}');
+}
 `;
 
 export interface NamespaceSockets {
@@ -30,63 +44,106 @@ export interface NamespaceSockets {
   agent: unknown;
 }
 
+export interface OpenOptions {
+  ipv6: boolean;
+  /** The namespace was made by an ordinary user, and is entered with its user namespace. */
+  ownUserNamespace: boolean;
+  /** A socket that the sandbox's agent calls is bound too. */
+  withAgent?: boolean;
+}
+
 /**
- * Binds the sockets of a sandbox in the network namespace of the process `pid`, which must be waiting at its gate.
- * The handles are native: they do not accept here, can be sent to another process by `process.send(message, handle)`,
- * and again to the one that replaces it; the caller closes them. `ownUserNamespace`: the namespace was made by an
- * ordinary user, and is entered with its user namespace. `withAgent`: a socket that the sandbox's agent calls is bound too.
+ * Binds the sockets of a sandbox in the network namespace of the process `pid`. The handles are native: they do not accept here,
+ * can be sent to another process by `process.send(message, handle)`, and again to the one that replaces it; the caller closes
+ * them. All that is asked for meanwhile is done by one process, which ends when nobody asks any more.
  */
-export async function openNamespaceListeners(
-  pid: number,
-  options: { script: string; ipv6: boolean; ownUserNamespace: boolean; withAgent?: boolean },
-): Promise<NamespaceSockets> {
-  const withAgent = options.withAgent === true;
-  const names = options.ownUserNamespace ? ['user', 'net'] : ['net'];
-  const namespaces = names.map((name) => openSync(`/proc/${pid}/ns/${name}`, 'r'));
-  // 0 to 2, then the IPC channel, then the namespaces.
-  const enter = names.map((name, index) => `--${name}=/proc/self/fd/${4 + index}`);
-  const helper = spawn(
-    'nsenter',
-    [
-      ...enter,
-      '--preserve-credentials',
-      'perl',
-      '-e',
-      bindTransparent,
-      options.ipv6 ? '1' : '',
-      String(transparentPort),
-      process.execPath,
-      options.script,
-      options.ipv6 ? '::' : '0.0.0.0',
-      withAgent ? '1' : '',
-    ],
-    { env: toolEnvironment, stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...namespaces] },
-  );
-  for (const fd of namespaces) closeSync(fd);
-  const errors = collectText(helper.stderr);
-  const listeners: NamespaceListener[] = [];
-  let agent: unknown = null;
-  const timer = setTimeout(() => helper.kill('SIGKILL'), timeoutMs);
+export async function openNamespaceListeners(pid: number, options: OpenOptions): Promise<NamespaceSockets> {
+  const mine = (opener ??= new Opener());
   try {
-    await new Promise<void>((resolve, reject) => {
-      helper.on('message', (socket, handle) => {
-        if (!isBoundSocket(socket)) return;
-        if (socket.kind === 'agent') agent = handle;
-        else listeners.push({ ...socket, handle });
-        if (listeners.length + (agent === null ? 0 : 1) === socketCount(withAgent)) resolve();
-      });
-      // Kept after the first: an error that nobody listens to ends the server.
-      helper.on('error', reject);
-      helper.once('exit', () => reject(new Error(`it ended: ${errors()}`)));
-    });
-    return { listeners, agent };
+    return await mine.open(pid, options);
   } catch (error) {
-    closeListeners(listeners);
-    closeHandle(agent);
     throw new StandinError('unavailable', "the sandbox's network could not be opened", { cause: error });
   } finally {
-    clearTimeout(timer);
-    if (helper.connected) helper.disconnect();
+    if (mine.isIdle) {
+      mine.end();
+      if (opener === mine) opener = null;
+    }
+  }
+}
+
+let opener: Opener | null = null;
+
+/** The process that opens them, and what was asked of it. */
+class Opener {
+  readonly #process: ChildProcess;
+  readonly #errors: () => string;
+  readonly #asked = new Map<number, { sockets: SocketCollector; done(whole: boolean): void }>();
+  #next = 1;
+  #over = false;
+
+  constructor() {
+    this.#process = spawn('perl', ['-e', openerScript, launcherCalls[thisMachine()].join(',')], {
+      env: toolEnvironment,
+      stdio: ['pipe', 'ipc', 'pipe'],
+    });
+    this.#errors = collectText(this.#process.stderr);
+    this.#process.stdin?.on('error', () => undefined);
+    this.#process.on('message', (message: object, handle) => this.#take(message, handle));
+    const end = () => {
+      this.#over = true;
+      for (const asked of this.#asked.values()) asked.done(false);
+    };
+    // Each of them: an error that nobody listens to ends the server.
+    this.#process.on('error', end).once('disconnect', end);
+  }
+
+  get isIdle(): boolean {
+    return this.#asked.size === 0;
+  }
+
+  end(): void {
+    this.#process.stdin?.end();
+  }
+
+  async open(pid: number, { ipv6, ownUserNamespace, withAgent = false }: OpenOptions): Promise<NamespaceSockets> {
+    const request = this.#next++;
+    const sockets = new SocketCollector();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#asked.set(request, { sockets, done: resolve });
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), timeoutMs);
+    try {
+      const words = [request, pid, ipv6 ? '1' : '', ownUserNamespace ? '1' : '', socketsToBind({ withAgent })];
+      this.#process.stdin?.write(`${words.join(' ')}\n`);
+      if (!this.#over && (await promise)) return sockets.opened;
+      sockets.close();
+      throw new Error(`they were not bound: ${this.#errors()}`);
+    } finally {
+      clearTimeout(timer);
+      this.#asked.delete(request);
+    }
+  }
+
+  #take(message: object, handle: unknown): void {
+    const asked = 'request' in message ? this.#asked.get(Number(message.request)) : undefined;
+    if (asked === undefined) closeHandle(handle);
+    else if ('done' in message) asked.done(message.done === true);
+    else asked.sockets.take(message, handle);
+  }
+}
+
+/** Gathers what `sendSockets` sends. */
+export class SocketCollector {
+  readonly opened: NamespaceSockets = { listeners: [], agent: null };
+
+  take(message: object, handle: unknown): void {
+    if (!isBoundSocket(message)) closeHandle(handle);
+    else if (message.kind === 'agent') this.opened.agent = handle;
+    else this.opened.listeners.push({ kind: message.kind, port: message.port, handle });
+  }
+
+  close(): void {
+    closeListeners(this.opened.listeners);
+    closeHandle(this.opened.agent);
   }
 }
 

@@ -5,7 +5,7 @@
 
 /** `call`, which dies where a system call fails, `put` and `mount`, with the constants that they are given. Needs the numbers in `$numbers`. */
 export const perlSystemCalls = String.raw`
-my ($UNSHARE, $MOUNT, $SETGROUPS, $SETRESGID, $SETRESUID) = map { $_ + 0 } split(/,/, $numbers);
+my ($UNSHARE, $MOUNT, $SETGROUPS, $SETRESGID, $SETRESUID, $SETNS, $SENDMSG) = map { $_ + 0 } split(/,/, $numbers);
 my ($CLOSE_RANGE, $OPEN_TREE, $MOVE_MOUNT, $MOUNT_SETATTR) = (436, 428, 429, 442);
 my ($NEWNS, $NEWUSER, $NEWPID, $NEWNET) = (0x00020000, 0x10000000, 0x20000000, 0x40000000);
 my ($BIND, $REC, $PRIVATE, $REMOUNT, $NOSUID, $NODEV, $RDONLY) = (4096, 16384, 1 << 18, 32, 2, 4, 1);

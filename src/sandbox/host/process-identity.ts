@@ -9,6 +9,11 @@ export interface ProcessIdentity {
   boot: string;
 }
 
+/** Signal 9 in the masks of proc_pid_status(5). */
+const sigkillBit = 1n << 8n;
+/** PF_EXITING of linux/sched.h. */
+const exitingFlag = 0x4;
+
 /** Null where there is no such process, or it has ended and waits to be reaped. */
 export function identify(pid: number): ProcessIdentity | null {
   const stat = readStat(pid);
@@ -20,6 +25,22 @@ export function identify(pid: number): ProcessIdentity | null {
 export function isRunning({ pid, start, boot }: ProcessIdentity): boolean {
   const now = identify(pid);
   return now !== null && now.start === start && now.boot === boot;
+}
+
+/**
+ * True for one that goes on: it runs, and nothing has yet made it end. What got SIGKILL shows as running for a while, with
+ * the signal pending (proc_pid_status(5), SigPnd) and then with PF_EXITING among its flags (proc_pid_stat(5)).
+ */
+export function goesOn(process_: ProcessIdentity): boolean {
+  if (!isRunning(process_)) return false;
+  try {
+    const status = readFileSync(`/proc/${process_.pid}/status`, 'latin1');
+    const pending = BigInt(`0x${/^SigPnd:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+    const stat = readStat(process_.pid);
+    return (pending & sigkillBit) === 0n && stat !== null && (stat.flags & exitingFlag) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** To exactly this process: false where it has ended. */
@@ -42,13 +63,13 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
-/** Single-letter state and start time of proc_pid_stat(5), and the parent. */
-export function readStat(pid: number): { state: string; parent: number; start: number } | null {
+/** Single-letter state, parent, kernel flags and start time of proc_pid_stat(5). */
+export function readStat(pid: number): { state: string; parent: number; flags: number; start: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command, in parentheses, may hold anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0] ?? '', parent: Number(fields[1]), start: Number(fields[19]) };
+    return { state: fields[0] ?? '', parent: Number(fields[1]), flags: Number(fields[6]), start: Number(fields[19]) };
   } catch {
     return null;
   }

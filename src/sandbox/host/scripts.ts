@@ -11,8 +11,6 @@ const run = promisify(execFile);
 export interface PreparedScripts {
   /** With `main.js`: what runs inside. */
   agent: string;
-  /** The program that runs in a sandbox's network namespace. */
-  listen: string;
 }
 
 /**
@@ -21,18 +19,16 @@ export interface PreparedScripts {
  * this function is new.
  */
 export async function prepareScripts(directory: string): Promise<void> {
-  const [agent, host] = [join(directory, 'agent'), join(directory, 'host')];
-  for (const path of [agent, host]) {
-    makeReadableDirectory(path);
-    writeReadable(join(path, 'package.json'), '{"type":"module"}\n');
-  }
+  const { agent } = scriptsIn(directory);
+  makeReadableDirectory(agent);
+  writeReadable(join(agent, 'package.json'), '{"type":"module"}\n');
   const flag = '--disable-warning=ExperimentalWarning';
-  await run(process.execPath, [flag, import.meta.filename, agent, host, ...sources()], { env: {} });
+  await run(process.execPath, [flag, import.meta.filename, agent, ...sources()], { env: {} });
 }
 
 /** Where `prepareScripts` puts them. */
 export function scriptsIn(directory: string): PreparedScripts {
-  return { agent: join(directory, 'agent'), listen: join(directory, 'host', 'listen-in-namespace.js') };
+  return { agent: join(directory, 'agent') };
 }
 
 /** Other programs have another one. */
@@ -40,15 +36,12 @@ export function scriptsDigest(): string {
   return JSON.stringify(sources().map((path) => readFileSync(path, 'utf8')));
 }
 
-/** The program for a sandbox's network namespace, then those of the agent. */
+/** The programs of the agent. */
 function sources(): string[] {
   const extension = extname(import.meta.filename);
   const agent = join(import.meta.dirname, '../agent');
   const names = readdirSync(agent).filter((name) => name.endsWith(extension) && !name.endsWith('.d.ts'));
-  return [
-    join(import.meta.dirname, `listen-in-namespace${extension}`),
-    ...names.toSorted().map((name) => join(agent, name)),
-  ];
+  return names.toSorted().map((name) => join(agent, name));
 }
 
 /** TypeScript becomes JavaScript, and names it in its imports; JavaScript is copied. */
@@ -63,9 +56,6 @@ function prepare(source: string, directory: string): void {
 }
 
 if (import.meta.main) {
-  const [agent, host, listen, ...agentFiles] = process.argv.slice(2);
-  if (agent !== undefined && host !== undefined && listen !== undefined) {
-    prepare(listen, host);
-    for (const file of agentFiles) prepare(file, agent);
-  }
+  const [agent, ...files] = process.argv.slice(2);
+  if (agent !== undefined) for (const file of files) prepare(file, agent);
 }

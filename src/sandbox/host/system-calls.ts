@@ -121,10 +121,10 @@ export const lastKnownCall = 469;
 /** `AUDIT_ARCH_*` of linux/audit.h. */
 export const auditArchitecture: Record<Machine, number> = { x64: 0xc000_003e, arm64: 0xc000_00b7 };
 
-/** What the launcher calls by number: unshare, mount, setgroups, setresgid, setresuid. */
+/** What the launcher calls by number: unshare, mount, setgroups, setresgid, setresuid, setns, sendmsg. */
 export const launcherCalls: Record<Machine, readonly number[]> = {
-  x64: [272, 165, 116, 119, 117],
-  arm64: [97, 40, 159, 149, 147],
+  x64: [272, 165, 116, 119, 117, 308, 46],
+  arm64: [97, 40, 159, 149, 147, 268, 211],
 };
 
 /** The number of a call on a machine, or null where it has none. */

@@ -31,7 +31,10 @@ async def listen():
     while True:
         began = time.time()
         try:
-            async with connect("wss://crm.example.com/feed", additional_headers=headers, ping_interval=None) as socket:
+            # A handshake may lie across a pause, whose length counts for a timeout.
+            async with connect(
+                "wss://crm.example.com/feed", additional_headers=headers, ping_interval=None, open_timeout=None
+            ) as socket:
                 note(began, "opened", await socket.recv())
                 while True:
                     await socket.send("beat")

@@ -145,6 +145,32 @@ test('many wrong attempts at once get no further than the same one by one', asyn
   assert.ok(statuses.filter((status) => status === 401).length <= 21, statuses.join(' '));
 });
 
+test('the first calls with a good key are answered, however many come at once, and those with many keys too', async (t) => {
+  const server = await startServer(t);
+  const fresh = await server.client.keys.create({ name: 'a burst' });
+  const others = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => server.client.keys.create({ name: `key ${i}` })),
+  );
+  for (const keys of [Array.from({ length: 75 }, () => fresh.key), others.map(({ key }) => key)]) {
+    const calls = keys.map((key) => send(server, 'GET', { path: '/secrets', headers: { 'x-api-key': key } }));
+    const statuses = (await Promise.all(calls)).map(({ status }) => status);
+    assert.deepEqual(new Set(statuses), new Set([200]));
+  }
+});
+
+test('good keys that come among guesses wait for these, and guesses get no further for it', async (t) => {
+  const server = await startServer(t);
+  const guesses = Array.from({ length: 60 }, (_, i) => `guess-${i}`);
+  const fresh = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => server.client.keys.create({ name: `key ${i}` })),
+  );
+  const keys = [...fresh.map(({ key }) => key), ...guesses];
+  const calls = keys.map((key) => send(server, 'GET', { path: '/secrets', headers: { 'x-api-key': key } }));
+  const statuses = (await Promise.all(calls)).map(({ status }) => status);
+  assert.deepEqual(new Set(statuses.slice(0, fresh.length)), new Set([200]));
+  assert.ok(statuses.slice(fresh.length).filter((status) => status === 401).length <= 21, statuses.join(' '));
+});
+
 test('wrong access tokens are held back as wrong keys are', async (t) => {
   const server = await startServer(t);
   const sandbox = await server.client.sandboxes.create({ name: 'box' });

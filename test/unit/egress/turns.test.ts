@@ -117,7 +117,7 @@ test('a piece that took longer than pieces do is paid for by the turns that foll
   assert.ok(a.enter(unexpected));
   const begun = a.begin();
   clock += 2;
-  a.end(begun);
+  a.end(begun, 0);
   let waited = 0;
   const done: true[] = [];
   assert.ok(!a.enter(() => done.push(true)));
@@ -129,13 +129,28 @@ test('a piece that took longer than pieces do is paid for by the turns that foll
   assert.equal(waited, 20);
 });
 
+test('a piece of many bytes is paid for, though it took no time: it will take some to write', async () => {
+  const [a, b] = twoAtWork(() => 1);
+  assert.ok(a.enter(unexpected));
+  a.end(a.begin(), 64 * 1024);
+  const done: true[] = [];
+  assert.ok(!a.enter(() => done.push(true)));
+  let waited = 0;
+  for (; done.length === 0; waited++) {
+    assert.ok(b.enter(unexpected), 'the other one does not wait');
+    await nextTurn();
+  }
+  // 64 KB are four pieces, 2 a turn.
+  assert.equal(waited, 2);
+});
+
 test('what is owed is owed for a few milliseconds of turns, however long a piece took', async () => {
   let clock = 1;
   const [a] = twoAtWork(() => clock);
   a.enter(unexpected);
   const begun = a.begin();
   clock += 10_000;
-  a.end(begun);
+  a.end(begun, 0);
   const done: true[] = [];
   a.enter(() => done.push(true));
   let waited = 0;
@@ -147,7 +162,7 @@ test('a sandbox that is alone owes nothing', () => {
   const share = new Turns(() => 1).hold('a');
   for (let piece = 0; piece < 1000; piece++) {
     const begun = share.begin();
-    share.end(begun);
+    share.end(begun, 0);
     share.charge(1000);
     assert.ok(share.enter(unexpected));
   }

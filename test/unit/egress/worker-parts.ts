@@ -3,6 +3,7 @@ import type { ObservedEvent } from '../../../src/audit-rows.ts';
 import { ConnectionTable, FailureThrottle } from '../../../src/egress/context.ts';
 import type { EgressContext } from '../../../src/egress/context.ts';
 import { ControlLink } from '../../../src/egress/control-link.ts';
+import type { FromWorker } from '../../../src/egress/ipc.ts';
 import type { LeafCertificate, SandboxSnapshot } from '../../../src/egress/ports.ts';
 import { SandboxRegistry } from '../../../src/egress/registry.ts';
 import { LeafContexts } from '../../../src/egress/tls/contexts.ts';
@@ -18,13 +19,19 @@ export class PlayedControl extends ControlLink {
   readonly sandboxes = new Map<string, SandboxSnapshot>();
   /** How often it was asked for a sandbox. */
   asked = 0;
+  /** How many requests had to wait for room. */
+  waited = 0;
   answers: 'at once' | 'never' | 'fails' = 'at once';
   /** What it hands out for every name. */
   certificate: LeafCertificate | null = null;
+  /** What it was told by way of IPC: events only, and only those that `ControlLink` itself records. */
+  readonly posted: FromWorker[];
   readonly #waiting: (() => void)[] = [];
 
   constructor() {
-    super(() => undefined);
+    const posted: FromWorker[] = [];
+    super((message) => posted.push(message));
+    this.posted = posted;
   }
 
   override async sandbox(id: string): Promise<SandboxSnapshot | null> {
@@ -42,6 +49,11 @@ export class PlayedControl extends ControlLink {
   override leaf(): Promise<LeafCertificate> {
     if (this.certificate === null) return Promise.reject(new Error('there are no certificates here'));
     return Promise.resolve(this.certificate);
+  }
+
+  override whenThereIsRoom(sandboxId: string | null, go: () => void): void {
+    this.waited += 1;
+    super.whenThereIsRoom(sandboxId, go);
   }
 
   override record(event: ObservedEvent): void {

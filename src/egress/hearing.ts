@@ -1,0 +1,76 @@
+import type { EgressContext } from './context.ts';
+import { identify } from './identify.ts';
+import { refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+import type { SandboxEntry } from './registry.ts';
+import type { RequestSource } from './request-source.ts';
+import type { Share } from './turns.ts';
+import type { RequestHead } from './wire/head.ts';
+
+/** Who wants to know: one of the two is called, or none where the client has gone meanwhile. */
+export interface Heard {
+  readonly isOver: boolean;
+  judge(entry: SandboxEntry): void;
+  refuse(refused: Refusal): void;
+}
+
+/**
+ * What comes before a request is judged: whether it can be put down, how much its sandbox asks for, and whose it is. Where only
+ * too much of its sandbox waits to be written, it waits until that is: a disk that stalls for a moment is not seen.
+ */
+export function hear(source: RequestSource, head: RequestHead, heard: Heard): void {
+  if (heard.isOver) return;
+  const { context, sandboxId, share } = source;
+  if (context.control.mustWait(sandboxId)) {
+    whenThereIsRoom(context, { sandboxId, share }, () => hear(source, head, heard));
+    return;
+  }
+  const refused = refuseTooMuch(context, sandboxId, sandboxId === null ? null : share);
+  const known = sandboxId === null || refused !== null ? undefined : context.registry.get(sandboxId);
+  if (refused !== null) heard.refuse(refused);
+  else if (known !== undefined) heard.judge(known);
+  else identify(context, { head, from: source }, (found) => identified(source, found, heard));
+}
+
+/** A request that said itself whose it is counts as that sandbox's from now on. */
+function identified(source: RequestSource, found: SandboxEntry | Refusal, heard: Heard): void {
+  if (heard.isOver) return;
+  if ('code' in found) {
+    heard.refuse(found);
+    return;
+  }
+  if (source.sandboxId !== null) {
+    heard.judge(found);
+    return;
+  }
+  const { context } = source;
+  const { id } = found.snapshot;
+  const share = source.identified(id);
+  if (context.control.mustWait(id)) {
+    whenThereIsRoom(context, { sandboxId: id, share }, () => identified(source, found, heard));
+    return;
+  }
+  const refused = refuseTooMuch(context, id, share);
+  if (refused === null) heard.judge(found);
+  else heard.refuse(refused);
+}
+
+/** Those who waited go on in their sandbox's turns. */
+function whenThereIsRoom(
+  { control }: EgressContext,
+  { sandboxId, share }: { sandboxId: string | null; share: Share | null },
+  go: () => void,
+): void {
+  control.whenThereIsRoom(sandboxId, () => {
+    if (share === null || share.enter(go)) go();
+  });
+}
+
+function refuseTooMuch(context: EgressContext, sandboxId: string | null, share: Share | null): Refusal | null {
+  if (!context.control.accepts(sandboxId)) {
+    return refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can');
+  }
+  if (share?.takeRequest() !== false) return null;
+  const limit = `${context.turns.limits.requestsPerSecond} requests a second`;
+  return refusal('rate_limited', `this sandbox may make ${limit} and has made more; wait`, { retryAfter: 1 });
+}
