@@ -6,7 +6,7 @@ import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { fileApi } from '../support/file-api.ts';
 import type { FileApi } from '../support/file-api.ts';
 import { skipWithout, waitUntil } from '../support/processes.ts';
-import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
+import { driverName, inGvisor, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
 import { againInGvisor } from '../unit/sandbox/harness.ts';
@@ -138,29 +138,35 @@ while True:
     await said('rm /tmp/endless');
   });
 
-  it('a directory of a hundred thousand and more is refused, and nobody else waits for it', async () => {
-    await said(`python3 -c "
+  // The limit is the server's and the agent's, the same for both drivers.
+  const slow = inGvisor && 'gVisor takes longer to make so many files than a command may';
+  it(
+    'a directory of a hundred thousand and more is refused, and nobody else waits for it',
+    { skip: slow },
+    async () => {
+      await said(`python3 -c "
 import os
 os.mkdir('/tmp/huge'); os.chdir('/tmp/huge')
 for n in range(120_000): os.close(os.open(str(n) + 'x' * 100, os.O_CREAT))"`);
-    const held = memoryMib();
-    const other = await server.client.sandboxes.create({ name: 'other' });
-    const list = await files.list('/tmp/huge');
-    assert.deepEqual([list.status, /100000 entries/.test(await list.text())], [400, true]);
-    const end = new AbortController();
-    const zipped = fetch(`${server.url}/files?path=/tmp/huge&format=zip`, {
-      headers: { 'x-access-token': sandbox.access_token, 'x-superserve-sandbox-id': sandbox.id },
-    })
-      .then((response) => response.arrayBuffer())
-      .finally(() => end.abort());
-    const broken = assert.rejects(zipped);
-    let served = 0;
-    for (; !end.signal.aborted; served++) await server.client.exec(other, { command: 'true', args: [] });
-    await broken;
-    assert.ok(served > 3, `the other sandbox was served ${served} times`);
-    // Much of it is garbage that nobody has collected yet.
-    assert.ok(memoryMib() - held < 600, `${memoryMib() - held} MiB`);
-  });
+      const held = memoryMib();
+      const other = await server.client.sandboxes.create({ name: 'other' });
+      const list = await files.list('/tmp/huge');
+      assert.deepEqual([list.status, /100000 entries/.test(await list.text())], [400, true]);
+      const end = new AbortController();
+      const zipped = fetch(`${server.url}/files?path=/tmp/huge&format=zip`, {
+        headers: { 'x-access-token': sandbox.access_token, 'x-superserve-sandbox-id': sandbox.id },
+      })
+        .then((response) => response.arrayBuffer())
+        .finally(() => end.abort());
+      const broken = assert.rejects(zipped);
+      let served = 0;
+      for (; !end.signal.aborted; served++) await server.client.exec(other, { command: 'true', args: [] });
+      await broken;
+      assert.ok(served > 3, `the other sandbox was served ${served} times`);
+      // Much of it is garbage that nobody has collected yet.
+      assert.ok(memoryMib() - held < 600, `${memoryMib() - held} MiB`);
+    },
+  );
 });
 
 againInGvisor(import.meta.filename);
