@@ -73,9 +73,13 @@ os.symlink(${JSON.stringify(join(beside, 'd'))}, 'link')
 print('up', flush=True)
 while libc.renameat2(here, b'd', here, b'link', exchange) == 0: pass
 if ctypes.get_errno() != 22: raise OSError(ctypes.get_errno(), 'no exchange')
-# gVisor's kernel of 2022 cannot exchange two names: there is none for a moment.
+# gVisor's kernel of 2022 cannot exchange two names: there is none for a moment, in which a write may make a directory.
+import shutil
 while True:
-  os.rename('d', 'real'); os.rename('link', 'd'); os.rename('d', 'link'); os.rename('real', 'd')
+  for before, after in (('d', 'real'), ('link', 'd'), ('d', 'link'), ('real', 'd')):
+    try: os.rename(before, after)
+    except OSError:
+      if os.path.isdir('real') and not os.path.islink('d'): shutil.rmtree('d', True)
 `;
       await said(`mkdir -p ${where}`);
       const counts = new Map<string, number>();
