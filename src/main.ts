@@ -58,9 +58,12 @@ function stopSignal(): Promise<void> {
   return promise;
 }
 
-/** What keeps bubblewrap sandboxes from running on this machine. */
-async function preflight(): Promise<{ what: string; fix: string }[]> {
-  const { findProblems } = await import('./sandbox/bubblewrap/preflight.ts');
+/** What keeps sandboxes of a driver from running on this machine. */
+async function preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string }[]> {
+  const { findProblems } =
+    driver === 'gvisor'
+      ? await import('./sandbox/gvisor/preflight.ts')
+      : await import('./sandbox/bubblewrap/preflight.ts');
   return findProblems();
 }
 

@@ -125,6 +125,7 @@ export async function startServer(
       authority,
       log: log.child({ room: 'egress' }),
       codeCache: join(config.dataDir, 'code-cache'),
+      names: join(config.dataDir, 'names'),
       settled: (at) => runs.settled(at),
     });
     const server = `${hostname()}:${config.dataDir}`;
@@ -221,6 +222,7 @@ export async function startServer(
     });
     undo.push(() => lifetimes.stop());
     await vault.recover();
+    egress.keepNamesOf(new Set((await store.sandboxes.byServer(server)).map(({ id }) => id)));
     reconcile = (ids) =>
       vault.lifetimes
         .reconcile(ids)

@@ -12,8 +12,8 @@ export interface CliDeps {
   version: string;
   /** Runs the server until it is told to stop. */
   serve(options: ServeOptions): Promise<void>;
-  /** What keeps sandboxes from running on this machine, and what to do about it. Empty: they can. */
-  preflight(): Promise<{ what: string; fix: string }[]>;
+  /** What keeps sandboxes of a driver from running on this machine, and what to do about it. Empty: they can. */
+  preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string }[]>;
 }
 
 /** `flags` as they were typed, by setting; `file` is `--config`. Both are for `loadConfig`. */

@@ -64,13 +64,14 @@ export class EgressSupervisor {
   readonly #gaps: Gaps;
   readonly #workers = new Set<WorkerState>();
   readonly #namespaces = new Map<string, NamespaceHandle[]>();
-  readonly #names = new NameLedger();
+  readonly #names: NameLedger;
   #stopping = false;
   #telling: NodeJS.Timeout | null = null;
   #nextForget = 1;
 
   /**
-   * `codeCache`: a folder of the server's own, where workers keep their code compiled. `settled` is told every few seconds
+   * `codeCache`: a folder of the server's own, where workers keep their code compiled. `names`: another, for what resolvers
+   * gave addresses to, which the next server goes on with. `settled` is told every few seconds
    * up to when every event is durable.
    */
   constructor(parts: {
@@ -79,6 +80,7 @@ export class EgressSupervisor {
     authority: Authority;
     log: Logger;
     codeCache?: string;
+    names?: string;
     settled?: (at: Date) => Promise<void>;
   }) {
     this.#settings = parts.settings;
@@ -90,6 +92,7 @@ export class EgressSupervisor {
     this.#authority = parts.authority;
     this.#log = parts.log;
     this.#codeCache = parts.codeCache ?? null;
+    this.#names = new NameLedger(parts.names ?? null);
     this.#settled = parts.settled ?? (() => Promise.resolve());
     this.#gaps = new Gaps((gap) => parts.plane.recordGap({ ...gap, lost: gap.lost ?? null }), {
       failed: (err) =>
@@ -267,6 +270,11 @@ export class EgressSupervisor {
       if (state.sandboxes.delete(sandboxId)) this.#send(state, { type: 'unlisten', sandboxId });
     }
     await this.forget([sandboxId]);
+  }
+
+  /** What resolvers of other sandboxes gave addresses to is forgotten. */
+  keepNamesOf(sandboxIds: ReadonlySet<string>): void {
+    this.#names.keepOnly(sandboxIds);
   }
 
   /** Hands each sandbox that no worker serves to the worker that serves the fewest. */

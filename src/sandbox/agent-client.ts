@@ -50,8 +50,12 @@ export function openAgent({
   };
 }
 
-/** True where the agent answers within `timeoutMs`. */
-export async function pingAgent(dial: DialAgent, timeoutMs: number): Promise<boolean> {
+/** True where the agent answers within `timeoutMs`. `rest`: it is asked to call nobody for a while, where it calls at all. */
+export async function pingAgent(
+  dial: DialAgent,
+  timeoutMs: number,
+  question: 'ping' | 'rest' = 'ping',
+): Promise<boolean> {
   const until = performance.now() + timeoutMs;
   let socket: Socket;
   try {
@@ -75,7 +79,7 @@ export async function pingAgent(dial: DialAgent, timeoutMs: number): Promise<boo
         finish(false);
       }
     });
-    socket.write(encodeFrame('ping'));
+    socket.write(encodeFrame(question));
   });
 }
 

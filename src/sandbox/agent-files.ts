@@ -258,6 +258,8 @@ class Errand {
   /** From here on the connection is the port's. */
   release(): Duplex {
     this.#socket.removeAllListeners();
+    // Whoever takes it may hear of its end only later, and an error that nobody listens to ends the server.
+    this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.pause();
     const early = this.#decoder.rest();
     if (early.length > 0) this.#socket.unshift(early);

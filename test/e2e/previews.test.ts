@@ -10,7 +10,9 @@ import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { freePorts } from '../support/ports.ts';
-import { skipWithout, waitUntil } from '../support/processes.ts';
+import { waitUntil } from '../support/processes.ts';
+import { againInGvisor } from '../unit/sandbox/harness.ts';
+import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
 
@@ -45,7 +47,7 @@ interface Reply {
   body: string;
 }
 
-describe('a preview', { skip: skipWithout('bwrap') }, () => {
+describe('a preview', { skip: skipWithoutDriver }, () => {
   const domain = 'sandbox.example.com';
   let server: StandinServer;
   let sandbox: SandboxWithAccess;
@@ -55,7 +57,7 @@ describe('a preview', { skip: skipWithout('bwrap') }, () => {
   before(async () => {
     [port = 0] = await freePorts(1);
     const env = {
-      STANDIN_SANDBOX_DRIVER: 'bubblewrap',
+      STANDIN_SANDBOX_DRIVER: driverName,
       STANDIN_DATAPLANE_LISTEN: `127.0.0.1:${port}`,
       STANDIN_DATAPLANE_DOMAIN: domain,
     };
@@ -293,3 +295,5 @@ describe('a preview', { skip: skipWithout('bwrap') }, () => {
     await assert.rejects(previews.token(sandbox.id, 9000), { status: 404 });
   });
 });
+
+againInGvisor(import.meta.filename);

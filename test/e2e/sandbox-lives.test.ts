@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Client } from '../../src/client/client.ts';
-import { endSandboxes } from '../support/end-sandboxes.ts';
-import { skipWithout, waitUntil } from '../support/processes.ts';
+import { endSandboxesOf } from '../support/end-sandboxes.ts';
+import { waitUntil } from '../support/processes.ts';
+import { againInGvisor } from '../unit/sandbox/harness.ts';
+import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-describe('the life of a sandbox', { skip: skipWithout('bwrap') }, () => {
+describe('the life of a sandbox', { skip: skipWithoutDriver }, () => {
   const directory = temporaryDirectory('lives');
   const dataDir = join(directory.path, 'data');
-  const env = { STANDIN_SANDBOX_DRIVER: 'bubblewrap', STANDIN_MAX_SANDBOXES: '6' };
+  const env = { STANDIN_SANDBOX_DRIVER: driverName, STANDIN_MAX_SANDBOXES: '6' };
   let server: StandinServer;
   let client: Client;
   const start = async () => {
@@ -21,7 +23,7 @@ describe('the life of a sandbox', { skip: skipWithout('bwrap') }, () => {
   before(start);
   after(async () => {
     await server.stop();
-    await endSandboxes(join(dataDir, 'sandboxes'));
+    await endSandboxesOf(dataDir);
     directory.remove();
   });
   const statusOf = async (id: string) => (await client.sandboxes.get(id)).status;
@@ -154,3 +156,5 @@ describe('the life of a sandbox', { skip: skipWithout('bwrap') }, () => {
     await client.sandboxes.remove(id);
   });
 });
+
+againInGvisor(import.meta.filename);

@@ -4,6 +4,8 @@ import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig } from '../support/egress-rig.ts';
 import { skipWithout, waitUntil } from '../support/processes.ts';
+import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
+import { againInGvisor } from '../unit/sandbox/harness.ts';
 
 const host = 'api.example.com';
 
@@ -15,7 +17,7 @@ tail -n +1 -f /tmp/asks | while read line; do
 done
 `;
 
-describe('a program that goes on inside', { skip: skipWithout('bwrap', 'curl') }, () => {
+describe('a program that goes on inside', { skip: skipWithoutDriver || skipWithout('curl') }, () => {
   let rig: EgressRig;
   let sandbox: SandboxWithAccess;
   before(async () => {
@@ -31,7 +33,7 @@ describe('a program that goes on inside', { skip: skipWithout('bwrap', 'curl') }
   }
 
   async function begin(name: string): Promise<void> {
-    sandbox = await rig.server.client.sandboxes.create({ name, driver: 'bubblewrap', secrets: { KEY: 'key' } });
+    sandbox = await rig.server.client.sandboxes.create({ name, driver: driverName, secrets: { KEY: 'key' } });
     await shell(`(${asker}) </dev/null >/dev/null 2>&1 &`);
   }
 
@@ -73,3 +75,5 @@ describe('a program that goes on inside', { skip: skipWithout('bwrap', 'curl') }
     }
   });
 });
+
+againInGvisor(import.meta.filename);

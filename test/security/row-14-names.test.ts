@@ -6,6 +6,7 @@ import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { askHttp2, openHttp2Session } from '../support/http2-client.ts';
 import { runProgram, skipWithout } from '../support/processes.ts';
+import { sandboxDrivers } from '../support/sandbox-drivers.ts';
 import { connectPlain, openTunnel, TunnelRefused } from '../support/proxy-client.ts';
 
 /**
@@ -216,87 +217,93 @@ resolver = open('/etc/resolv.conf').read().split()[1]
 print(json.dumps(eval(sys.argv[1])))
 `;
 
-describe('the resolver of a bubblewrap sandbox', { skip: skip || skipWithout('bwrap', 'python3') }, () => {
-  let inside: Awaited<ReturnType<EgressRig['server']['client']['sandboxes']['create']>>;
-  before(async () => {
-    inside = await rig.server.client.sandboxes.create({
-      name: 'inside',
-      driver: 'bubblewrap',
-      network: { allow_out: [allowed] },
+for (const driver of sandboxDrivers) {
+  describe(`the resolver of a ${driver.name} sandbox`, { skip: skip || driver.skip || skipWithout('python3') }, () => {
+    let inside: Awaited<ReturnType<EgressRig['server']['client']['sandboxes']['create']>>;
+    before(async () => {
+      inside = await rig.server.client.sandboxes.create({
+        name: `inside-${driver.name}`,
+        driver: driver.name,
+        network: { allow_out: [allowed] },
+      });
     });
-  });
 
-  async function ask(expression: string): Promise<unknown> {
-    const { client } = rig.server;
-    const command = { command: '/usr/bin/python3', args: ['-c', asking, expression] };
-    const { stdout, stderr, exit_code } = await client.exec(inside, command);
-    assert.equal(exit_code, 0, stderr);
-    return JSON.parse(stdout);
-  }
+    async function ask(expression: string): Promise<unknown> {
+      const { client } = rig.server;
+      const command = { command: '/usr/bin/python3', args: ['-c', asking, expression] };
+      const { stdout, stderr, exit_code } = await client.exec(inside, command);
+      assert.equal(exit_code, 0, stderr);
+      return JSON.parse(stdout);
+    }
 
-  it('answers every name with an address of its own range, and every other type with nothing, by itself', async () => {
-    const types = { AAAA: 28, TXT: 16, MX: 15, ANY: 255, CNAME: 5, NS: 2, SRV: 33, SVCB: 64, HTTPS: 65, NULL: 10 };
-    const names = await lookedUp(async () => {
-      for (const name of [allowed, carrier(), `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${zone}`]) {
-        const answers = await ask(`[udp(resolver, 53, query('${name}', 1)), tcp(resolver, 53, query('${name}', 1))]`);
-        assert.match(JSON.stringify(answers), /^\[\[0,1,"198\.1[89]\.\d+\.\d+"\],\[0,1,"198\.1[89]\.\d+\.\d+"\]\]$/);
-        for (const [type, number] of Object.entries(types)) {
-          const none = [0, 0, ''];
-          assert.deepEqual(await ask(`udp(resolver, 53, query('${name}', ${number}))`), none, `${type} ${name}`);
-        }
-      }
-    });
-    assert.deepEqual(names, []);
-  });
-
-  it('answers a name that is none, and a question that is none, by itself', async () => {
-    const names = await lookedUp(async () => {
-      const noName = [3, 0, ''];
-      const malformed = [1, 0, ''];
-      assert.deepEqual(await ask(`udp(resolver, 53, query('a_b.${zone}', 1))`), noName);
-      assert.deepEqual(await ask(`udp(resolver, 53, query([b'a\\0b', b'exfil', b'test'], 1))`), noName);
-      assert.deepEqual(await ask(`udp(resolver, 53, query([b'\\xff' * 63, b'test'], 16))`), noName);
-      assert.deepEqual(await ask(`udp(resolver, 53, query('1.0.0.127.in-addr.arpa', 12))`), noName);
-      assert.deepEqual(await ask(`udp(resolver, 53, query([b'a' * 64, b'test'], 1))`), malformed);
-      assert.deepEqual(await ask(`udp(resolver, 53, query([b'x' * 60] * 5, 1))`), malformed);
-    });
-    assert.deepEqual(names, []);
-  });
-
-  it('is the one behind every address: no other name server is reached, on no other port', async () => {
-    const name = carrier();
-    const names = await lookedUp(async () => {
-      const servers = ['8.8.8.8', '1.1.1.1', '127.0.0.53', ...(dns === null ? [] : [dns.address])];
-      for (const server of servers) {
-        const answer = await ask(
-          `[send('${server}', query('${name}', 16)), tcp('${server}', 53, query('${name}', 16))][1]`,
-        );
-        assert.deepEqual(answer, [0, 0, ''], server);
-        for (const port of [853, 5353, 5355, 137]) {
-          assert.equal(await ask(`udp('${server}', ${port}, query('${name}', 1))`), 'ConnectionRefusedError');
-          // The proxy's, but on loopback: it takes the connection and has no answer to a query.
-          const over = server.startsWith('127.') ? /^ConnectionRefusedError$/ : /^(|ConnectionResetError)$/;
-          assert.match(String(await ask(`tcp('${server}', ${port}, query('${name}', 1))`)), over, `${server}:${port}`);
-        }
-      }
-    });
-    assert.deepEqual(names, []);
-  });
-
-  for (const [what, url] of Object.entries({
-    'its own https': (host: string) => `https://${host}/`,
-    'its own http': (host: string) => `http://${host}/`,
-    'port 3128': (host: string) => `-x http://proxy:3128 https://${host}/`,
-    'SOCKS of port 3128': (host: string) => `-x socks5h://proxy:3128 https://${host}/`,
-    'an absolute URL to port 3128': (host: string) => `-x http://proxy:3128 http://${host}/`,
-  })) {
-    it(`gives out an address for a name that is not allowed, and asking for it by ${what} looks nothing up`, async () => {
+    it('answers every name with an address of its own range, and every other type with nothing, by itself', async () => {
+      const types = { AAAA: 28, TXT: 16, MX: 15, ANY: 255, CNAME: 5, NS: 2, SRV: 33, SVCB: 64, HTTPS: 65, NULL: 10 };
       const names = await lookedUp(async () => {
-        const command = `curl -sS -k --max-time 10 -o /dev/null -w '%{http_code} %header{x-standin-error} %{http_connect}' ${url(carrier())}`;
-        const { stdout } = await rig.server.client.exec(inside, { command });
-        assert.match(stdout, /^403 host_denied|^000 +403$|^000 +000$/, stdout);
+        for (const name of [allowed, carrier(), `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${zone}`]) {
+          const answers = await ask(`[udp(resolver, 53, query('${name}', 1)), tcp(resolver, 53, query('${name}', 1))]`);
+          assert.match(JSON.stringify(answers), /^\[\[0,1,"198\.1[89]\.\d+\.\d+"\],\[0,1,"198\.1[89]\.\d+\.\d+"\]\]$/);
+          for (const [type, number] of Object.entries(types)) {
+            const none = [0, 0, ''];
+            assert.deepEqual(await ask(`udp(resolver, 53, query('${name}', ${number}))`), none, `${type} ${name}`);
+          }
+        }
       });
       assert.deepEqual(names, []);
     });
-  }
-});
+
+    it('answers a name that is none, and a question that is none, by itself', async () => {
+      const names = await lookedUp(async () => {
+        const noName = [3, 0, ''];
+        const malformed = [1, 0, ''];
+        assert.deepEqual(await ask(`udp(resolver, 53, query('a_b.${zone}', 1))`), noName);
+        assert.deepEqual(await ask(`udp(resolver, 53, query([b'a\\0b', b'exfil', b'test'], 1))`), noName);
+        assert.deepEqual(await ask(`udp(resolver, 53, query([b'\\xff' * 63, b'test'], 16))`), noName);
+        assert.deepEqual(await ask(`udp(resolver, 53, query('1.0.0.127.in-addr.arpa', 12))`), noName);
+        assert.deepEqual(await ask(`udp(resolver, 53, query([b'a' * 64, b'test'], 1))`), malformed);
+        assert.deepEqual(await ask(`udp(resolver, 53, query([b'x' * 60] * 5, 1))`), malformed);
+      });
+      assert.deepEqual(names, []);
+    });
+
+    it('is the one behind every address: no other name server is reached, on no other port', async () => {
+      const name = carrier();
+      const names = await lookedUp(async () => {
+        const servers = ['8.8.8.8', '1.1.1.1', '127.0.0.53', ...(dns === null ? [] : [dns.address])];
+        for (const server of servers) {
+          const answer = await ask(
+            `[send('${server}', query('${name}', 16)), tcp('${server}', 53, query('${name}', 16))][1]`,
+          );
+          assert.deepEqual(answer, [0, 0, ''], server);
+          for (const port of [853, 5353, 5355, 137]) {
+            assert.equal(await ask(`udp('${server}', ${port}, query('${name}', 1))`), 'ConnectionRefusedError');
+            // The proxy's, but on loopback: it takes the connection and has no answer to a query.
+            const over = server.startsWith('127.') ? /^ConnectionRefusedError$/ : /^(|ConnectionResetError)$/;
+            assert.match(
+              String(await ask(`tcp('${server}', ${port}, query('${name}', 1))`)),
+              over,
+              `${server}:${port}`,
+            );
+          }
+        }
+      });
+      assert.deepEqual(names, []);
+    });
+
+    for (const [what, url] of Object.entries({
+      'its own https': (host: string) => `https://${host}/`,
+      'its own http': (host: string) => `http://${host}/`,
+      'port 3128': (host: string) => `-x http://proxy:3128 https://${host}/`,
+      'SOCKS of port 3128': (host: string) => `-x socks5h://proxy:3128 https://${host}/`,
+      'an absolute URL to port 3128': (host: string) => `-x http://proxy:3128 http://${host}/`,
+    })) {
+      it(`gives out an address for a name that is not allowed, and asking for it by ${what} looks nothing up`, async () => {
+        const names = await lookedUp(async () => {
+          const command = `curl -sS -k --max-time 10 -o /dev/null -w '%{http_code} %header{x-standin-error} %{http_connect}' ${url(carrier())}`;
+          const { stdout } = await rig.server.client.exec(inside, { command });
+          assert.match(stdout, /^403 host_denied|^000 +403$|^000 +000$/, stdout);
+        });
+        assert.deepEqual(names, []);
+      });
+    }
+  });
+}

@@ -12,6 +12,7 @@ import type { EgressRig } from '../support/egress-rig.ts';
 import { readBytes } from '../support/http-bytes.ts';
 import { listenOnLoopback } from '../support/ports.ts';
 import { skipWithout, waitUntil } from '../support/processes.ts';
+import { sandboxDrivers } from '../support/sandbox-drivers.ts';
 import { openTunnel } from '../support/proxy-client.ts';
 
 /** Row 16: HTTP/3, raw TCP, UDP, ICMP, IPv6, ECH: nothing leads out of a sandbox but the proxy, and it speaks HTTP alone. */
@@ -66,7 +67,7 @@ def tcp(to, port, data=b''):
     return said.decode('latin1')
 def udp(to, port):
   with socket.socket(family(to), socket.SOCK_DGRAM) as s:
-    s.setblocking(False)
+    s.settimeout(1)
     try: s.connect((to, port)); s.send(b'x'); s.send(b'x'); s.recv(99); return 'answered'
     except OSError as e: return word(e.errno)
 def made(family, kind, protocol):
@@ -75,181 +76,210 @@ def made(family, kind, protocol):
 print(json.dumps(eval(sys.argv[1])))
 `;
 
-describe('from inside a bubblewrap sandbox', { skip: skipWithout('bwrap', 'curl', 'python3') }, () => {
-  let inside: Awaited<ReturnType<EgressRig['server']['client']['sandboxes']['create']>>;
-  before(async () => {
-    inside = await rig.server.client.sandboxes.create({
-      name: 'inside',
-      driver: 'bubblewrap',
-      network: { allow_out: [host] },
+for (const driver of sandboxDrivers) {
+  describe(`from inside a ${driver.name} sandbox`, { skip: driver.skip || skipWithout('curl', 'python3') }, () => {
+    let inside: Awaited<ReturnType<EgressRig['server']['client']['sandboxes']['create']>>;
+    before(async () => {
+      inside = await rig.server.client.sandboxes.create({
+        name: `inside-${driver.name}`,
+        driver: driver.name,
+        network: { allow_out: [host] },
+      });
     });
-  });
 
-  async function run(expression: string): Promise<unknown> {
-    const command = { command: '/usr/bin/python3', args: ['-c', program, expression], timeout_s: 120 };
-    const { stdout, stderr, exit_code } = await rig.server.client.exec(inside, command);
-    assert.equal(exit_code, 0, stderr);
-    return JSON.parse(stdout);
-  }
-  async function shell(command: string): Promise<string> {
-    return (await rig.server.client.exec(inside, { command })).stdout;
-  }
+    // In gVisor the proxy listens on the other side of a pair of interfaces, and nothing on this one.
+    const ownAddress = driver.name === 'gvisor' ? '198.18.255.253' : '198.18.255.254';
+    /** gVisor takes minutes for all of them: every one that may have a meaning, and a sample of the others. */
+    const allPorts =
+      driver.name === 'gvisor' ? '[*range(1, 1101), 3000, 3128, 8080, *range(1153, 65536, 211)]' : 'range(1, 65536)';
 
-  for (const to of [address, address6]) {
-    it(`every TCP port of ${to} leads to the proxy, which has no answer to what it does not speak`, async () => {
-      const ports = [1, 22, 25, 587, 853, 1024, 3000, 3306, 5432, 6379, 8080, 9418, 27_017, hostPort(), 65_535];
-      const answers = await run(`{p: tcp('${to}', p, b'SSH-2.0-x\\r\\n') for p in ${JSON.stringify(ports)}}`);
-      assert.ok(typeof answers === 'object' && answers !== null);
-      assert.deepEqual(Object.keys(answers), ports.map(String));
-      for (const [port, answer] of Object.entries(answers)) assert.match(String(answer), /^(|ECONNRESET)$/, port);
+    async function run(expression: string): Promise<unknown> {
+      const command = { command: '/usr/bin/python3', args: ['-c', program, expression], timeout_s: 120 };
+      const { stdout, stderr, exit_code } = await rig.server.client.exec(inside, command);
+      assert.equal(exit_code, 0, stderr);
+      return JSON.parse(stdout);
+    }
+    async function shell(command: string): Promise<string> {
+      return (await rig.server.client.exec(inside, { command })).stdout;
+    }
+
+    for (const to of [address, address6]) {
+      it(`every TCP port of ${to} leads to the proxy, which has no answer to what it does not speak`, async () => {
+        const ports = [1, 22, 25, 587, 853, 1024, 3000, 3306, 5432, 6379, 8080, 9418, 27_017, hostPort(), 65_535];
+        const answers = await run(`{p: tcp('${to}', p, b'SSH-2.0-x\\r\\n') for p in ${JSON.stringify(ports)}}`);
+        assert.ok(typeof answers === 'object' && answers !== null);
+        assert.deepEqual(Object.keys(answers), ports.map(String));
+        for (const [port, answer] of Object.entries(answers)) assert.match(String(answer), /^(|ECONNRESET)$/, port);
+        assert.deepEqual(arrived, []);
+      });
+
+      it(`of all UDP ports of ${to} only the resolver's is there: no QUIC, and nothing else`, async () => {
+        const refused = `udp('${to}', p) == 'ECONNREFUSED'`;
+        // Three times: a refusal is an ICMP message, which the kernel sends only so many of.
+        const open = await run(
+          `[p for p in [p for p in [p for p in ${allPorts} if not ${refused}] if not ${refused}] if not ${refused}]`,
+        );
+        assert.deepEqual(open, [53]);
+        assert.equal(await run(`udp('${to}', 443)`), 'ECONNREFUSED');
+      });
+    }
+
+    for (const to of ['127.0.0.1', '::1', ownAddress]) {
+      it(`of all TCP ports of ${to}, its own address, only those that the proxy listens on answer`, async () => {
+        const open = (ports: string) => `[p for p in ${ports} if tcp('${to}', p) != 'ECONNREFUSED']`;
+        // Twice: a socket may be given the port as its own that it dials, and so reach itself.
+        const found = await run(open(open(allPorts)));
+        assert.deepEqual(found, driver.name === 'gvisor' ? [] : [1, 53, 80, 443, 3128]);
+      });
+    }
+
+    it('HTTP and TLS go to any port by the name that was looked up, and by its rules', async () => {
+      const ask = async (url: string) => {
+        const command = `curl -sS -m 10 -o /dev/null -w '%{http_code} %header{x-standin-error}' ${url} 2>&1`;
+        return (await shell(command)).trim();
+      };
+      assert.match(await ask(`https://${host}:9443/`), /^200\b/);
+      assert.equal(await ask('https://other.example.com:9443/'), '403 host_denied');
+      assert.equal(await ask('http://other.example.com:8080/'), '403 host_denied');
+      assert.equal(await ask(`http://${address}:8080/`), '403 host_denied');
+      const credential = await ask(`-H 'Host: other.example.com' https://${host}:9443/`);
+      assert.equal(credential, '421 misdirected_request');
+    });
+
+    it('what is refused at another port has a row that says to where and why', async () => {
+      const hello = String.raw`b'\0\0\0\x08\x04\xd2\x16\x2f'`;
+      await run(`[tcp('${address}', 5432, ${hello}), tcp(socket.gethostbyname('${host}'), 22, b'SSH-2.0-x\\r\\n')]`);
+      const rowAt = async (port: number) => {
+        const { data } = await rig.server.client.sandboxes.network(inside.id, { verdict: 'blocked', limit: 200 });
+        return data.find(
+          (row) => row.dst_port === port && row.match_rule === 'not HTTP or TLS' && row.host !== address6,
+        );
+      };
+      await waitUntil(async () => (await rowAt(5432)) !== undefined, { what: 'a row of the database' });
+      await waitUntil(async () => (await rowAt(22))?.host === host, { what: 'a row of SSH' });
+      assert.equal((await rowAt(5432))?.host, address);
+    });
+
+    it('a socket of the host gets nothing, by none of its addresses', async () => {
+      const addresses = [
+        '127.0.0.1',
+        '127.0.0.2',
+        '::1',
+        '::ffff:127.0.0.1',
+        '0.0.0.0',
+        '::',
+        '169.254.1.1',
+        '10.0.0.1',
+      ];
+      const port = hostPort();
+      const call = `[[tcp(to, ${port}, b'hello\\r\\n'), udp(to, ${port})] for to in ${JSON.stringify(addresses)}]`;
+      const answers = await run(call);
+      assert.ok(Array.isArray(answers));
+      assert.deepEqual(
+        answers.slice(0, 6),
+        addresses.slice(0, 6).map(() => ['ECONNREFUSED', 'ECONNREFUSED']),
+      );
+      // Of others the proxy takes the connection, and drops it.
+      for (const [stream, datagram] of answers.slice(6)) {
+        assert.match(String(stream), /^(|ECONNRESET)$/);
+        assert.equal(datagram, 'ECONNREFUSED');
+      }
       assert.deepEqual(arrived, []);
     });
 
-    it(`of all UDP ports of ${to} only the resolver's is there: no QUIC, and nothing else`, async () => {
-      const open = await run(`[p for p in range(1, 65536) if udp('${to}', p) != 'ECONNREFUSED']`);
-      assert.deepEqual(open, [53]);
-      assert.equal(await run(`udp('${to}', 443)`), 'ECONNREFUSED');
+    it('no socket can be made of which the proxy knows nothing: ICMP, raw IP, SCTP, DCCP, MPTCP, packets', async () => {
+      const [inet, inet6, stream, datagram, raw, dccp, packet] = [2, 10, 1, 2, 3, 6, 17];
+      const none = {
+        ping: [inet, datagram, 1],
+        'ping over IPv6': [inet6, datagram, 58],
+        'raw ICMP': [inet, raw, 1],
+        'raw ICMPv6': [inet6, raw, 58],
+        'raw IP': [inet, raw, 255],
+        GRE: [inet, raw, 47],
+        'IPv6 in IPv4': [inet, raw, 41],
+        SCTP: [inet, stream, 132],
+        'SCTP over IPv6': [inet6, stream, 132],
+        DCCP: [inet, dccp, 33],
+        'UDP-Lite': [inet, datagram, 136],
+        MPTCP: [inet, stream, 262],
+      };
+      const answers = await run(`{what: made(*how) for what, how in ${JSON.stringify(none)}.items()}`);
+      assert.deepEqual(answers, Object.fromEntries(Object.keys(none).map((what) => [what, 'EPROTONOSUPPORT'])));
+      const more = await run(`[made(${packet}, ${raw}, 3), made(${inet}, ${stream}, 6)]`);
+      assert.deepEqual(more, ['EAFNOSUPPORT', 'made']);
     });
-  }
 
-  for (const to of ['127.0.0.1', '::1', '198.18.255.254']) {
-    it(`of all TCP ports of ${to}, its own address, only those that the proxy listens on answer`, async () => {
-      const open = (ports: string) => `[p for p in ${ports} if tcp('${to}', p) != 'ECONNREFUSED']`;
-      // Twice: a socket may be given the port as its own that it dials, and so reach itself.
-      const found = await run(open(open('range(1, 65536)')));
-      assert.deepEqual(found, [1, 53, 80, 443, 3128]);
+    it('another protocol on the ports of the proxy gets no answer and goes nowhere', async () => {
+      const places = JSON.stringify([
+        [address, 80],
+        [address, 443],
+        [address6, 443],
+      ]);
+      const hellos = String.raw`b'SSH-2.0-x\r\n', b'EHLO x\r\n', b'\0\0\0\x08\x04\xd2\x16\x2f', b'\xc3\0\0\0\x01'`;
+      const answers = await run(`[tcp(to, port, hello) for to, port in ${places} for hello in [${hellos}]]`);
+      assert.ok(Array.isArray(answers) && answers.length === 12);
+      for (const answer of answers) assert.match(String(answer), /^(|ECONNRESET|HTTP\/1\.1 400 .*)$/s);
+      assert.deepEqual(arrived, []);
     });
-  }
 
-  it('HTTP and TLS go to any port by the name that was looked up, and by its rules', async () => {
-    const ask = async (url: string) => {
-      const command = `curl -sS -m 10 -o /dev/null -w '%{http_code} %header{x-standin-error}' ${url} 2>&1`;
-      return (await shell(command)).trim();
-    };
-    assert.match(await ask(`https://${host}:9443/`), /^200\b/);
-    assert.equal(await ask('https://other.example.com:9443/'), '403 host_denied');
-    assert.equal(await ask('http://other.example.com:8080/'), '403 host_denied');
-    assert.equal(await ask(`http://${address}:8080/`), '403 host_denied');
-    const credential = await ask(`-H 'Host: other.example.com' https://${host}:9443/`);
-    assert.equal(credential, '421 misdirected_request');
-  });
-
-  it('what is refused at another port has a row that says to where and why', async () => {
-    const hello = String.raw`b'\0\0\0\x08\x04\xd2\x16\x2f'`;
-    await run(`[tcp('${address}', 5432, ${hello}), tcp(socket.gethostbyname('${host}'), 22, b'SSH-2.0-x\\r\\n')]`);
-    const rowAt = async (port: number) => {
-      const { data } = await rig.server.client.sandboxes.network(inside.id, { verdict: 'blocked', limit: 200 });
-      return data.find((row) => row.dst_port === port && row.match_rule === 'not HTTP or TLS' && row.host !== address6);
-    };
-    await waitUntil(async () => (await rowAt(5432)) !== undefined, { what: 'a row of the database' });
-    await waitUntil(async () => (await rowAt(22))?.host === host, { what: 'a row of SSH' });
-    assert.equal((await rowAt(5432))?.host, address);
-  });
-
-  it('a socket of the host gets nothing, by none of its addresses', async () => {
-    const addresses = ['127.0.0.1', '127.0.0.2', '::1', '::ffff:127.0.0.1', '0.0.0.0', '::', '169.254.1.1', '10.0.0.1'];
-    const port = hostPort();
-    const call = `[[tcp(to, ${port}, b'hello\\r\\n'), udp(to, ${port})] for to in ${JSON.stringify(addresses)}]`;
-    const answers = await run(call);
-    assert.ok(Array.isArray(answers));
-    assert.deepEqual(
-      answers.slice(0, 6),
-      addresses.slice(0, 6).map(() => ['ECONNREFUSED', 'ECONNREFUSED']),
-    );
-    // Of others the proxy takes the connection, and drops it.
-    for (const [stream, datagram] of answers.slice(6)) {
-      assert.match(String(stream), /^(|ECONNRESET)$/);
-      assert.equal(datagram, 'ECONNREFUSED');
-    }
-    assert.deepEqual(arrived, []);
-  });
-
-  it('no socket can be made of which the proxy knows nothing: ICMP, raw IP, SCTP, DCCP, MPTCP, packets', async () => {
-    const [inet, inet6, stream, datagram, raw, dccp, packet] = [2, 10, 1, 2, 3, 6, 17];
-    const none = {
-      ping: [inet, datagram, 1],
-      'ping over IPv6': [inet6, datagram, 58],
-      'raw ICMP': [inet, raw, 1],
-      'raw ICMPv6': [inet6, raw, 58],
-      'raw IP': [inet, raw, 255],
-      GRE: [inet, raw, 47],
-      'IPv6 in IPv4': [inet, raw, 41],
-      SCTP: [inet, stream, 132],
-      'SCTP over IPv6': [inet6, stream, 132],
-      DCCP: [inet, dccp, 33],
-      'UDP-Lite': [inet, datagram, 136],
-      MPTCP: [inet, stream, 262],
-    };
-    const answers = await run(`{what: made(*how) for what, how in ${JSON.stringify(none)}.items()}`);
-    assert.deepEqual(answers, Object.fromEntries(Object.keys(none).map((what) => [what, 'EPROTONOSUPPORT'])));
-    const more = await run(`[made(${packet}, ${raw}, 3), made(${inet}, ${stream}, 6)]`);
-    assert.deepEqual(more, ['EAFNOSUPPORT', 'made']);
-  });
-
-  it('another protocol on the ports of the proxy gets no answer and goes nowhere', async () => {
-    const places = JSON.stringify([
-      [address, 80],
-      [address, 443],
-      [address6, 443],
-    ]);
-    const hellos = String.raw`b'SSH-2.0-x\r\n', b'EHLO x\r\n', b'\0\0\0\x08\x04\xd2\x16\x2f', b'\xc3\0\0\0\x01'`;
-    const answers = await run(`[tcp(to, port, hello) for to, port in ${places} for hello in [${hellos}]]`);
-    assert.ok(Array.isArray(answers) && answers.length === 12);
-    for (const answer of answers) assert.match(String(answer), /^(|ECONNRESET|HTTP\/1\.1 400 .*)$/s);
-    assert.deepEqual(arrived, []);
-  });
-
-  it('CONNECT and SOCKS to a port of another protocol open a tunnel in which it is not spoken', async () => {
-    const opening = `CONNECT ${host}:22 HTTP/1.1\\r\\nHost: ${host}:22\\r\\n\\r\\n`;
-    const answer = String(await run(`tcp('${address}', 3128, b'${opening}SSH-2.0-x\\r\\n')`));
-    assert.match(answer, /^HTTP\/1\.1 200 /);
-    assert.doesNotMatch(answer, /SSH/);
-    const bind = '\\x05\\x01\\x00\\x05\\x02\\x00\\x01\\x7f\\x00\\x00\\x01\\x00\\x16';
-    const udpAssociate = bind.replace('\\x05\\x02', '\\x05\\x03');
-    for (const command of [bind, udpAssociate]) {
-      const refusal = String(await run(`tcp('${address}', 3128, b'${command}')`));
-      assert.deepEqual([...Buffer.from(refusal, 'latin1').subarray(0, 4)], [5, 0, 5, 7]);
-    }
-    assert.deepEqual(arrived, []);
-  });
-
-  it('IPv6 is judged as IPv4 is: an address that is dialled reaches the proxy and the rules, no further', async () => {
-    const format = `-g -sS -k --max-time 10 -o /dev/null -w '%{http_code} %header{x-standin-error}'`;
-    for (const [literal, refused] of [
-      [`[${address6}]`, '403 host_denied'],
-      ['[::1]', '403 host_denied'],
-      [address, '403 host_denied'],
-      ['127.0.0.1', '403 host_denied'],
-      // What is dialled is the IPv4 address inside; the URL names another.
-      ['[::ffff:127.0.0.1]', '421 misdirected_request'],
-      ['[64:ff9b::7f00:1]', '421 misdirected_request'],
-    ]) {
-      for (const scheme of ['http', 'https']) {
-        assert.equal(await shell(`curl ${format} ${scheme}://${literal}/`), refused, `${scheme}://${literal}`);
+    it('CONNECT and SOCKS to a port of another protocol open a tunnel in which it is not spoken', async () => {
+      const opening = `CONNECT ${host}:22 HTTP/1.1\\r\\nHost: ${host}:22\\r\\n\\r\\n`;
+      const answer = String(await run(`tcp('${address}', 3128, b'${opening}SSH-2.0-x\\r\\n')`));
+      assert.match(answer, /^HTTP\/1\.1 200 /);
+      assert.doesNotMatch(answer, /SSH/);
+      const bind = '\\x05\\x01\\x00\\x05\\x02\\x00\\x01\\x7f\\x00\\x00\\x01\\x00\\x16';
+      const udpAssociate = bind.replace('\\x05\\x02', '\\x05\\x03');
+      for (const command of [bind, udpAssociate]) {
+        const refusal = String(await run(`tcp('${address}', 3128, b'${command}')`));
+        assert.deepEqual([...Buffer.from(refusal, 'latin1').subarray(0, 4)], [5, 0, 5, 7]);
       }
-    }
-    assert.deepEqual(arrived, []);
-  });
-
-  it('where nothing is set, IPv6 leads to no address that is not public, as IPv4 does not', async () => {
-    const { client } = rig.server;
-    const open = await client.sandboxes.create({ name: 'open', driver: 'bubblewrap' });
-    const format = '--max-time 10 -w "%{http_code} %header{x-standin-error} "';
-    // Loopback alone: were the guard gone, nothing would leave this machine.
-    const urls = ['[::1]', '127.0.0.1', '127.9.9.9', '127.255.255.254'].map((literal) => `http://${literal}/`);
-    const { stdout } = await client.exec(open, {
-      command: `curl -g -sS ${format} ${urls.map((url) => `-o /dev/null ${url}`).join(' ')}`,
+      assert.deepEqual(arrived, []);
     });
-    assert.equal(stdout, '403 host_denied '.repeat(urls.length));
-    assert.deepEqual(arrived, []);
-  });
 
-  it('there is one interface, no route but to itself, and no neighbour', async () => {
-    assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
-    assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
-    assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
+    it('IPv6 is judged as IPv4 is: an address that is dialled reaches the proxy and the rules, no further', async () => {
+      const format = `-g -sS -k --max-time 10 -o /dev/null -w '%{http_code} %header{x-standin-error}'`;
+      // In gVisor loopback is the sandbox's own, and nobody listens there.
+      const loopback = driver.name === 'gvisor' ? '000 ' : '403 host_denied';
+      for (const [literal, refused] of [
+        [`[${address6}]`, '403 host_denied'],
+        ['[::1]', loopback],
+        [address, '403 host_denied'],
+        ['127.0.0.1', loopback],
+        // What is dialled is the IPv4 address inside; the URL names another.
+        ['[::ffff:127.0.0.1]', driver.name === 'gvisor' ? loopback : '421 misdirected_request'],
+        ['[64:ff9b::7f00:1]', '421 misdirected_request'],
+      ]) {
+        for (const scheme of ['http', 'https']) {
+          assert.equal(await shell(`curl ${format} ${scheme}://${literal}/`), refused, `${scheme}://${literal}`);
+        }
+      }
+      assert.deepEqual(arrived, []);
+    });
+
+    it('where nothing is set, IPv6 leads to no address that is not public, as IPv4 does not', async () => {
+      const { client } = rig.server;
+      const open = await client.sandboxes.create({ name: `open-${driver.name}`, driver: driver.name });
+      const format = '--max-time 10 -w "%{http_code} %header{x-standin-error} "';
+      // Loopback alone: were the guard gone, nothing would leave this machine.
+      const urls = ['[::1]', '127.0.0.1', '127.9.9.9', '127.255.255.254'].map((literal) => `http://${literal}/`);
+      const { stdout } = await client.exec(open, {
+        command: `curl -g -sS ${format} ${urls.map((url) => `-o /dev/null ${url}`).join(' ')}`,
+      });
+      assert.equal(stdout, (driver.name === 'gvisor' ? '000  ' : '403 host_denied ').repeat(urls.length));
+      assert.deepEqual(arrived, []);
+    });
+
+    it(
+      'there is one interface, no route but to itself, and no neighbour',
+      { skip: driver.name === 'gvisor' && 'row-18-escapes has its interfaces' },
+      async () => {
+        assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
+        assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
+        assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
+      },
+    );
   });
-});
+}
 
 describe('Encrypted Client Hello', () => {
   it('is not taken up: what the proxy shows and judges is the outer name', async () => {

@@ -11,12 +11,12 @@ import {
   againAsOrdinaryUser,
   againInGvisor,
   eventually,
-  inGvisor,
   isRoot,
   openRig,
   python,
   run,
 } from '../unit/sandbox/harness.ts';
+import { inGvisor } from '../support/sandbox-drivers.ts';
 import type { Rig } from '../unit/sandbox/harness.ts';
 
 /**

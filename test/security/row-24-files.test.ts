@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
-import { againAsOrdinaryUser } from '../unit/sandbox/harness.ts';
+import { againAsOrdinaryUser, againInGvisor } from '../unit/sandbox/harness.ts';
 import { fileApi } from '../support/file-api.ts';
 import type { FileApi } from '../support/file-api.ts';
 import { skipWithout } from '../support/processes.ts';
+import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -20,7 +21,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const marker = 'host-marker-9c41';
 const encode = encodeURIComponent;
 
-describe('files asked for over the API', { skip: skipWithout('bwrap', 'python3') }, () => {
+describe('files asked for over the API', { skip: skipWithoutDriver || skipWithout('python3') }, () => {
   const directory = temporaryDirectory('row-24');
   const beside = join(directory.path, 'beside');
   const project = join(directory.path, 'project');
@@ -33,7 +34,7 @@ describe('files asked for over the API', { skip: skipWithout('bwrap', 'python3')
     mkdirSync(project);
     writeFileSync(join(beside, 'key'), marker);
     symlinkSync(beside, join(project, 'out'));
-    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: 'bubblewrap', BAIT: marker } });
+    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: driverName, BAIT: marker } });
     sandbox = await server.client.sandboxes.create({
       name: 'hostile',
       mounts: [{ source: project, target: '/srv/project', read_only: false }],
@@ -254,3 +255,4 @@ function zipNames(file: string): string[] {
 }
 
 againAsOrdinaryUser(import.meta.filename);
+againInGvisor(import.meta.filename);

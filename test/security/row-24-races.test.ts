@@ -6,8 +6,10 @@ import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { fileApi } from '../support/file-api.ts';
 import type { FileApi } from '../support/file-api.ts';
 import { skipWithout, waitUntil } from '../support/processes.ts';
+import { driverName, inGvisor, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
+import { againInGvisor } from '../unit/sandbox/harness.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 /**
@@ -16,7 +18,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
  */
 const marker = 'host-marker-9c42';
 
-describe('files that change while they are used', { skip: skipWithout('bwrap', 'python3') }, () => {
+describe('files that change while they are used', { skip: skipWithoutDriver || skipWithout('python3') }, () => {
   const directory = temporaryDirectory('row-24-races');
   const beside = join(directory.path, 'beside');
   const project = join(directory.path, 'project');
@@ -28,7 +30,7 @@ describe('files that change while they are used', { skip: skipWithout('bwrap', '
     mkdirSync(join(beside, 'd'), { recursive: true });
     mkdirSync(project);
     writeFileSync(join(beside, 'd', 'key'), marker);
-    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: 'bubblewrap', STANDIN_SANDBOX_DISK: '900' } });
+    server = await startStandin({ env: { STANDIN_SANDBOX_DRIVER: driverName, STANDIN_SANDBOX_DISK: '900' } });
     sandbox = await server.client.sandboxes.create({
       name: 'racing',
       mounts: [{ source: project, target: '/srv/project', read_only: false }],
@@ -70,7 +72,14 @@ os.mkdir('d'); open('d/key', 'w').write('inside')
 os.symlink(${JSON.stringify(join(beside, 'd'))}, 'link')
 print('up', flush=True)
 while libc.renameat2(here, b'd', here, b'link', exchange) == 0: pass
-raise OSError(ctypes.get_errno(), 'no exchange')
+if ctypes.get_errno() != 22: raise OSError(ctypes.get_errno(), 'no exchange')
+# gVisor's kernel of 2022 cannot exchange two names: there is none for a moment, in which a write may make a directory.
+import shutil
+while True:
+  for before, after in (('d', 'real'), ('link', 'd'), ('d', 'link'), ('real', 'd')):
+    try: os.rename(before, after)
+    except OSError:
+      if os.path.isdir('real') and not os.path.islink('d'): shutil.rmtree('d', True)
 `;
       await said(`mkdir -p ${where}`);
       const counts = new Map<string, number>();
@@ -133,27 +142,35 @@ while True:
     await said('rm /tmp/endless');
   });
 
-  it('a directory of a hundred thousand and more is refused, and nobody else waits for it', async () => {
-    await said(`python3 -c "
+  // The limit is the server's and the agent's, the same for both drivers.
+  const slow = inGvisor && 'gVisor takes longer to make so many files than a command may';
+  it(
+    'a directory of a hundred thousand and more is refused, and nobody else waits for it',
+    { skip: slow },
+    async () => {
+      await said(`python3 -c "
 import os
 os.mkdir('/tmp/huge'); os.chdir('/tmp/huge')
 for n in range(120_000): os.close(os.open(str(n) + 'x' * 100, os.O_CREAT))"`);
-    const held = memoryMib();
-    const other = await server.client.sandboxes.create({ name: 'other' });
-    const list = await files.list('/tmp/huge');
-    assert.deepEqual([list.status, /100000 entries/.test(await list.text())], [400, true]);
-    const end = new AbortController();
-    const zipped = fetch(`${server.url}/files?path=/tmp/huge&format=zip`, {
-      headers: { 'x-access-token': sandbox.access_token, 'x-superserve-sandbox-id': sandbox.id },
-    })
-      .then((response) => response.arrayBuffer())
-      .finally(() => end.abort());
-    const broken = assert.rejects(zipped);
-    let served = 0;
-    for (; !end.signal.aborted; served++) await server.client.exec(other, { command: 'true', args: [] });
-    await broken;
-    assert.ok(served > 3, `the other sandbox was served ${served} times`);
-    // Much of it is garbage that nobody has collected yet.
-    assert.ok(memoryMib() - held < 600, `${memoryMib() - held} MiB`);
-  });
+      const held = memoryMib();
+      const other = await server.client.sandboxes.create({ name: 'other' });
+      const list = await files.list('/tmp/huge');
+      assert.deepEqual([list.status, /100000 entries/.test(await list.text())], [400, true]);
+      const end = new AbortController();
+      const zipped = fetch(`${server.url}/files?path=/tmp/huge&format=zip`, {
+        headers: { 'x-access-token': sandbox.access_token, 'x-superserve-sandbox-id': sandbox.id },
+      })
+        .then((response) => response.arrayBuffer())
+        .finally(() => end.abort());
+      const broken = assert.rejects(zipped);
+      let served = 0;
+      for (; !end.signal.aborted; served++) await server.client.exec(other, { command: 'true', args: [] });
+      await broken;
+      assert.ok(served > 3, `the other sandbox was served ${served} times`);
+      // Much of it is garbage that nobody has collected yet.
+      assert.ok(memoryMib() - held < 600, `${memoryMib() - held} MiB`);
+    },
+  );
 });
+
+againInGvisor(import.meta.filename);

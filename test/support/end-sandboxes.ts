@@ -1,5 +1,12 @@
+import { join } from 'node:path';
 import { createBubblewrapDriver } from '../../src/sandbox/bubblewrap/driver.ts';
 import { createGvisorDriver } from '../../src/sandbox/gvisor/driver.ts';
+
+/** Ends every sandbox that servers with this data directory left running, of each driver. */
+export async function endSandboxesOf(dataDir: string): Promise<void> {
+  await endSandboxes(join(dataDir, 'sandboxes'));
+  await endSandboxes(join(dataDir, 'gvisor'), createGvisorDriver);
+}
 
 const nobody = { open: () => Promise.resolve(), close: () => Promise.resolve() };
 

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client.ts';
-import { endSandboxes } from './end-sandboxes.ts';
+import { endSandboxesOf } from './end-sandboxes.ts';
 import { freePorts } from './ports.ts';
 import { startProgram, waitUntil } from './processes.ts';
 import type { Program, ProgramEnd } from './processes.ts';
@@ -60,7 +59,7 @@ export async function startStandin(options: StandinServerOptions = {}): Promise<
     stop: async () => {
       const end = await program.stop('SIGTERM', { graceMs: 20_000 });
       if (ownDirectory !== undefined) {
-        await endSandboxes(join(dataDir, 'sandboxes'));
+        await endSandboxesOf(dataDir);
         ownDirectory.remove();
       }
       return end;

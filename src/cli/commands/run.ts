@@ -115,7 +115,7 @@ async function createSandbox(cli: Cli, client: Client, { body }: RunPlan): Promi
       const what = error.message.replace(/^mounts\.0\.\w+: /, '');
       throw new CliFailure(what, { fix: 'go to the directory of a project, or give --no-mount', cause: error });
     }
-    const [problem] = await cli.deps.preflight();
+    const [problem] = await cli.deps.preflight(body.driver === 'gvisor' ? 'gvisor' : 'bubblewrap');
     if (problem === undefined) throw error;
     throw new CliFailure(error.message, { fix: `${problem.what}: ${problem.fix}; ${notIsolated}`, cause: error });
   }

@@ -10,7 +10,7 @@ import { checkDatabase, checkPorts, checkServer, checkTrust } from './server.ts'
 /** Looks at this machine, then at the server that the command line would talk to, then at this shell. */
 export async function diagnose(io: Io, deps: CliDeps): Promise<Check[]> {
   const { config } = loadConfig({}, { env: io.env });
-  const checks = [...(await checkMachine(io, deps, config)), await checkDatabase(config)];
+  const checks = [...(await checkMachine(deps, config)), await checkDatabase(config)];
   try {
     checks.push(...(await checkServer(findServer(io), config, deps)));
   } catch (error) {

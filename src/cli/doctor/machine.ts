@@ -3,9 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Config } from '../../config-settings.ts';
-import { findProgram } from '../agents/find-program.ts';
 import type { CliDeps } from '../command.ts';
-import type { Io } from '../io.ts';
 import { bytes } from '../text.ts';
 import { fail, ok, skip, warn } from './check.ts';
 import type { Check } from './check.ts';
@@ -16,8 +14,8 @@ const leastFree = { fail: 100_000_000, warn: 1_000_000_000 };
 const leastKernel = [5, 12] as const;
 
 /** What of this machine sandboxes and the server need. */
-export async function checkMachine(io: Io, deps: CliDeps, config: Config): Promise<Check[]> {
-  const system = process.platform === 'linux' ? checkLinux(io, config) : [notLinux()];
+export async function checkMachine(deps: CliDeps, config: Config): Promise<Check[]> {
+  const system = process.platform === 'linux' ? await checkLinux(deps, config) : [notLinux()];
   return [checkNode(), ...system, ...(await checkSandboxes(deps)), checkDataDir(config), checkDisk(config)];
 }
 
@@ -35,13 +33,13 @@ function notLinux(): Check {
   return warn('kernel', `${process.platform} runs no sandboxes`, 'use --driver external, or a server on Linux');
 }
 
-function checkLinux(io: Io, { sandboxDriver }: Config): Check[] {
+async function checkLinux(deps: CliDeps, config: Config): Promise<Check[]> {
   return [
     checkKernel(),
     checkUserNamespaces(),
     checkControlGroups(),
     checkPacketFilter(),
-    checkRunsc(io, sandboxDriver),
+    await checkGvisor(deps, config),
   ];
 }
 
@@ -136,18 +134,22 @@ function kernelConfig(): string | null {
   }
 }
 
-function checkRunsc(io: Io, driver: Config['sandboxDriver']): Check {
-  const found = findProgram(
-    { cwd: io.cwd, env: { ...io.env, PATH: `${io.env['PATH'] ?? ''}:/usr/sbin:/sbin` } },
-    'runsc',
-  );
-  if (found !== null) return ok('runsc', found.path);
-  if (driver !== 'gvisor') return skip('runsc', 'not installed; only the driver gvisor needs it');
-  return fail('runsc', 'not installed, and STANDIN_SANDBOX_DRIVER=gvisor needs it', 'run: apt-get install runsc');
+/** Only what is there, or was chosen, is tried: it runs a program in gVisor. */
+async function checkGvisor(deps: CliDeps, { sandboxDriver }: Config): Promise<Check> {
+  const problems = await deps.preflight('gvisor');
+  const [problem] = problems;
+  if (problem === undefined) return ok('gvisor', 'runsc runs programs here');
+  const fix = problems.map((each) => each.fix).join('; ');
+  const found = problems.map((each) => each.what).join('; ');
+  if (sandboxDriver === 'gvisor') return fail('gvisor', `${found}, and STANDIN_SANDBOX_DRIVER=gvisor needs it`, fix);
+  if (found.includes('runsc is not installed')) {
+    return skip('gvisor', 'runsc is not installed; only the driver gvisor needs it');
+  }
+  return warn('gvisor', found, fix);
 }
 
 async function checkSandboxes(deps: CliDeps): Promise<Check[]> {
-  const problems = await deps.preflight();
+  const problems = await deps.preflight('bubblewrap');
   if (problems.length === 0) return [ok('sandboxes', 'this machine can run them')];
   return problems.map(({ what, fix }) => warn('sandboxes', what, `${fix} (until then: --driver external)`));
 }

@@ -34,7 +34,10 @@ export class SyntheticDns {
   /** Goes on where another resolver of this sandbox ended. */
   goOn({ count, newest }: GivenNames): void {
     this.#next = count - newest.length;
-    for (const name of newest) this.#give(name);
+    for (const name of newest) {
+      if (name === '') this.#next += 1;
+      else this.#give(name);
+    }
     this.#next = count + untold;
   }
 

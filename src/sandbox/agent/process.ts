@@ -3,14 +3,16 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+import type { Writable } from 'node:stream';
 import type { ExecMessage, TerminalSize } from './protocol.ts';
 import type { Perl, PipeSource } from './pipes.ts';
-import { inTerminal, openTerminal } from './terminal.ts';
+import { inTerminal, isGvisor, openTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+import { WatchedInput } from './terminal-keys.ts';
 
 /** A process of the sandbox with its streams on this side. */
 export interface AgentProcess {
-  stdin: Socket;
+  stdin: Writable;
   stdout: Socket;
   /** Null with a terminal. */
   stderr: Socket | null;
@@ -39,7 +41,7 @@ export async function startProcess(
   const argv = message.args === undefined ? ['/bin/sh', '-c', message.command] : [message.command, ...message.args];
   return message.tty === undefined
     ? startOnPipes(message, argv, pipes)
-    : startOnTerminal(message, argv, { size: message.tty, perl });
+    : startOnTerminal(message, argv, { size: message.tty, perl, pipes });
 }
 
 async function startOnPipes(message: ExecMessage, argv: string[], pipes: PipeSource): Promise<AgentProcess> {
@@ -61,21 +63,36 @@ async function startOnPipes(message: ExecMessage, argv: string[], pipes: PipeSou
   };
 }
 
-function startOnTerminal(
+async function startOnTerminal(
   message: ExecMessage,
   argv: string[],
-  { size, perl }: { size: TerminalSize; perl: Perl },
-): AgentProcess {
-  const [program, args] = inTerminal(perl, size, argv);
-  const terminal = openTerminal(perl, () => signalGroups(child, 'SIGWINCH'));
-  const child: ChildProcess = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd]);
+  { size, perl, pipes }: { size: TerminalSize; perl: Perl; pipes: PipeSource },
+): Promise<AgentProcess> {
+  const watched = isGvisor();
+  const [ask, answers] = watched ? await pipes.take(['in', 'out']) : [];
+  const [program, args] = inTerminal(perl, { size, watched }, argv);
+  const terminal = openTerminal(perl, () => signal('SIGWINCH'));
+  const ends = [ask, answers].flatMap((pipe) => (pipe === undefined ? [] : [pipe.fd]));
+  const child: ChildProcess = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd, ...ends]);
+  for (const fd of ends) closeSync(fd);
+  const exited = whenExited(child, (text) => terminal.master.write(text));
+  const input =
+    ask === undefined || answers === undefined
+      ? null
+      : new WatchedInput(terminal.master, { ask: ask.socket, answers: answers.socket }, perl);
+  void exited.finally(() => input?.release());
+  const signal = (name: string) => {
+    signalGroups(child, name);
+    const number = signals[name];
+    if (number !== undefined) input?.signal(number);
+  };
   return {
-    stdin: terminal.master,
+    stdin: input ?? terminal.master,
     stdout: terminal.master,
     stderr: null,
     terminal,
-    exited: whenExited(child, (text) => terminal.master.write(text)),
-    signal: (name) => signalGroups(child, name),
+    exited,
+    signal,
     resize: (to) => terminal.resize(to),
   };
 }

@@ -10,6 +10,7 @@
  *  - `walk` {path}: for each `entry`, and for a file `content`..., `contentEnd`; at last `done`
  *  - `dial` {port}: `opened`; from then on the connection carries what the port says and is told, as it is
  *  - `ping`: `pong`
+ *  - `rest`: `pong`; an agent that calls its server then calls nobody for a while, since it is about to be stopped
  *  - nothing at all: the end of the connection is the end of the agent
  *
  * `exec` starts a process. The agent answers `started` or `failed`, then output, then `exit` once all
@@ -31,6 +32,7 @@ export const frameTypes = {
   list: 11,
   walk: 12,
   dial: 13,
+  rest: 14,
   started: 16,
   failed: 17,
   stdout: 18,

@@ -4,6 +4,7 @@ import { release, version } from 'node:os';
 import { ReadStream } from 'node:tty';
 import type { Perl } from './pipes.ts';
 import type { TerminalSize } from './protocol.ts';
+import { watchKeys } from './terminal-keys.ts';
 
 /**
  * A pseudo-terminal. Node can open the master and read and write it; what needs ioctl (unlock, size, controlling
@@ -39,7 +40,7 @@ export function openTerminal([perl, ...words]: Perl, resized: () => void): Termi
 }
 
 /** What gVisor's kernel says of itself, in every version (syslog.go, uname). */
-function isGvisor(): boolean {
+export function isGvisor(): boolean {
   return release() === '4.4.0' && version() === '#1 SMP Sun Jan 10 15:06:54 PST 2016';
 }
 
@@ -62,9 +63,14 @@ export function inTurn<Value>(act: (value: Value, done: () => void) => void): (v
   };
 }
 
-/** The command line that runs a program in the terminal whose master is descriptor 3. */
-export function inTerminal([perl, ...words]: Perl, size: TerminalSize, argv: string[]): [string, string[]] {
-  return [perl, [...words, '-e', takeTerminal, String(size.columns), String(size.rows), ...argv]];
+/** The command line that runs a program in the terminal whose master is descriptor 3; `watched`: with a process that watches its keys. */
+export function inTerminal(
+  [perl, ...words]: Perl,
+  { size, watched }: { size: TerminalSize; watched: boolean },
+  argv: string[],
+): [string, string[]] {
+  const program = takeTerminal(watched ? watchKeys : '');
+  return [perl, [...words, '-e', program, String(size.columns), String(size.rows), ...argv]];
 }
 
 const setSize = String.raw`
@@ -74,14 +80,16 @@ ioctl($master, 0x5414, pack('S4', $rows, $columns, 0, 0));
 `;
 
 // ENOENT is 2. TIOCSPTLCK, TIOCSWINSZ, TIOCGPTN and TIOCSCTTY of asm-generic/ioctls.h, the same on x86-64 and arm64.
-const takeTerminal = String.raw`
+const takeTerminal = (more: string) => String.raw`
 my ($columns, $rows) = splice(@ARGV, 0, 2);
 open(my $master, '+<&=', 3) or die; my $number = pack('i', 0);
 ioctl($master, 0x40045431, $number) or die "terminal: $!\n";
 ioctl($master, 0x5414, pack('S4', $rows, $columns, 0, 0)) or die "terminal: $!\n";
 ioctl($master, 0x80045430, $number) or die "terminal: $!\n";
-sysopen(my $slave, '/dev/pts/' . unpack('i', $number), 2) or die "terminal: $!\n";
+my $path = '/dev/pts/' . unpack('i', $number);
+sysopen(my $slave, $path, 2) or die "terminal: $!\n";
 ioctl($slave, 0x540E, 0);
+${more}
 close($master);
 open(STDIN, '<&', $slave); open(STDOUT, '>&', $slave); open(STDERR, '>&', $slave); close($slave);
 exec { $ARGV[0] } @ARGV or do { print STDERR "$ARGV[0]: $!\n"; exit($! == 2 ? 127 : 126) };

@@ -90,6 +90,9 @@ my $pair = "link add host0 address $host_mac mtu 1500 type veth peer name eth0 a
 $pair .= "neigh replace 198.18.255.253 lladdr $sandbox_mac dev host0 nud permanent\nroute add 198.18.255.253/32 dev host0 src 198.18.255.254 table local\n";
 $pair .= "neigh replace 2001:2::fffd lladdr $sandbox_mac dev host0 nud permanent\nroute add 2001:2::fffd/128 dev host0 src 2001:2::fffe table local\n" if $ipv6;
 everyAddressIsLocal($outside, $ipv6, $rules, $pair);
+# A port that is not there is refused at once, however many are asked for: ICMP is limited between interfaces, not on lo.
+put('/proc/sys/net/ipv4/icmp_ratelimit', "0\n");
+put('/proc/sys/net/ipv6/icmp/ratelimit', "0\n") if $ipv6;
 syswrite($down_end, '1'); sysread($up, $made, 1) or die "no interface in the second network namespace\n";
 # runsc refuses a network namespace that has what only the first one had before Linux 6.
 mount('none', '/proc/sys/net', 'tmpfs', $RDONLY, 'size=4k');

@@ -7,21 +7,16 @@ import { createInterface } from 'node:readline';
 import { StandinError } from '../../errors.ts';
 import { otherPortRules } from '../host/other-ports.ts';
 import { launcherCalls, thisMachine } from '../host/system-calls.ts';
-import { collectText, findTool, toolEnvironment } from '../host/tools.ts';
+import { collectText, toolEnvironment } from '../host/tools.ts';
 import { keeperScript } from './keeper-script.ts';
 import type { Plan } from './plan.ts';
+import { findRunsc, runscOptions } from './runsc.ts';
 
 const readyTimeoutMs = 10_000;
 const commandTimeoutMs = 120_000;
 
 /** Of the keeper, in the sandbox's folder. */
 export const keeperSocketName = 'keeper.sock';
-
-/**
- * `ptrace` needs nothing of the machine (kvm needs nested virtualisation); the state of runsc is in the sandbox's folder;
- * control groups are made by us, and hold all of it.
- */
-const runscOptions = ['--root=state', '--platform=ptrace', '--network=sandbox', '--ignore-cgroups'];
 
 export interface KeeperOptions {
   /** The sandbox's folder. */
@@ -44,7 +39,8 @@ export class Keeper {
     this.#options = options;
     const { plan, directory, ipv6, given } = options;
     const links = plan.links.flatMap(({ path, target }) => [path, target]);
-    const runsc = [findTool('runsc') ?? 'runsc', ...runscOptions];
+    // The state of runsc is in the sandbox's folder.
+    const runsc = [findRunsc() ?? 'runsc', '--root=state', ...runscOptions, '--network=sandbox'];
     this.#child = spawn(
       'perl',
       [

@@ -1,5 +1,6 @@
 import { closeSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pingAgent } from '../agent-client.ts';
 import type { DialAgent } from '../agent-dial.ts';
 import type { NamespaceListener, NamespaceNetwork, SandboxLimits } from '../driver.ts';
@@ -19,6 +20,7 @@ import type { KeeperAnswer, KeeperCommand } from './keeper.ts';
 import type { GvisorRecord } from './record.ts';
 
 const agentTimeoutMs = 20_000;
+const quietTimeoutMs = 1000;
 /** What gVisor's own kernel takes beside the sandbox: memory, and threads of the host. */
 const overhead = { memoryMib: 128, pids: 256 };
 
@@ -35,6 +37,8 @@ export interface Machine {
   readonly ended: Promise<void>;
   tell(command: KeeperCommand): Promise<KeeperAnswer>;
   openNetwork(): Promise<void>;
+  /** Has the agent call nobody for a while: it is about to be stopped. */
+  quieten(): Promise<void>;
   closeNetwork(how: { remember: boolean }): Promise<void>;
   /** Ends all of it, and what is left of it but the folder. */
   end(): Promise<void>;
@@ -121,6 +125,11 @@ function aroundKeeper({ record, control, cgroup, network, letGo }: KeeperParts):
     dial: () => calls?.dial() ?? Promise.reject(new Error('its network is closed')),
     ended: life.ended,
     tell: (command) => tellKeeper(path, command),
+    async quieten() {
+      const asked = calls === null ? undefined : pingAgent(calls.dial, quietTimeoutMs, 'rest');
+      // One that does not answer is no reason not to stop it: the keeper looks for itself.
+      await Promise.race([asked, delay(quietTimeoutMs, undefined, { ref: false })]);
+    },
     async openNetwork() {
       const opened = await openNamespaceListeners(launcher.pid, {
         ipv6,

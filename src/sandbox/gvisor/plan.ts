@@ -6,6 +6,7 @@ import type { SystemTree } from '../host/host-system.ts';
 import { inside, resolverAddress } from '../host/inside.ts';
 import { agentPort } from '../host/listen-in-namespace.ts';
 import { etcFiles } from '../host/skeleton.ts';
+import { preloadName } from './stat-shim.ts';
 
 /** One thing that the keeper puts into the sandbox's tree, or beside it. */
 export interface Staged {
@@ -35,6 +36,8 @@ export interface PlanParts {
   seccomp: string;
   etc: string;
   trust: string;
+  /** The directory of the library that stands before the C library's (stat-shim.ts), or null. */
+  shim: string | null;
   /** The root of the tree that it runs on; null: the host's own. */
   template: string | null;
   mounts: CheckedMount[];
@@ -77,6 +80,9 @@ export function makePlan(parts: PlanParts): Plan {
       within(parts.agent, inside.agent),
       within(parts.seccomp, inside.seccomp),
       within(parts.trust, inside.trust),
+      ...(parts.shim === null
+        ? []
+        : [within(parts.shim, inside.shim), within(`${parts.shim}/${preloadName}`, '/etc/ld.so.preload')]),
       ...mounts.map(({ source, owner, readOnly }, index) => ({ source, owner, readOnly, place: `mounts/${index}` })),
     ],
     oci: {

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { PreflightProblem } from '../driver.ts';
 import { isMachine } from '../host/system-calls.ts';
 import { findTool, toolEnvironment } from '../host/tools.ts';
+import { findRunsc, tryRunsc } from './runsc.ts';
 
 const run = promisify(execFile);
 
@@ -24,21 +25,35 @@ export async function findProblems(): Promise<PreflightProblem[]> {
     return [{ what: `gVisor does not run on ${process.arch}`, fix: `${other}, or an x86-64 or arm64 machine` }];
   }
   const problems: PreflightProblem[] = tools
-    .filter(({ name }) => findTool(name) === null)
+    .filter(({ name }) => (name === 'runsc' ? findRunsc() : findTool(name)) === null)
     .map((tool) => ({ what: `${tool.name} is not installed`, fix: `apt-get install ${tool.package}` }));
   if (process.getuid?.() !== 0) {
     problems.push({ what: 'the server is not root', fix: `run it as root: gVisor needs that; or ${other}` });
   }
-  return problems.length > 0 ? problems : [...(await runscTooOld()), ...(await interfacesRefused())];
+  if (problems.length > 0) return problems;
+  const old = await runscTooOld();
+  return [...old, ...(old.length > 0 ? [] : await runscRefused()), ...(await interfacesRefused())];
 }
 
 async function runscTooOld(): Promise<PreflightProblem[]> {
-  const { stdout } = await run('runsc', ['--version'], { env: toolEnvironment });
-  const date = Number(/(\d{8})/.exec(stdout)?.[1] ?? 0);
-  if (date >= oldestRunsc) return [];
+  const { stdout } = await run(findRunsc() ?? 'runsc', ['--version'], { env: toolEnvironment });
+  const date = /(\d{8})/.exec(stdout)?.[1];
+  // One that was built from its source has no date; whether it works shows when it is tried.
+  if (date === undefined || Number(date) >= oldestRunsc) return [];
   return [
     { what: `this runsc is too old (${stdout.split('\n')[0] ?? ''})`, fix: `install one of ${oldestRunsc} or later` },
   ];
+}
+
+/** Runs a program in gVisor. */
+async function runscRefused(): Promise<PreflightProblem[]> {
+  try {
+    await tryRunsc();
+    return [];
+  } catch (error) {
+    const fix = 'in a container, run it with `--privileged`; or use the driver `bubblewrap`';
+    return [{ what: `runsc runs no program here: ${stderrOf(error)}`, fix }];
+  }
 }
 
 /** Makes the namespaces and the pair of interfaces that a sandbox has. */
@@ -48,12 +63,16 @@ async function interfacesRefused(): Promise<PreflightProblem[]> {
     await run('unshare', ['--net', '--mount', '--pid', '--fork', 'sh', '-c', make], { env: toolEnvironment, cwd: '/' });
     return [];
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().slice(0, 200) : '';
     return [
       {
-        what: `network namespaces with virtual interfaces cannot be made here: ${said}`,
+        what: `network namespaces with virtual interfaces cannot be made here: ${stderrOf(error)}`,
         fix: '`modprobe veth`; in a container, run it with `--privileged`; or use the driver `bubblewrap`',
       },
     ];
   }
+}
+
+function stderrOf(error: unknown): string {
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+  return said.trim().split('\n').at(-1)?.slice(0, 200) ?? '';
 }

@@ -106,6 +106,7 @@ export function runningSandbox(
       const one = machine;
       if (one === null || destroyed !== null) throw new StandinError('unavailable', 'the sandbox has ended');
       note(true);
+      await one.quieten();
       // The agent's own connections must be gone before it stops.
       await one.closeNetwork({ remember: true });
       try {

@@ -128,6 +128,8 @@ function showBelow(
   for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (own.includes(path)) continue;
+    // A place of ours that lies behind a link is made where it is, and not where that leads.
+    if (entry.isSymbolicLink() && own.some((place) => place.startsWith(`${path}/`))) continue;
     if (entry.isSymbolicLink()) tree.links.push({ path, target: readlinkSync(join(root, path)) });
     else if (entry.isFile()) tree.shown.push(path);
     else if (entry.isDirectory()) {

@@ -13,6 +13,8 @@ export const inside = {
   agent: '/opt/standin/agent',
   seccomp: '/opt/standin/seccomp.bpf',
   trust: '/opt/standin/trust',
+  /** In gVisor, where its kernel lacks something: what stands before the C library. */
+  shim: '/opt/standin/shim',
   /** One PEM bundle over the distribution's own. */
   bundle: '/etc/ssl/certs/ca-certificates.crt',
 } as const;

@@ -93,7 +93,8 @@ class Opener {
       this.#over = true;
       for (const asked of this.#asked.values()) asked.done(false);
     };
-    this.#process.once('error', end).once('disconnect', end);
+    // Each of them: an error that nobody listens to ends the server.
+    this.#process.on('error', end).once('disconnect', end);
   }
 
   get isIdle(): boolean {

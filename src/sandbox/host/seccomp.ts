@@ -20,6 +20,8 @@ const architectureOffset = 4;
 
 const namespaceFlags = 0x7e02_0000;
 const setIdBits = 0o6000;
+/** In the type of a character and of a block device, and of nothing else that can be made. */
+const deviceBit = 0o20_000;
 const createFlags = 0o100 | 0o20_000_000;
 const [TIOCSTI, TIOCLINUX] = [0x5412, 0x541c];
 const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16];
@@ -40,6 +42,11 @@ const inet = [
   refuse(EPROTONOSUPPORT),
 ];
 const noSetId = (argument: number) => [loadArgument(argument), ...when(jumpSet, setIdBits, [refuse(EPERM)]), permit];
+const noDevice = (argument: number) => [
+  loadArgument(argument),
+  ...when(jumpSet, deviceBit, [refuse(EPERM)]),
+  ...noSetId(argument),
+];
 const createWithoutSetId = (flags: number, mode: number) => [
   loadArgument(flags),
   ...when(jumpSet, createFlags, noSetId(mode)),
@@ -69,8 +76,9 @@ const judgements: Record<JudgedCall, Instruction[]> = {
   fchmod: noSetId(1),
   fchmodat: noSetId(2),
   fchmodat2: noSetId(2),
-  mknod: noSetId(1),
-  mknodat: noSetId(2),
+  // gVisor lets anybody make a device; on Linux it takes a capability too.
+  mknod: noDevice(1),
+  mknodat: noDevice(2),
   creat: noSetId(1),
   open: createWithoutSetId(1, 2),
   openat: createWithoutSetId(2, 3),

@@ -18,6 +18,8 @@ type Numbers = readonly [x64: number | null, arm64: number | null];
 export const controlCalls: Record<Machine, number> = { x64: 157, arm64: 167 };
 /** prlimit64(2). */
 export const limitCalls: Record<Machine, number> = { x64: 302, arm64: 261 };
+/** statx(2). */
+export const statCalls: Record<Machine, number> = { x64: 332, arm64: 291 };
 
 /** Refused with EPERM whatever their arguments. */
 export const refusedCalls: Record<string, Numbers> = {

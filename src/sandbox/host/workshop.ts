@@ -26,12 +26,20 @@ export interface Workshop {
   seccomp: string;
   scripts: PreparedScripts;
   /** The directory of what a sandbox trusts, made where it is not there, and the name of its part. */
-  trust(trust: { caBundlePem: string; caPem: string }): { path: string; part: string };
+  trust(trust: { caBundlePem: string; caPem: string }): Part;
+  /** A part of a driver's own: `name` is made of its content, and `fill` writes it where it is not there. */
+  makePart(name: string, fill: (directory: string) => void): Part;
   /** The tree at this root on the server's disk, as it was when it was first asked for; null: the host's own. */
   systemOf(root: string | null): SystemTree;
   cgroups: Cgroups | null;
   uids: HostUids;
   close(): void;
+}
+
+/** A directory that never changes, and its name, which keeps it for whoever has it in its record. */
+export interface Part {
+  path: string;
+  part: string;
 }
 
 /** Makes what is missing below `directory`, which is this driver's alone, and removes parts that no sandbox has. */
@@ -55,22 +63,24 @@ export async function openWorkshop(directory: string): Promise<Workshop> {
     await prepareScripts(unfinished);
   });
   const cgroups = openCgroups(digest([directory]).slice(0, 12));
+  const makePart = (name: string, fill: (unfinished: string) => void): Part => {
+    const path = join(parts, name);
+    if (!existsSync(path)) {
+      const unfinished = `${path}.unfinished`;
+      rmSync(unfinished, { recursive: true, force: true });
+      fill(unfinished);
+      renameSync(unfinished, path);
+    }
+    return { path, part: name };
+  };
   return {
     sandboxes,
     part,
     etc: join(place, 'etc'),
     seccomp: join(place, 'seccomp.bpf'),
     scripts: scriptsIn(place),
-    trust(trust) {
-      const name = trustKey(trust);
-      const path = join(parts, name);
-      if (!existsSync(path)) {
-        const unfinished = `${path}.unfinished`;
-        writeTrust(unfinished, trust);
-        renameSync(unfinished, path);
-      }
-      return { path, part: name };
-    },
+    trust: (trust) => makePart(trustKey(trust), (unfinished) => writeTrust(unfinished, trust)),
+    makePart,
     systemOf: rememberSystems(),
     cgroups,
     uids: new HostUids(),

@@ -2,7 +2,7 @@ import { runCli } from '../../../src/cli/cli.ts';
 
 /**
  * The command line as a program of its own, for tests that need a real process: its server prints what it was asked to
- * do and ends, and this machine lacks what CLI_TEST_MISSING says.
+ * do and ends, and this machine lacks what CLI_TEST_MISSING and CLI_TEST_GVISOR_MISSING say.
  */
 process.exitCode = await runCli(process.argv, {
   version: '9.9.9',
@@ -10,8 +10,8 @@ process.exitCode = await runCli(process.argv, {
     process.stdout.write(`${JSON.stringify(options)}\n`);
     return Promise.resolve();
   },
-  preflight: () => {
-    const missing = process.env['CLI_TEST_MISSING'];
+  preflight: (driver) => {
+    const missing = process.env[driver === 'gvisor' ? 'CLI_TEST_GVISOR_MISSING' : 'CLI_TEST_MISSING'];
     return Promise.resolve(missing === undefined ? [] : [{ what: missing, fix: `install ${missing}` }]);
   },
 });

@@ -167,7 +167,7 @@ test('doctor exits 1 where something fails, and says for each thing what to do',
     checks.map(({ what }) => what),
     [
       'node',
-      ...(process.platform === 'linux' ? ['kernel', 'user namespaces', 'cgroups', 'nf_tables', 'runsc'] : ['kernel']),
+      ...(process.platform === 'linux' ? ['kernel', 'user namespaces', 'cgroups', 'nf_tables', 'gvisor'] : ['kernel']),
       'sandboxes',
       'data dir',
       'disk',
@@ -184,6 +184,27 @@ test('doctor exits 1 where something fails, and says for each thing what to do',
   );
   for (const { verdict, fix } of checks) assert.equal(fix === null, verdict === 'ok' || verdict === 'skip');
   assert.match(checks.find(({ what }) => what === 'sandboxes')?.fix ?? '', /install bubblewrap/);
+});
+
+test('doctor says of gVisor what is missing: a failure where it was chosen, a warning where it is there, else nothing', async () => {
+  const onLinux = process.platform === 'linux';
+  for (const [missing, driver, expected] of [
+    [undefined, undefined, 'ok'],
+    ['runsc is not installed', undefined, 'skip'],
+    ['runsc runs no program here', undefined, 'warn'],
+    ['runsc is not installed', 'gvisor', 'fail'],
+  ] as const) {
+    const { stdout } = await standin(['doctor', '--json'], {
+      ...(missing === undefined ? {} : { CLI_TEST_GVISOR_MISSING: missing }),
+      ...(driver === undefined ? {} : { STANDIN_SANDBOX_DRIVER: driver }),
+    });
+    const found = z
+      .array(check)
+      .parse(JSON.parse(stdout))
+      .find(({ what }) => what === 'gvisor');
+    assert.equal(found?.verdict, onLinux ? expected : undefined);
+    if (onLinux && (expected === 'warn' || expected === 'fail')) assert.match(found?.fix ?? '', /^install runsc/);
+  }
 });
 
 test('colours are for terminals: neither a pipe nor NO_COLOR gets any', async () => {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
-import { againAsOrdinaryUser, againInGvisor, eventually, inGvisor, openRig, run } from './harness.ts';
+import { againAsOrdinaryUser, againInGvisor, eventually, openRig, run } from './harness.ts';
+import { inGvisor } from '../../support/sandbox-drivers.ts';
 import type { Rig } from './harness.ts';
 
 let rig: Rig;

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { it } from 'node:test';
 import { endSandboxes } from '../../support/end-sandboxes.ts';
+import { driverName, inGvisor } from '../../support/sandbox-drivers.ts';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/driver.ts';
 import { createGvisorDriver } from '../../../src/sandbox/gvisor/driver.ts';
 import type { LocalDriver } from '../../../src/sandbox/host/local-driver.ts';
@@ -19,12 +20,7 @@ import type {
   SandboxSpec,
 } from '../../../src/sandbox/driver.ts';
 
-/** The drivers that run sandboxes on this machine: what holds for each is tested over each. */
 export const drivers = { bubblewrap: createBubblewrapDriver, gvisor: createGvisorDriver } as const;
-export type DriverName = keyof typeof drivers;
-/** The one that this file is run over. */
-export const driverName: DriverName = process.env['STANDIN_TEST_DRIVER'] === 'gvisor' ? 'gvisor' : 'bubblewrap';
-export const inGvisor = driverName === 'gvisor';
 
 export function makeDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'standin-sandbox-'));

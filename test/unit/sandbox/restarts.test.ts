@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
-import { againAsOrdinaryUser, againInGvisor, eventually, inGvisor, openRig, python, run } from './harness.ts';
+import { againAsOrdinaryUser, againInGvisor, eventually, openRig, python, run } from './harness.ts';
+import { inGvisor } from '../../support/sandbox-drivers.ts';
 import type { Rig } from './harness.ts';
 
 const harness = JSON.stringify(join(import.meta.dirname, 'harness.ts'));
