@@ -28,6 +28,11 @@ export function prepareDataDir(directory: string): void {
   }
 }
 
+/** Where the server's processes keep their code compiled: most of a start is reading it. Whoever can write there has the key file too. */
+export function codeCacheOf(dataDir: string): string {
+  return join(dataDir, 'code-cache');
+}
+
 /**
  * Leaves address and key where the command line on this machine finds them (`cli.json`, 0600). A null key keeps the one
  * that an earlier start wrote and renews the address only.

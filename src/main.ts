@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { runCli } from './cli/cli.ts';
 import type { ServeOptions } from './cli/command.ts';
 import { describeConfig, loadConfig, scrubEnvironment } from './config.ts';
 import { keepMemoryOutOfCoreDumps } from './core-dumps.ts';
 import { lowerPriorityOfHelperThreads } from './helper-threads.ts';
 import type { Config } from './config-settings.ts';
+import { codeCacheOf, prepareDataDir } from './data-dir.ts';
 import { createLogger } from './log.ts';
 import type { RunningServer } from './server.ts';
 
@@ -18,6 +20,8 @@ async function serve({ flags, file, json }: ServeOptions): Promise<void> {
   const log = createLogger({ level: config.logLevel, pretty: process.stderr.isTTY });
   keepMemoryOutOfCoreDumps(log);
   lowerPriorityOfHelperThreads(log);
+  prepareDataDir(config.dataDir);
+  enableCompileCache(codeCacheOf(config.dataDir));
   // Loaded here, so that the other commands start without the server.
   const { startServer } = await import('./server.ts');
   const server = await startServer(config, { version, log, settings: () => describeConfig(loaded) });

@@ -14,7 +14,7 @@ import { createOpenApi } from './contract/openapi.ts';
 
 import { createEnvelope } from './crypto/envelope.ts';
 import { openLocalKeyProvider, requireKey } from './crypto/providers/local.ts';
-import { prepareDataDir, writeCliFile } from './data-dir.ts';
+import { codeCacheOf, prepareDataDir, writeCliFile } from './data-dir.ts';
 import { judgeProbe, sendProbe } from './egress/probe.ts';
 import { EgressSupervisor } from './egress/supervisor.ts';
 import { Authority } from './egress/tls/authority.ts';
@@ -124,7 +124,7 @@ export async function startServer(
       },
       authority,
       log: log.child({ room: 'egress' }),
-      codeCache: join(config.dataDir, 'code-cache'),
+      codeCache: codeCacheOf(config.dataDir),
       names: join(config.dataDir, 'names'),
       settled: (at) => runs.settled(at),
     });

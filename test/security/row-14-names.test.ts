@@ -273,7 +273,9 @@ for (const driver of sandboxDrivers) {
           const answer = await ask(
             `[send('${server}', query('${name}', 16)), tcp('${server}', 53, query('${name}', 16))][1]`,
           );
-          assert.deepEqual(answer, [0, 0, ''], server);
+          // In gVisor loopback is the sandbox's own alone.
+          const isOwn = driver.name === 'gvisor' && server.startsWith('127.');
+          assert.deepEqual(answer, isOwn ? 'ConnectionRefusedError' : [0, 0, ''], server);
           for (const port of [853, 5353, 5355, 137]) {
             assert.equal(await ask(`udp('${server}', ${port}, query('${name}', 1))`), 'ConnectionRefusedError');
             // The proxy's, but on loopback: it takes the connection and has no answer to a query.

@@ -269,15 +269,13 @@ for (const driver of sandboxDrivers) {
       assert.deepEqual(arrived, []);
     });
 
-    it(
-      'there is one interface, no route but to itself, and no neighbour',
-      { skip: driver.name === 'gvisor' && 'row-18-escapes has its interfaces' },
-      async () => {
-        assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
-        assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
-        assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
-      },
-    );
+    // row-18-escapes has the interfaces of gVisor.
+    if (driver.name === 'gvisor') return;
+    it('there is one interface, no route but to itself, and no neighbour', async () => {
+      assert.equal(await shell('cut -d: -s -f1 /proc/net/dev | tr -d " \\n"'), 'lo');
+      assert.equal(await shell('tail -n +2 /proc/net/route; tail -n +2 /proc/net/arp'), '');
+      assert.doesNotMatch(await shell('cat /proc/net/ipv6_route'), /(?<!lo)\n(?=.)|(?<!lo)\n$/);
+    });
   });
 }
 

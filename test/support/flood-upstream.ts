@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionHandler } from '../../src/egress/wire/http2/connection-handler.ts';
@@ -33,13 +34,16 @@ export async function startFloodUpstream(
   { certPem, keyPem }: ServerCertificate,
   { protocol, frameBytes = 1 }: { protocol: 'http/1.1' | 'h2'; frameBytes?: number },
 ): Promise<FloodUpstream> {
-  const sockets = new Set<TLSSocket>();
+  /** Those in their handshake too: one that is dialled while everything ends must end as well. */
+  const sockets = new Set<Socket>();
   const server = createServer({ cert: certPem, key: keyPem, ALPNProtocols: [protocol] }, (socket) => {
-    sockets.add(socket);
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => sockets.delete(socket));
     if (protocol === 'h2') serveHttp2(socket, frameBytes);
     else serveHttp1(socket);
+  });
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
   });
   const upstream: FloodUpstream = {
     port: await listenOnLoopback(server),

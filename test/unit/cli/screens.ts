@@ -170,7 +170,7 @@ export async function playScenes(
 
 /** Of `doctor`, what it says of the machine alone; with it the counts, and what to do, on the line after. */
 const ofTheMachine =
-  /^(?:ok|warn|fail|skip) +(?:node|kernel|user namespaces|cgroups|nf_tables|runsc|sandboxes|disk) .*\n(?: +→.*\n| {8,}\S.*\n)*/gm;
+  /^(?:ok|warn|fail|skip) +(?:node|kernel|user namespaces|cgroups|nf_tables|runsc|gvisor|sandboxes|disk) .*\n(?: +→.*\n| {8,}\S.*\n)*/gm;
 
 /** What differs from run to run and from machine to machine, made the same: ids, times, ports and places. */
 export function normalised(screen: string): string {
