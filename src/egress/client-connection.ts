@@ -45,8 +45,9 @@ export class ClientConnection implements RequestSource {
   readonly shared: SharedRoute;
   readonly passesBytes = true;
   share: Share | null = null;
-  /** Whose share it is. */
-  #sharer: string | null = null;
+  readonly caller: string | null;
+  /** Whose share it is: of the last request that said so. */
+  sandboxId: string | null = null;
   /** Until somebody says whose the connection is: that of all who are unknown at its address. */
   #strangers: ReturnType<Turns['holdStranger']> | null = null;
   #head: RequestHead | null = null;
@@ -74,6 +75,7 @@ export class ClientConnection implements RequestSource {
     this.socket = socket;
     this.#reading = new ReadGate(socket);
     this.origin = origin;
+    this.caller = origin.sandboxId;
     this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
@@ -94,14 +96,10 @@ export class ClientConnection implements RequestSource {
     return this.socket.remoteAddress ?? '';
   }
 
-  get sandboxId(): string | null {
-    return this.origin.sandboxId ?? this.#sharer;
-  }
-
   identified(sandboxId: string): Share {
-    if (this.share !== null && this.#sharer === sandboxId) return this.share;
+    if (this.share !== null && this.sandboxId === sandboxId) return this.share;
     this.#releaseShare();
-    this.#sharer = sandboxId;
+    this.sandboxId = sandboxId;
     return (this.share = this.context.turns.hold(sandboxId));
   }
 
@@ -360,9 +358,9 @@ export class ClientConnection implements RequestSource {
   }
 
   #releaseShare(): void {
-    if (this.#sharer !== null) this.context.turns.release(this.#sharer);
+    if (this.sandboxId !== null) this.context.turns.release(this.sandboxId);
     this.#strangers?.leave();
-    this.#sharer = null;
+    this.sandboxId = null;
     this.#strangers = null;
   }
 

@@ -20,34 +20,42 @@ export interface Heard {
  */
 export function hear(source: RequestSource, head: RequestHead, heard: Heard): void {
   if (heard.isOver) return;
-  const { context, sandboxId, share } = source;
-  if (context.control.mustWait(sandboxId)) {
-    whenThereIsRoom(context, { sandboxId, share }, () => hear(source, head, heard));
+  const { context, caller } = source;
+  const share = caller === null ? null : source.share;
+  if (context.control.mustWait(caller)) {
+    whenThereIsRoom(context, { sandboxId: caller, share }, () => hear(source, head, heard));
     return;
   }
-  const refused = refuseTooMuch(context, sandboxId, sandboxId === null ? null : share);
-  const known = sandboxId === null || refused !== null ? undefined : context.registry.get(sandboxId);
+  const refused = refuseTooMuch(context, caller, share);
+  const known = caller === null || refused !== null ? undefined : context.registry.get(caller);
   if (refused !== null) heard.refuse(refused);
   else if (known !== undefined) heard.judge(known);
-  else identify(context, { head, from: source }, (found) => identified(source, found, heard));
+  else identify(context, { head, from: source }, (found) => identified(source, head, { found, heard }));
 }
 
-/** A request that said itself whose it is counts as that sandbox's from now on. */
-function identified(source: RequestSource, found: SandboxEntry | Refusal, heard: Heard): void {
+/**
+ * A request that said itself whose it is counts as that sandbox's from now on. After it has waited it says so anew: its token
+ * and the rules may have changed meanwhile.
+ */
+function identified(
+  source: RequestSource,
+  head: RequestHead,
+  { found, heard }: { found: SandboxEntry | Refusal; heard: Heard },
+): void {
   if (heard.isOver) return;
   if ('code' in found) {
     heard.refuse(found);
     return;
   }
-  if (source.sandboxId !== null) {
+  const { context, caller } = source;
+  if (caller !== null) {
     heard.judge(found);
     return;
   }
-  const { context } = source;
   const { id } = found.snapshot;
   const share = source.identified(id);
   if (context.control.mustWait(id)) {
-    whenThereIsRoom(context, { sandboxId: id, share }, () => identified(source, found, heard));
+    whenThereIsRoom(context, { sandboxId: id, share }, () => hear(source, head, heard));
     return;
   }
   const refused = refuseTooMuch(context, id, share);

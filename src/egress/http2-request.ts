@@ -58,6 +58,10 @@ export class Http2Request implements RequestSource, StreamHandler, AnswerWriter 
     return this.#connection.remoteAddress;
   }
 
+  get caller(): string | null {
+    return this.#connection.sandboxId;
+  }
+
   get sandboxId(): string | null {
     return this.#connection.sandboxId;
   }

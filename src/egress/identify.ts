@@ -26,18 +26,18 @@ export interface Claim {
 }
 
 /**
- * Step 1 of the contract's "Egress": who sends this request. `from.sandboxId`: the sandbox whose listener it came in by; null:
+ * Step 1 of the contract's "Egress": who sends this request. `from.caller`: the sandbox whose listener it came in by; null:
  * the one whose token `Proxy-Authorization` carries. Calls back with its rules or a refusal, at once where they are held.
  * A deleted sandbox is still known by its token: whoever asks further refuses it.
  */
 export function identify(
   context: EgressContext,
-  { head, from }: { head: RequestHead; from: { readonly remoteAddress: string; readonly sandboxId: string | null } },
+  { head, from }: { head: RequestHead; from: { readonly remoteAddress: string; readonly caller: string | null } },
   then: (found: SandboxEntry | Refusal) => void,
 ): void {
-  const { sandboxId } = from;
-  if (sandboxId !== null) {
-    ownSandbox(context, sandboxId, then);
+  const { caller } = from;
+  if (caller !== null) {
+    ownSandbox(context, caller, then);
     return;
   }
   const credentials = proxyCredentials(head);

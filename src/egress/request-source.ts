@@ -21,6 +21,8 @@ export interface RequestSource extends TrackedConnection {
   readonly context: EgressContext;
   deadline: number;
   readonly remoteAddress: string;
+  /** The sandbox whose listener or tunnel it is; null: each request says itself whose it is, whatever those before it said. */
+  readonly caller: string | null;
   /** Null for a connection to the proxy itself. */
   readonly destination: Destination | null;
   readonly misdirected: Refused | null;

@@ -10,7 +10,7 @@ import { catalogue } from '../../src/vault/providers/catalogue.ts';
 import { token } from '../../src/vault/providers/token-shape.ts';
 import { makeStandIn } from '../../src/vault/stand-ins.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
-import type { EgressRig } from '../support/egress-rig.ts';
+import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { connectPlain, proxyAuthorization } from '../support/proxy-client.ts';
 import type { RawResponse } from '../support/proxy-client.ts';
 
@@ -132,6 +132,37 @@ describe('a wrong credential', () => {
     connection.send(`GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     assert.equal((await connection.response()).status, 407);
     connection.close();
+  });
+
+  test('of a proxy is refused on a connection on which another request brought a right one', async () => {
+    const [sandbox, neighbour] = [await rig.sandbox({ KEY: 'key' }), await rig.sandbox({ KEY: 'key' })];
+    const begin = async () => {
+      const connection = await connectPlain({ port: rig.server.proxyPort });
+      const ask = (path: string, who: RigSandbox, authorization: string | undefined) => {
+        const line = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`;
+        const credential = `Authorization: Bearer ${who.standIn('KEY')}\r\n`;
+        connection.send(`GET https://${host}${path} HTTP/1.1\r\nHost: ${host}\r\n${line}${credential}\r\n`);
+        return connection.response();
+      };
+      assert.equal((await ask('/right', sandbox, sandbox.access.authorization)).status, 200);
+      return { connection, ask };
+    };
+    for (const authorization of [undefined, proxyAuthorization(sandbox.id, 'x'.repeat(43))]) {
+      const { connection, ask } = await begin();
+      assert.equal((await ask('/wrong', sandbox, authorization)).status, 407);
+      connection.close();
+    }
+    const { connection, ask } = await begin();
+    assert.equal((await ask('/neighbour', neighbour, neighbour.access.authorization)).status, 200);
+    const line = `Host: ${host}:443\r\n`;
+    connection.send(`CONNECT ${host}:443 HTTP/1.1\r\n${line}\r\n`);
+    assert.equal((await connection.response('CONNECT')).status, 407);
+    connection.close();
+    const rotated = await begin();
+    await rig.server.client.sandboxes.rotateEgressToken(sandbox.id);
+    assert.equal((await rotated.ask('/wrong', sandbox, sandbox.access.authorization)).status, 407);
+    rotated.connection.close();
+    assert.equal(rig.requestsFor('/wrong').length, 0);
   });
 
   test('is slowed down for its sandbox, and nobody else is', async () => {

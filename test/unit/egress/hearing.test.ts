@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { ClientConnection } from '../../../src/egress/client-connection.ts';
+import type { EgressContext } from '../../../src/egress/context.ts';
 import { ControlLink } from '../../../src/egress/control-link.ts';
 import { makeAuthority } from '../../support/certificates.ts';
 import { startFloodUpstream } from '../../support/flood-upstream.ts';
+import type { SandboxSnapshot } from '../../../src/egress/ports.ts';
+import { createProxyListener } from '../../../src/egress/listeners/proxy.ts';
+import { proxyAuthorization } from '../../support/proxy-client.ts';
 import { readBytes, readHead } from '../../support/http-bytes.ts';
 import { listenOnLoopback } from '../../support/ports.ts';
 import { waitUntil } from '../../support/processes.ts';
@@ -24,6 +29,7 @@ afterEach(() => {
 
 /** A worker, and what asks through it as a sandbox: resolves with the line that an answer begins with. */
 async function start(): Promise<{
+  context: EgressContext;
   control: PlayedControl;
   ask: (sandboxId: string) => Promise<{ socket: Socket; answer: Promise<string> }>;
 }> {
@@ -55,16 +61,16 @@ async function start(): Promise<{
     answer.catch(() => undefined);
     return { socket, answer };
   };
-  return { control, ask };
+  return { context, control, ask };
 }
 
-/** Events of `loud`, until it may have no more of them waiting. */
-function fill(control: ControlLink): void {
-  while (!control.mustWait('loud')) {
+/** Events of a sandbox, until it may have no more of them waiting. */
+function fill(control: ControlLink, sandboxId = 'loud'): void {
+  while (!control.mustWait(sandboxId)) {
     ControlLink.prototype.record.call(control, {
       kind: 'connection',
       ts: 1,
-      sandboxId: 'loud',
+      sandboxId,
       teamId: 'team',
       host,
     });
@@ -164,4 +170,43 @@ test('whoever looks again and finds no room waits for the next time', async (t) 
   full.mock.restore();
   answerNext(control, true);
   assert.equal(await answer, 'HTTP/1.1 200 OK');
+});
+
+test('whoever waited and said itself which sandbox it is is judged by the rules and the token of afterwards', async () => {
+  const { context, control } = await start();
+  const [id, token] = [randomUUID(), 'token'];
+  const rules = {
+    id,
+    teamId: 'team',
+    proxyTokenHash: createHash('sha256').update(token).digest('hex'),
+    network: { allowOut: [], denyOut: [] },
+    bindings: [],
+  };
+  const listener = createProxyListener(context);
+  const port = await listenOnLoopback(listener);
+  toStop.push(() => listener.close());
+  const changes: [Partial<SandboxSnapshot>, string][] = [
+    [{}, 'HTTP/1.1 200 OK'],
+    [{ network: { allowOut: ['other.example'], denyOut: ['0.0.0.0/0'] } }, 'HTTP/1.1 403 Forbidden'],
+    [
+      { proxyTokenHash: createHash('sha256').update('another').digest('hex') },
+      'HTTP/1.1 407 Proxy Authentication Required',
+    ],
+  ];
+  for (const [change, answer] of changes) {
+    control.sandboxes.set(id, rules);
+    context.registry.forget([id]);
+    await context.registry.load(id);
+    fill(control, id);
+    control.waited = 0;
+    const socket = connect(port, '127.0.0.1');
+    toStop.push(() => socket.destroy());
+    const credentials = `Proxy-Authorization: ${proxyAuthorization(id, token)}\r\n`;
+    socket.write(`GET https://${host}/ HTTP/1.1\r\nHost: ${host}\r\n${credentials}\r\n`);
+    await waitUntil(() => Promise.resolve(control.waited === 1), { what: 'the request to wait' });
+    control.sandboxes.set(id, { ...rules, ...change });
+    context.registry.forget([id]);
+    while (control.posted.length > 0) answerNext(control, true);
+    assert.equal((await readHead(readBytes(socket))).startLine, answer);
+  }
 });
