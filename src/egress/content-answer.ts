@@ -1,7 +1,7 @@
 import type { AnswerWriter, ContentLength } from './request-source.ts';
 import { BodyScrubber } from './scrub/body-scrubber.ts';
 import type { BodyHandler } from './scrub/body-scrubber.ts';
-import { envelopesOf, isPackedText } from './scrub/envelopes.ts';
+import { envelopesOf, hidingField, namesCoding } from './scrub/envelopes.ts';
 import { GrpcScrubber } from './scrub/grpc-scrubber.ts';
 import { dropsResponseField, planBody, scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
@@ -123,13 +123,11 @@ function lengthOf({ head, ends, trailsInChunks }: AnswerShape, plan: BodyPlan | 
   return framing.length === 0 || plan?.dropsLength !== true ? 'announced' : 'open';
 }
 
-/** Empty where there is none, or more than one. */
+/** Empty where there is none; several lines joined with a comma (RFC 9110 section 5.2). */
 function valueOf({ lines }: ResponseHead, lowerName: string): string {
   let found = '';
   for (let line = 0; line < lines.count; line++) {
-    if (!lines.isNamed(line, lowerName)) continue;
-    if (found !== '') return '';
-    found = lines.value(line);
+    if (lines.isNamed(line, lowerName)) found = found === '' ? lines.value(line) : `${found}, ${lines.value(line)}`;
   }
   return found;
 }
@@ -148,7 +146,10 @@ export function planContent(scrub: Scrub, head: ResponseHead): BodyPlan | string
     contentEncoding = contentEncoding === null ? lines.value(line) : `${contentEncoding}, ${lines.value(line)}`;
   }
   const hasContent = framing.kind !== 'none' && !(framing.kind === 'length' && framing.length === 0);
-  if (hasContent && isPackedText(valueOf(head, 'content-type'), valueOf(head, 'grpc-encoding')))
-    return 'messages that were compressed without being asked for, in base64, which cannot be searched for credentials';
-  return planBody(scrub, { status, hasContent, hasLength: framing.kind === 'length', contentEncoding });
+  const plan = planBody(scrub, { status, hasContent, hasLength: framing.kind === 'length', contentEncoding });
+  if (typeof plan === 'string' || !hasContent) return plan;
+  const hidden = hidingField(valueOf(head, 'content-type'), plan.codings.length > 0);
+  if (hidden !== null && namesCoding(valueOf(head, hidden)))
+    return 'messages that were compressed without being asked for, and coded once more, which cannot be searched for credentials';
+  return plan;
 }

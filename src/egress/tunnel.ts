@@ -17,7 +17,7 @@ import type { Origin } from './target.ts';
 import { tlsAlert } from './tls/alert.ts';
 import { terminateTls } from './tls/terminate.ts';
 import type { Share } from './turns.ts';
-import { readClientHello } from './wire/client-hello.ts';
+import { ClientHelloReader } from './wire/client-hello.ts';
 import type { ClientHello } from './wire/client-hello.ts';
 
 /** What is known of a byte stream that wants to reach one host. */
@@ -45,6 +45,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
     return;
   }
   const share = context.turns.holdTunnel(sandboxId, socket);
+  const reader = new ClientHelloReader();
   let hello: ClientHello = { kind: 'more' };
   sniff(
     context,
@@ -71,7 +72,7 @@ export function openTunnel(context: EgressContext, socket: Socket, origin: Tunne
       enough: (bytes) => {
         const kind = readFirstBytes(bytes);
         if (kind !== 'tls') return kind !== 'more';
-        hello = readClientHello(bytes);
+        hello = reader.read(bytes);
         return hello.kind !== 'more';
       },
       gone: () => recordTunnel(context, origin, { verdict: 'failed', matchRule: 'not HTTP or TLS: too little came' }),
@@ -178,12 +179,13 @@ function recordTunnel(
 /** TLS on the proxy's own port: the certificate is for the name, or the local address, that the client asks for. */
 export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (secured: Socket) => void): void {
   const { share } = context.turns.holdStranger(socket);
+  const reader = new ClientHelloReader();
+  let hello: ClientHello = { kind: 'more' };
   sniff(
     context,
     socket,
     (first) => {
       socket.unshift(first);
-      const hello = readClientHello(first);
       const asked = hello.kind === 'hello' && hello.serverName !== null ? parseHostname(hello.serverName) : null;
       const local = (socket.localAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
       const host = asked ?? (parseAddress(local) === null ? null : local);
@@ -199,6 +201,6 @@ export function wrapProxyTls(context: EgressContext, socket: Socket, serve: (sec
           failed: () => undefined,
         });
     },
-    { enough: (bytes) => readClientHello(bytes).kind !== 'more' },
+    { enough: (bytes) => (hello = reader.read(bytes)).kind !== 'more' },
   );
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveDestination, resolveRequest } from '../../src/egress/target.ts';
+import { ClientHelloReader } from '../../src/egress/wire/client-hello.ts';
 import { parseAuthority, parseHostname } from '../../src/net/hostname.ts';
 import { head } from '../unit/egress/support.ts';
 
@@ -66,6 +67,28 @@ for (const [what, names] of Object.entries(odd)) {
     }
   });
 }
+
+test('a ClientHello with two server names is refused, whichever is the one that is allowed', () => {
+  const extension = (name: string) => {
+    const bytes = Buffer.from(`123456789${name}`);
+    bytes.writeUInt16BE(0, 0);
+    bytes.writeUInt16BE(name.length + 5, 2);
+    bytes.writeUInt16BE(name.length + 3, 4);
+    bytes.writeUInt8(0, 6);
+    bytes.writeUInt16BE(name.length, 7);
+    return bytes;
+  };
+  const hello = (...names: string[]) => {
+    const extensions = Buffer.concat(names.map(extension));
+    const body = Buffer.concat([Buffer.alloc(34), Buffer.from([0, 0, 2, 0x13, 1, 1, 0, 0, 0]), extensions]);
+    body.writeUInt16BE(extensions.length, 34 + 7);
+    const bytes = Buffer.concat([Buffer.from([0x16, 3, 1, 0, body.length + 4, 1, 0, 0, body.length]), body]);
+    return new ClientHelloReader().read(bytes);
+  };
+  assert.deepEqual(hello('api.example.com'), { kind: 'hello', serverName: 'api.example.com' });
+  for (const second of ['evil.example.com', 'api.example.com'])
+    assert.deepEqual(hello('api.example.com', second), { kind: 'refused', reason: 'two server names' });
+});
 
 test('a Host line with an odd name is refused, whatever the connection is for', () => {
   const destination = { host: 'api.example.com', port: 443, scheme: 'https', isAddress: false } as const;

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { serveDnsOverTcp } from '../../src/egress/listeners/dns.ts';
 import { SyntheticDns } from '../../src/egress/listeners/synthetic-dns.ts';
-import { readClientHello } from '../../src/egress/wire/client-hello.ts';
+import { ClientHelloReader } from '../../src/egress/wire/client-hello.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import { connectPlain } from '../support/proxy-client.ts';
 import { listenOnLoopback } from '../support/ports.ts';
@@ -24,19 +24,31 @@ test('a ClientHello in thousands of one-byte records does not hold the process u
   const records = splitHello(5400);
   const times = Array.from({ length: 3 }, () => {
     const before = performance.now();
-    assert.equal(readClientHello(records).kind, 'more');
+    assert.equal(new ClientHelloReader().read(records).kind, 'more');
     return performance.now() - before;
   });
   // Joined at every record, it took half a second.
   assert.ok(Math.min(...times) < 100, `${times.join(', ')} ms`);
 });
 
+test('a ClientHello that comes byte by byte is looked at once', (t) => {
+  const lengths = t.mock.method(Buffer.prototype, 'readUInt16BE');
+  const records = splitHello(2000);
+  const reader = new ClientHelloReader();
+  for (let end = 1; end <= records.length; end++) assert.equal(reader.read(records.subarray(0, end)).kind, 'more');
+  assert.ok(lengths.mock.callCount() <= 2 * 2000, `${lengths.mock.callCount()} looks at 2,000 records`);
+});
+
 test('a ClientHello is read whole from one-byte records', () => {
   const body = Buffer.concat([Buffer.alloc(34), Buffer.from([0, 0, 2, 0x13, 1, 1, 0])]);
   const message = Buffer.concat([Buffer.from([1, 0, 0, body.length]), body]);
   const records = Buffer.concat([...message].map((byte) => Buffer.from([0x16, 3, 1, 0, 1, byte])));
-  assert.deepEqual(readClientHello(records), { kind: 'hello', serverName: null });
-  assert.deepEqual(readClientHello(records.subarray(0, -6)), { kind: 'more' });
+  assert.deepEqual(new ClientHelloReader().read(records), { kind: 'hello', serverName: null });
+  assert.deepEqual(new ClientHelloReader().read(records.subarray(0, -6)), { kind: 'more' });
+  const reader = new ClientHelloReader();
+  for (let end = 1; end < records.length; end++)
+    assert.deepEqual(reader.read(Buffer.from(records.subarray(0, end))), { kind: 'more' });
+  assert.deepEqual(reader.read(records), { kind: 'hello', serverName: null });
 });
 
 test('who asks for names over TCP and never reads the answers is no longer read from', async () => {

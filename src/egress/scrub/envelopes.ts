@@ -21,14 +21,29 @@ const kinds: readonly (Envelopes & { readonly type: RegExp })[] = [
 ];
 const webText = /^application\/grpc-web-text(?:$|[+;\s])/i;
 
-/** Those of content of this type; null: it is none of messages. */
+/**
+ * Those of content of this type; null: it is none of messages. Of several types, in lines joined with a comma, any: which of
+ * them a client goes by nobody knows.
+ */
 export function envelopesOf(contentType: string): Envelopes | null {
-  const type = contentType.trim();
-  return kinds.find((each) => each.type.test(type)) ?? null;
+  const types = typesOf(contentType);
+  return kinds.find(({ type }) => types.some((each) => type.test(each))) ?? null;
 }
 
-/** Whether messages are compressed and then written in base64: what is in them cannot be searched. */
-export function isPackedText(contentType: string, grpcEncoding: string): boolean {
-  if (!webText.test(contentType.trim()) || grpcEncoding === '') return false;
-  return readCodings(grpcEncoding).length > 0;
+/**
+ * The field that would name a coding of messages which cannot be undone, since all of them are written in base64 then or
+ * coded once more (`isCoded`); null: there is none.
+ */
+export function hidingField(contentType: string, isCoded: boolean): string | null {
+  if (typesOf(contentType).some((each) => webText.test(each))) return 'grpc-encoding';
+  return isCoded ? (envelopesOf(contentType)?.encodingField ?? null) : null;
+}
+
+/** Whether a value of such a field names a coding, known here or not. */
+export function namesCoding(encoding: string): boolean {
+  return readCodings(encoding).length > 0;
+}
+
+function typesOf(contentType: string): string[] {
+  return contentType.split(',').map((each) => each.trim());
 }

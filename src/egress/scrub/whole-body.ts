@@ -12,7 +12,8 @@ export interface WholeBody {
 const none: ReadonlySet<string> = new Set();
 
 /**
- * Scrubs a whole body within the call, for the small answers that most are. `too large`: it expands to more than `most`
+ * Scrubs a whole body within the call, for the small answers that most are. Its coded bytes go on only where there is no value
+ * in them either: file names of gzip, skippable frames of zstd and the like are no content. `too large`: it expands to more than `most`
  * bytes, so that a `BodyScrubber` must take it; `unreadable`: it is not what its codings say, or something follows it.
  * `codings` in the order in which they were applied.
  */
@@ -24,7 +25,8 @@ export function scrubWhole(
   if (body.length === 0) return { bytes: body, replaced: 0, replacedIds: none };
   const content = decodeAll(codings, body, most);
   if (typeof content === 'string') return content;
-  if (scrub.isClean(content)) return { bytes: body, replaced: 0, replacedIds: none };
+  if (scrub.isClean(content) && (content === body || scrub.isClean(body)))
+    return { bytes: body, replaced: 0, replacedIds: none };
   const stream = scrub.stream({ keepLength });
   const bytes = encodeAll(codings, Buffer.concat([stream.push(content), stream.end()]));
   return { bytes, replaced: stream.replaced, replacedIds: stream.replacedIds };

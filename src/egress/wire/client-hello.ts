@@ -12,38 +12,55 @@ export const maxClientHello = 32 * 1024;
 
 const more: ClientHello = { kind: 'more' };
 
-/** Reads the first flight collected so far. `more`: not enough bytes yet. */
-export function readClientHello(bytes: Buffer): ClientHello {
-  const handshake = collectHandshake(bytes);
-  if (!Buffer.isBuffer(handshake)) return handshake;
-  return readBody(handshake);
+/**
+ * Reads a first flight as it comes. RFC 8446 5.1: a handshake message may be split over records; joins them when the ClientHello
+ * is whole. No record is looked at again when more comes: thousands of one byte each, byte by byte, would take seconds.
+ */
+export class ClientHelloReader {
+  /** Where the next record begins. */
+  #at = 0;
+  /** Beginnings and ends of what the records before it hold. */
+  readonly #fragments: number[] = [];
+  #held = 0;
+  #needed: number | null = null;
+
+  /** `bytes`: all that has come, what was given before first. Not to be called after another answer than `more`. */
+  read(bytes: Buffer): ClientHello {
+    for (;;) {
+      const at = this.#at;
+      if (at + 5 > bytes.length) return incomplete(bytes);
+      if (bytes[at] !== 0x16 || bytes[at + 1] !== 3) return refused('not a TLS handshake');
+      const length = bytes.readUInt16BE(at + 3);
+      if (length === 0 || length > 16_384) return refused('a TLS record of an impossible length');
+      const end = at + 5 + length;
+      if (end > bytes.length) return incomplete(bytes);
+      this.#fragments.push(at + 5, end);
+      this.#held += length;
+      this.#at = end;
+      if (this.#needed === null && this.#held >= 4) {
+        const start = this.#join(bytes);
+        if (start[0] !== 1) return refused('not a ClientHello');
+        this.#needed = 4 + start.readUIntBE(1, 3);
+        if (this.#needed > maxClientHello) return refused('the ClientHello is too long');
+      }
+      if (this.#needed !== null && this.#held >= this.#needed)
+        return readBody(this.#join(bytes).subarray(4, this.#needed));
+    }
+  }
+
+  #join(bytes: Buffer): Buffer {
+    const [start, end] = this.#fragments;
+    if (this.#fragments.length === 2) return bytes.subarray(start, end);
+    const parts: Buffer[] = [];
+    for (let i = 0; i < this.#fragments.length; i += 2) {
+      parts.push(bytes.subarray(this.#fragments[i], this.#fragments[i + 1]));
+    }
+    return Buffer.concat(parts, this.#held);
+  }
 }
 
-/** RFC 8446 5.1: a handshake message may be split over records; joins them until the ClientHello is whole. */
-function collectHandshake(bytes: Buffer): Buffer | ClientHello {
-  const parts: Buffer[] = [];
-  let held = 0;
-  let needed: number | null = null;
-  let at = 0;
-  for (;;) {
-    if (at + 5 > bytes.length) return bytes.length >= maxClientHello ? refused('the ClientHello is too long') : more;
-    if (bytes[at] !== 0x16 || bytes[at + 1] !== 3) return refused('not a TLS handshake');
-    const length = bytes.readUInt16BE(at + 3);
-    if (length === 0 || length > 16_384) return refused('a TLS record of an impossible length');
-    const end = at + 5 + length;
-    if (end > bytes.length) return bytes.length >= maxClientHello ? refused('the ClientHello is too long') : more;
-    parts.push(bytes.subarray(at + 5, end));
-    held += length;
-    at = end;
-    // Joined when it is whole, not at every record: thousands of one byte each would stop the process for seconds.
-    if (needed === null && held >= 4) {
-      const start = Buffer.concat(parts, held);
-      if (start[0] !== 1) return refused('not a ClientHello');
-      needed = 4 + start.readUIntBE(1, 3);
-      if (needed > maxClientHello) return refused('the ClientHello is too long');
-    }
-    if (needed !== null && held >= needed) return Buffer.concat(parts, held).subarray(4, needed);
-  }
+function incomplete(bytes: Buffer): ClientHello {
+  return bytes.length >= maxClientHello ? refused('the ClientHello is too long') : more;
 }
 
 function readBody(body: Buffer): ClientHello {
@@ -57,14 +74,20 @@ function readBody(body: Buffer): ClientHello {
   if (at === body.length) return { kind: 'hello', serverName: null };
   if (at + 2 > body.length || at + 2 + body.readUInt16BE(at) !== body.length) return refused('cut TLS extensions');
   at += 2;
+  let named: ClientHello | null = null;
   while (at + 4 <= body.length) {
     const type = body.readUInt16BE(at);
     const end = at + 4 + body.readUInt16BE(at + 2);
     if (end > body.length) return refused('a cut TLS extension');
-    if (type === 0) return readServerName(body.subarray(at + 4, end));
+    if (type === 0) {
+      // RFC 8446 4.2: "There MUST NOT be more than one extension of the same type". Another reader could take the other.
+      if (named !== null) return refused('two server names');
+      named = readServerName(body.subarray(at + 4, end));
+      if (named.kind === 'refused') return named;
+    }
     at = end;
   }
-  return at === body.length ? { kind: 'hello', serverName: null } : refused('cut TLS extensions');
+  return at === body.length ? (named ?? { kind: 'hello', serverName: null }) : refused('cut TLS extensions');
 }
 
 /** RFC 6066 3: a list with one name of type host_name. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
-import { envelopesOf, isPackedText } from '../../../../src/egress/scrub/envelopes.ts';
+import { envelopesOf, hidingField, namesCoding } from '../../../../src/egress/scrub/envelopes.ts';
 import { GrpcScrubber } from '../../../../src/egress/scrub/grpc-scrubber.ts';
 import { narrowRequestField } from '../../../../src/egress/scrub/heads.ts';
 import { compileScrub } from '../../../../src/egress/scrub/scrub.ts';
@@ -198,9 +198,12 @@ test('messages are told by their content type, and compression of them is not as
 });
 
 test('what is compressed and then written in base64 is known', () => {
-  assert.ok(isPackedText('application/grpc-web-text+proto', 'gzip'));
-  assert.ok(isPackedText('application/grpc-web-text', 'snappy'));
-  assert.ok(!isPackedText('application/grpc-web-text', 'identity'));
-  assert.ok(!isPackedText('application/grpc-web-text', ''));
-  assert.ok(!isPackedText('application/grpc-web', 'gzip'));
+  assert.equal(hidingField('application/grpc-web-text+proto', false), 'grpc-encoding');
+  assert.equal(hidingField('application/grpc-web-text', true), 'grpc-encoding');
+  assert.equal(hidingField('application/grpc-web', false), null);
+  assert.equal(hidingField('application/grpc-web', true), 'grpc-encoding');
+  assert.equal(hidingField('application/connect+json', true), 'connect-content-encoding');
+  assert.equal(hidingField('application/json', true), null);
+  for (const encoding of ['gzip', 'snappy', 'identity, gzip']) assert.ok(namesCoding(encoding));
+  for (const encoding of ['identity', '']) assert.ok(!namesCoding(encoding));
 });
