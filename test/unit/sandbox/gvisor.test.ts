@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findProblems } from '../../../src/sandbox/gvisor/preflight.ts';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
+import { identify } from '../../../src/sandbox/host/process-identity.ts';
 import { drivers, eventually, isRoot, makeDirectory, openRig, python, run } from './harness.ts';
 import type { Rig } from './harness.ts';
 
@@ -38,10 +39,12 @@ function asRoot(): void {
     await eventually('it beats', async () => (await beats(sandbox)) > before_);
   }
   /** Every process of the host that has this sandbox's folder for its directory, and what is below it. */
+  // Without those that have ended and wait for the machine's process 1, which may take its time.
   const processesOf = (sandbox: RunningSandbox) =>
     readdirSync('/proc').filter((pid) => {
       try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/${sandbox.id}`);
+        const isIts = /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/${sandbox.id}`);
+        return isIts && identify(Number(pid)) !== null;
       } catch {
         return false;
       }

@@ -140,9 +140,9 @@ test('frames that end the connection for nghttp2 end it here', async () => {
       const theirs = await nodeVerdict(node, bytes);
       if (theirs.fault === null) return;
       faults++;
-      // RFC 9113 5.1 has DATA after the end of a stream reset that stream; nghttp2 ends the connection.
-      const resetOnly =
-        theirs.fault === 'streamClosed' && resets(sent).some((each) => each?.endsWith('streamClosed') === true);
+      // RFC 9113 5.1 has DATA after the end of a stream reset that stream, and what comes after it was reset, as for a
+      // malformed request, ignored; nghttp2 ends the connection.
+      const resetOnly = theirs.fault === 'streamClosed' && resets(sent).length > 0;
       assert.ok(resetOnly || Recorder.fault(sent) !== undefined, `${theirs.fault}: ${bytes.toString('hex')}`);
     }),
     { numRuns: 1500 },
