@@ -30,6 +30,12 @@ export function callServer({ host, port, token }: Called, perl?: Perl): void {
   let calling = false;
   let resting = false;
   let pause = firstPauseMs;
+  let onceCalled = () => {};
+  const called = () => {
+    calling = false;
+    onceCalled();
+    onceCalled = () => {};
+  };
   const call = () => {
     if (calling || resting || open >= waiting) return;
     calling = true;
@@ -37,7 +43,7 @@ export function callServer({ host, port, token }: Called, perl?: Perl): void {
     let connected = false;
     const over = () => {
       if (connected) open -= 1;
-      calling &&= connected;
+      else called();
       setTimeout(call, pause);
       pause = Math.min(longestPauseMs, pause * 2);
     };
@@ -49,10 +55,10 @@ export function callServer({ host, port, token }: Called, perl?: Perl): void {
     });
     socket.once('connect', () => {
       connected = true;
-      calling = false;
       open += 1;
       pause = firstPauseMs;
       socket.write(token);
+      called();
       call();
     });
     socket.on('readable', () => {
@@ -74,7 +80,9 @@ export function callServer({ host, port, token }: Called, perl?: Perl): void {
           pause = firstPauseMs;
           call();
         });
-        socket.write(encodeFrame('pong'));
+        const rested = () => socket.write(encodeFrame('pong'));
+        if (calling) onceCalled = rested;
+        else rested();
         return;
       }
       if (asked instanceof Buffer) socket.unshift(asked);
