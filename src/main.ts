@@ -63,7 +63,7 @@ function stopSignal(): Promise<void> {
 }
 
 /** What keeps sandboxes of a driver from running on this machine. */
-async function preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string }[]> {
+async function preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string; missing?: string }[]> {
   const { findProblems } =
     driver === 'gvisor'
       ? await import('./sandbox/gvisor/preflight.ts')

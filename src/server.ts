@@ -14,7 +14,7 @@ import { createOpenApi } from './contract/openapi.ts';
 
 import { createEnvelope } from './crypto/envelope.ts';
 import { openLocalKeyProvider, requireKey } from './crypto/providers/local.ts';
-import { codeCacheOf, prepareDataDir, writeCliFile } from './data-dir.ts';
+import { codeCacheOf, writeCliFile } from './data-dir.ts';
 import { judgeProbe, sendProbe } from './egress/probe.ts';
 import { EgressSupervisor } from './egress/supervisor.ts';
 import { Authority } from './egress/tls/authority.ts';
@@ -70,7 +70,6 @@ export async function startServer(
         `STANDIN_SANDBOX_DISK: what a sandbox writes counts as its memory: must be ${agentRoomMib} MiB less than STANDIN_SANDBOX_MEMORY (${config.sandboxMemory}) at least`,
       );
     }
-    prepareDataDir(config.dataDir);
     const store = await openStore(config.databaseUrl, { logger: log });
     undo.push(() => store.close());
 

@@ -13,7 +13,7 @@ export interface CliDeps {
   /** Runs the server until it is told to stop. */
   serve(options: ServeOptions): Promise<void>;
   /** What keeps sandboxes of a driver from running on this machine, and what to do about it. Empty: they can. */
-  preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string }[]>;
+  preflight(driver: 'bubblewrap' | 'gvisor'): Promise<{ what: string; fix: string; missing?: string }[]>;
 }
 
 /** `flags` as they were typed, by setting; `file` is `--config`. Both are for `loadConfig`. */

@@ -45,7 +45,6 @@ export class ClientConnection implements RequestSource {
   readonly shared: SharedRoute;
   readonly passesBytes = true;
   share: Share | null = null;
-  readonly caller: string | null;
   /** Whose share it is: of the last request that said so. */
   sandboxId: string | null = null;
   /** Until somebody says whose the connection is: that of all who are unknown at its address. */
@@ -75,7 +74,6 @@ export class ClientConnection implements RequestSource {
     this.socket = socket;
     this.#reading = new ReadGate(socket);
     this.origin = origin;
-    this.caller = origin.sandboxId;
     this.shared = { route: null, rows: rowsOf(context, socket, origin) };
     const { destination, misdirected } = destinationOf(origin);
     this.destination = destination;
@@ -94,6 +92,10 @@ export class ClientConnection implements RequestSource {
 
   get remoteAddress(): string {
     return this.socket.remoteAddress ?? '';
+  }
+
+  get caller(): string | null {
+    return this.origin.sandboxId;
   }
 
   identified(sandboxId: string): Share {

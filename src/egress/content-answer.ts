@@ -7,7 +7,6 @@ import { dropsResponseField, planBody, scrubHead } from './scrub/heads.ts';
 import type { BodyPlan } from './scrub/heads.ts';
 import type { Scrub } from './scrub/scrub.ts';
 import type { ResponseHead } from './wire/head.ts';
-import { knownHeader } from './wire/known-headers.ts';
 
 /** What the relay of an answer is told. */
 export interface ContentOwner {
@@ -139,12 +138,8 @@ export function showsAsIs(head: ResponseHead, plan: BodyPlan): boolean {
 
 /** What is done with an answer's content; a text says why it is refused. */
 export function planContent(scrub: Scrub, head: ResponseHead): BodyPlan | string {
-  const { status, framing, lines } = head;
-  let contentEncoding: string | null = null;
-  for (let line = 0; line < lines.count; line++) {
-    if (lines.kinds[line] !== knownHeader.contentEncoding) continue;
-    contentEncoding = contentEncoding === null ? lines.value(line) : `${contentEncoding}, ${lines.value(line)}`;
-  }
+  const { status, framing } = head;
+  const contentEncoding = valueOf(head, 'content-encoding');
   const hasContent = framing.kind !== 'none' && !(framing.kind === 'length' && framing.length === 0);
   const plan = planBody(scrub, { status, hasContent, hasLength: framing.kind === 'length', contentEncoding });
   if (typeof plan === 'string' || !hasContent) return plan;

@@ -63,12 +63,17 @@ export class ControlLink implements ControlPort {
    * is gone, silent or cannot write, nor where too much waits for it.
    */
   accepts(sandboxId: string | null): boolean {
-    return !this.#lost && !this.#failing && this.#overdue.size === 0 && this.#backlog.hasRoom(sandboxId);
+    return this.canWrite && this.#backlog.hasRoom(sandboxId);
+  }
+
+  /** What comes is written, as far as is known. */
+  get canWrite(): boolean {
+    return !this.#lost && !this.#failing && this.#overdue.size === 0;
   }
 
   /** Whether only too much of this sandbox waits to be written, which passes: see {@link whenThereIsRoom}. */
   mustWait(sandboxId: string | null): boolean {
-    return !this.#backlog.hasRoom(sandboxId) && !this.#lost && !this.#failing && this.#overdue.size === 0;
+    return !this.#backlog.hasRoom(sandboxId) && this.canWrite;
   }
 
   /** Calls `go` when there may be room again, or nothing is to be waited for: `mustWait` says. */

@@ -26,7 +26,7 @@ export function hear(source: RequestSource, head: RequestHead, heard: Heard): vo
     whenThereIsRoom(context, { sandboxId: caller, share }, () => hear(source, head, heard));
     return;
   }
-  const refused = refuseTooMuch(context, caller, share);
+  const refused = refuseTooMuch(context, share);
   const known = caller === null || refused !== null ? undefined : context.registry.get(caller);
   if (refused !== null) heard.refuse(refused);
   else if (known !== undefined) heard.judge(known);
@@ -58,7 +58,7 @@ function identified(
     whenThereIsRoom(context, { sandboxId: id, share }, () => hear(source, head, heard));
     return;
   }
-  const refused = refuseTooMuch(context, id, share);
+  const refused = refuseTooMuch(context, share);
   if (refused === null) heard.judge(found);
   else heard.refuse(refused);
 }
@@ -74,8 +74,9 @@ function whenThereIsRoom(
   });
 }
 
-function refuseTooMuch(context: EgressContext, sandboxId: string | null, share: Share | null): Refusal | null {
-  if (!context.control.accepts(sandboxId)) {
+/** Of one that need not wait: where anything can be written, there is room for it. */
+function refuseTooMuch(context: EgressContext, share: Share | null): Refusal | null {
+  if (!context.control.canWrite) {
     return refusal('audit_unavailable', 'the audit trail cannot be written; nothing is let through until it can');
   }
   if (share?.takeRequest() !== false) return null;

@@ -33,6 +33,8 @@ export const caBundleVariables = [
 export interface PreflightProblem {
   what: string;
   fix: string;
+  /** The program that is not installed, where that is it. */
+  missing?: string;
 }
 
 export interface SandboxSpec {

@@ -142,7 +142,7 @@ async function checkGvisor(deps: CliDeps, { sandboxDriver }: Config): Promise<Ch
   const fix = problems.map((each) => each.fix).join('; ');
   const found = problems.map((each) => each.what).join('; ');
   if (sandboxDriver === 'gvisor') return fail('gvisor', `${found}, and STANDIN_SANDBOX_DRIVER=gvisor needs it`, fix);
-  if (found.includes('runsc is not installed')) {
+  if (problems.some(({ missing }) => missing === 'runsc')) {
     return skip('gvisor', 'runsc is not installed; only the driver gvisor needs it');
   }
   return warn('gvisor', found, fix);

@@ -26,7 +26,11 @@ export async function findProblems(): Promise<PreflightProblem[]> {
   }
   const problems: PreflightProblem[] = tools
     .filter(({ name }) => (name === 'runsc' ? findRunsc() : findTool(name)) === null)
-    .map((tool) => ({ what: `${tool.name} is not installed`, fix: `apt-get install ${tool.package}` }));
+    .map((tool) => ({
+      what: `${tool.name} is not installed`,
+      fix: `apt-get install ${tool.package}`,
+      missing: tool.name,
+    }));
   if (process.getuid?.() !== 0) {
     problems.push({ what: 'the server is not root', fix: `run it as root: gVisor needs that; or ${other}` });
   }

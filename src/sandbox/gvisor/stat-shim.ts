@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { inside } from '../host/inside.ts';
 import { makeReadableDirectory, writeReadable } from '../host/skeleton.ts';
+import { statCalls } from '../host/system-calls.ts';
 import type { Machine } from '../host/system-calls.ts';
 import type { Part, Workshop } from '../host/workshop.ts';
 import { sharedObject } from './shared-object.ts';
@@ -13,7 +14,7 @@ import type { ObjectFunction } from './shared-object.ts';
  * (ld.so(8), /etc/ld.so.preload): each takes the flag away and makes the system call that the C library would make.
  */
 const calls = [
-  { name: 'statx', numbers: { x64: 332, arm64: 291 }, flags: 2 },
+  { name: 'statx', numbers: statCalls, flags: 2 },
   // `struct stat` is the kernel's own on both machines. Both names, since a program may have been built with either.
   { name: 'fstatat', numbers: { x64: 262, arm64: 79 }, flags: 3 },
   { name: 'fstatat64', numbers: { x64: 262, arm64: 79 }, flags: 3 },

@@ -17,14 +17,12 @@ const exitingFlag = 0x4;
 /** Null where there is no such process, or it has ended and waits to be reaped. */
 export function identify(pid: number): ProcessIdentity | null {
   const stat = readStat(pid);
-  if (stat === null || stat.state === 'Z' || stat.state === 'X') return null;
-  return { pid, start: stat.start, boot: bootId() };
+  return stat === null || hasEnded(stat) ? null : { pid, start: stat.start, boot: bootId() };
 }
 
 /** True as long as exactly this process runs. */
-export function isRunning({ pid, start, boot }: ProcessIdentity): boolean {
-  const now = identify(pid);
-  return now !== null && now.start === start && now.boot === boot;
+export function isRunning(process_: ProcessIdentity): boolean {
+  return statOf(process_) !== null;
 }
 
 /**
@@ -32,15 +30,15 @@ export function isRunning({ pid, start, boot }: ProcessIdentity): boolean {
  * the signal pending (proc_pid_status(5), SigPnd) and then with PF_EXITING among its flags (proc_pid_stat(5)).
  */
 export function goesOn(process_: ProcessIdentity): boolean {
-  if (!isRunning(process_)) return false;
   try {
     const status = readFileSync(`/proc/${process_.pid}/status`, 'latin1');
     const pending = BigInt(`0x${/^SigPnd:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-    const stat = readStat(process_.pid);
-    return (pending & sigkillBit) === 0n && stat !== null && (stat.flags & exitingFlag) === 0;
+    if ((pending & sigkillBit) !== 0n) return false;
   } catch {
     return false;
   }
+  const stat = statOf(process_);
+  return stat !== null && (stat.flags & exitingFlag) === 0;
 }
 
 /** To exactly this process: false where it has ended. */
@@ -63,8 +61,24 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
-/** Single-letter state, parent, kernel flags and start time of proc_pid_stat(5). */
-export function readStat(pid: number): { state: string; parent: number; flags: number; start: number } | null {
+/** Of proc_pid_stat(5): single-letter state, parent, kernel flags and start time. */
+interface Stat {
+  state: string;
+  parent: number;
+  flags: number;
+  start: number;
+}
+
+const hasEnded = ({ state }: Stat) => state === 'Z' || state === 'X';
+
+/** Of exactly this process; null: it has ended. */
+function statOf({ pid, start, boot }: ProcessIdentity): Stat | null {
+  const stat = readStat(pid);
+  return stat !== null && !hasEnded(stat) && stat.start === start && boot === bootId() ? stat : null;
+}
+
+/** Null where there is no such process. */
+export function readStat(pid: number): Stat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command, in parentheses, may hold anything.

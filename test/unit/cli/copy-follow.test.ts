@@ -3,41 +3,25 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { plainName } from '../../../src/cli/copy/copy-out.ts';
-import { runProgram, skipWithout, startProgram } from '../../support/processes.ts';
-import { startStandin } from '../../support/standin-server.ts';
-import type { StandinServer } from '../../support/standin-server.ts';
-import { temporaryDirectory } from '../../support/temporary.ts';
+import { skipWithout, startProgram } from '../../support/processes.ts';
 import { startTmux } from '../../support/tmux.ts';
+import { binary, startCommandLine } from './command-line.ts';
 
-const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
-const directory = temporaryDirectory('copy');
-let server: StandinServer;
-let environment: Record<string, string>;
-
+const commandLine = await startCommandLine('copy');
+const { server, directory, environment } = commandLine;
+after(() => commandLine.stop());
 before(async () => {
-  server = await startStandin();
-  environment = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: directory.path,
-    STANDIN_URL: server.url,
-    STANDIN_API_KEY: server.apiKey,
-  };
   const created = await standin('sandbox', 'create', 'agent');
   assert.equal(created.code, 0, created.stderr);
 });
-after(async () => {
-  await server.stop();
-  directory.remove();
-});
 
 function standin(...args: string[]) {
-  return runProgram(binary, args, { cwd: directory.path, env: environment });
+  return commandLine.run(args, { cwd: directory });
 }
 
 test('a directory goes in and comes out with all below it: content, empty directories, what may be run', async () => {
-  const from = join(directory.path, 'tree');
+  const from = join(directory, 'tree');
   mkdirSync(join(from, 'deep', 'empty'), { recursive: true });
   writeFileSync(join(from, 'a b.txt'), 'one');
   writeFileSync(join(from, 'deep', 'run.sh'), '#!/bin/sh\necho ran\n', { mode: 0o755 });
@@ -58,8 +42,8 @@ test('a directory goes in and comes out with all below it: content, empty direct
   assert.equal(inside.stdout, '.\n./a b.txt\n./deep\n./deep/empty\n./deep/run.sh\nran\n', inside.stderr);
   const back = await standin('sandbox', 'cp', '-r', 'agent:/home/user/tree', 'back');
   assert.equal(back.code, 0, back.stderr);
-  assert.equal(readFileSync(join(directory.path, 'back', 'a b.txt'), 'utf8'), 'one');
-  assert.deepEqual(readdirSync(join(directory.path, 'back', 'deep')).toSorted(), ['empty', 'run.sh']);
+  assert.equal(readFileSync(join(directory, 'back', 'a b.txt'), 'utf8'), 'one');
+  assert.deepEqual(readdirSync(join(directory, 'back', 'deep')).toSorted(), ['empty', 'run.sh']);
 });
 
 test('a directory without -r is refused on the way in', async () => {
@@ -75,10 +59,10 @@ test('nothing that a sandbox calls a file leads out of the directory that is wri
 });
 
 test('what comes out is written over no link', async () => {
-  const target = join(directory.path, 'precious');
+  const target = join(directory, 'precious');
   writeFileSync(target, 'kept');
-  mkdirSync(join(directory.path, 'out'));
-  symlinkSync(target, join(directory.path, 'out', 'note'));
+  mkdirSync(join(directory, 'out'));
+  symlinkSync(target, join(directory, 'out', 'note'));
   await standin('sandbox', 'exec', 'agent', '--', 'sh', '-c', 'mkdir -p d && echo new > d/note');
   const { code, stderr } = await standin('sandbox', 'cp', '-r', 'agent:/home/user/d', 'out/../out2');
   assert.equal(code, 0, stderr);
@@ -122,12 +106,12 @@ test(
   'long work shows its progress on a terminal, and Ctrl-C leaves the terminal as it was',
   { skip: skipWithout('tmux') },
   async () => {
-    const big = join(directory.path, 'big');
+    const big = join(directory, 'big');
     writeFileSync(big, '');
     truncateSync(big, 600_000_000);
     const terminal = startTmux({
       words: ['sh', '-i'],
-      cwd: directory.path,
+      cwd: directory,
       env: { ...environment, PS1: '$ ' },
     });
     try {
@@ -153,7 +137,7 @@ test(
   'a prompt that is ended from outside gives the cursor and the echo back',
   { skip: skipWithout('tmux') },
   async () => {
-    const terminal = startTmux({ words: ['sh', '-i'], cwd: directory.path, env: { ...environment, PS1: '$ ' } });
+    const terminal = startTmux({ words: ['sh', '-i'], cwd: directory, env: { ...environment, PS1: '$ ' } });
     try {
       await terminal.waitFor(/^\$$/m);
       terminal.type(`'${binary}' secret create k --provider openai & fg; clear; stty -a`);
@@ -175,7 +159,7 @@ test(
 );
 
 test('piped, the same work shows nothing of its progress', async () => {
-  statSync(join(directory.path, 'tree'));
+  statSync(join(directory, 'tree'));
   const { stderr } = await standin('sandbox', 'cp', join('tree', 'a b.txt'), 'agent:/tmp/');
   assert.equal(stderr, '');
 });

@@ -12,6 +12,10 @@ process.exitCode = await runCli(process.argv, {
   },
   preflight: (driver) => {
     const missing = process.env[driver === 'gvisor' ? 'CLI_TEST_GVISOR_MISSING' : 'CLI_TEST_MISSING'];
-    return Promise.resolve(missing === undefined ? [] : [{ what: missing, fix: `install ${missing}` }]);
+    if (missing === undefined) return Promise.resolve([]);
+    const tool = /^(\S+) is not installed$/.exec(missing)?.[1];
+    return Promise.resolve([
+      { what: missing, fix: `install ${missing}`, ...(tool === undefined ? {} : { missing: tool }) },
+    ]);
   },
 });

@@ -2,46 +2,22 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { createClient } from '../../../src/client/client.ts';
 import { runProgram } from '../../support/processes.ts';
-import type { ProgramOptions } from '../../support/processes.ts';
-import { startStandin } from '../../support/standin-server.ts';
-import type { StandinServer } from '../../support/standin-server.ts';
-import { temporaryDirectory } from '../../support/temporary.ts';
+import { startCommandLine } from './command-line.ts';
 
-const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
-const directory = temporaryDirectory('cli-sandboxes');
-const cwd = join(directory.path, 'project');
-let server: StandinServer;
-let environment: Record<string, string>;
-
+const commandLine = await startCommandLine('cli-sandboxes');
+const { server, directory, run: standin } = commandLine;
+after(() => commandLine.stop());
 before(async () => {
-  mkdirSync(cwd);
-  server = await startStandin();
-  environment = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: directory.path,
-    STANDIN_URL: server.url,
-    STANDIN_API_KEY: server.apiKey,
-  };
   const stored = await standin(['secret', 'create', 'anthropic-prod', '--provider', 'anthropic', '-'], {
     input: 'sk-ant-real',
   });
   assert.equal(stored.code, 0, stored.stderr);
 });
-after(async () => {
-  await server.stop();
-  directory.remove();
-});
-
-function standin(args: string[], options: ProgramOptions = {}) {
-  return runProgram(binary, args, { cwd, ...options, env: { ...environment, ...options.env } });
-}
 
 function sandboxes() {
-  return createClient({ baseUrl: server.url, apiKey: server.apiKey }).sandboxes.list();
+  return server.client.sandboxes.list();
 }
 
 test('a sandbox that stays can be used, attached to and deleted from the command line', async () => {
@@ -100,7 +76,7 @@ test('what a sandbox may reach, and what of it is opened, goes from the options 
 });
 
 test('sandbox create takes what the project’s file says as run does: once it is agreed to, and options win', async () => {
-  const project = join(directory.path, 'with-file');
+  const project = join(directory, 'with-file');
   mkdirSync(project);
   const file = 'secrets: { KEY: anthropic-prod }\nenv: { A: file, B: file }\nnetwork: { allow_out: [a.example.com] }\n';
   writeFileSync(join(project, '.standin.yaml'), file);

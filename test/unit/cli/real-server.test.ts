@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
@@ -9,46 +9,26 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { createClient } from '../../../src/client/client.ts';
 import { postgresMissing, startPostgres } from '../../support/postgres.ts';
-import { runProgram, startProgram, waitUntil } from '../../support/processes.ts';
+import { startProgram, waitUntil } from '../../support/processes.ts';
 import type { ProgramOptions } from '../../support/processes.ts';
 import { startStandin } from '../../support/standin-server.ts';
-import type { StandinServer } from '../../support/standin-server.ts';
-import { temporaryDirectory } from '../../support/temporary.ts';
 import { canMakeTerminals, startOnTerminal } from './terminal.ts';
+import { binary, startCommandLine } from './command-line.ts';
 
-const binary = fileURLToPath(new URL('../../../bin/standin', import.meta.url));
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const needsTerminal = { skip: canMakeTerminals() ? false : 'needs script(1) of util-linux' };
-const directory = temporaryDirectory('cli-run');
-const cwd = join(directory.path, 'project');
-let server: StandinServer;
-let environment: Record<string, string>;
-
+const commandLine = await startCommandLine('cli-run');
+const { server, cwd, environment, run: standin } = commandLine;
+after(() => commandLine.stop());
 before(async () => {
-  mkdirSync(cwd);
-  server = await startStandin();
-  environment = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: directory.path,
-    STANDIN_URL: server.url,
-    STANDIN_API_KEY: server.apiKey,
-  };
   const stored = await standin(['secret', 'create', 'anthropic-prod', '--provider', 'anthropic', '-'], {
     input: 'sk-ant-real',
   });
   assert.equal(stored.code, 0, stored.stderr);
 });
-after(async () => {
-  await server.stop();
-  directory.remove();
-});
-
-function standin(args: string[], options: ProgramOptions = {}) {
-  return runProgram(binary, args, { cwd, ...options, env: { ...environment, ...options.env } });
-}
 
 function sandboxes() {
-  return createClient({ baseUrl: server.url, apiKey: server.apiKey }).sandboxes.list();
+  return server.client.sandboxes.list();
 }
 
 test('a secret goes through its whole life from the command line, and no answer holds its value', async () => {

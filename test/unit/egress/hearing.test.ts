@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
-import { afterEach, test } from 'node:test';
+import { afterEach, mock as mocks, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { ClientConnection } from '../../../src/egress/client-connection.ts';
 import type { EgressContext } from '../../../src/egress/context.ts';
@@ -109,36 +109,21 @@ test('while too much of a sandbox waits to be written its requests wait, others 
   assert.deepEqual(new Set(await Promise.all(loud.map(({ answer }) => answer))), new Set(['HTTP/1.1 200 OK']));
 });
 
-test('where what waits cannot be written, those who waited are refused', async () => {
-  const worker = await start();
-  const { control, ask } = worker;
-  fill(control);
-  const { answer } = await ask('loud');
-  await untilWaiting(1, worker);
-  answerNext(control, false);
-  assert.equal(await answer, 'HTTP/1.1 503 Service Unavailable');
-});
-
-test('where nobody says in time whether it was written, those who waited are refused', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const worker = await start();
-  const { control, ask } = worker;
-  fill(control);
-  const { answer } = await ask('loud');
-  await untilWaiting(1, worker);
-  t.mock.timers.tick(5000);
-  assert.equal(await answer, 'HTTP/1.1 503 Service Unavailable');
-});
-
-test('where the server is gone, those who waited are refused', async () => {
-  const worker = await start();
-  const { control, ask } = worker;
-  fill(control);
-  const { answer } = await ask('loud');
-  await untilWaiting(1, worker);
-  control.lose();
-  assert.equal(await answer, 'HTTP/1.1 503 Service Unavailable');
-});
+for (const [what, happens] of [
+  ['what waits cannot be written', (control) => answerNext(control, false)],
+  ['nobody says in time whether it was written', (_control, { timers }) => timers.tick(5000)],
+  ['the server is gone', (control) => control.lose()],
+] satisfies [string, (control: PlayedControl, mock: typeof mocks) => void][]) {
+  test(`where ${what}, those who waited are refused`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const worker = await start();
+    fill(worker.control);
+    const { answer } = await worker.ask('loud');
+    await untilWaiting(1, worker);
+    happens(worker.control, t.mock);
+    assert.equal(await answer, 'HTTP/1.1 503 Service Unavailable');
+  });
+}
 
 test('whoever waited and went away is not heard', async () => {
   const worker = await start();
