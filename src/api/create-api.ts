@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { StandinError } from '../errors.ts';
@@ -43,6 +43,8 @@ export interface ApiOptions extends SystemFacts {
   sites?: SiteOptions;
   /** How long a stopping server waits for what is under way, in milliseconds. */
   drainMs?: number;
+  /** How long a client may take to send a request that is no upload, in milliseconds. */
+  requestTimeoutMs?: number;
 }
 
 /** For another listener, such as the data plane's own with TLS: `listener`, and `upgrades.listen(server, api)`. */
@@ -52,7 +54,7 @@ const bodyLimit = 64 * 1024;
 
 /** How long a client may take to send its head, and the whole request. */
 const headersTimeout = 10_000;
-const requestTimeout = 30_000;
+const defaultRequestTimeoutMs = 30_000;
 const keepAliveTimeout = 75_000;
 
 const defaultDrainMs = 5000;
@@ -111,7 +113,7 @@ export function createApi(options: ApiOptions): Api {
   app.addHook('onRequest', async (request, reply) => {
     harden(reply, request.id);
     addressingOf(request.raw, addressing);
-    if (!takesBytes(request)) limitTime(request.raw);
+    if (!takesBytes(request)) limitTime(request.raw, reply.raw, options.requestTimeoutMs ?? defaultRequestTimeoutMs);
   });
   app.addHook('onSend', async (_request, reply) => {
     // A connection kept alive would keep a stopping server.
@@ -184,13 +186,14 @@ export function createApi(options: ApiOptions): Api {
   return Object.assign(app, { upgrades, listener });
 }
 
-/** Ends a request that is not there as a whole in time. */
-function limitTime(request: IncomingMessage): void {
-  if (request.complete) return;
-  const timer = setTimeout(
-    () => writeRefusal(request.socket, 'bad_request', 'the request took too long'),
-    requestTimeout,
-  );
+/** Ends a request that is not there as a whole in time; one that is there may be answered for as long as it takes. */
+function limitTime(request: IncomingMessage, response: ServerResponse, timeoutMs: number): void {
+  // Without content nobody reads it to its end, which it has come to all the same.
+  const timer = setTimeout(() => {
+    if (request.complete) return;
+    if (response.headersSent) request.socket.destroy();
+    else writeRefusal(request.socket, 'bad_request', 'the request took too long');
+  }, timeoutMs);
   timer.unref();
   request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
 }

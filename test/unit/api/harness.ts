@@ -37,6 +37,7 @@ export const dataplaneDomain = 'sandbox.localhost';
 export interface ServerOptions {
   health?: () => Promise<void>;
   drainMs?: number;
+  requestTimeoutMs?: number;
   sites?: SiteOptions;
   /** Puts something between the API and the vault. */
   wrap?: (vault: VaultSystem) => Vault;
@@ -68,6 +69,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     health: options.health ?? (() => Promise.resolve()),
     ...(options.sites === undefined ? {} : { sites: options.sites }),
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
+    ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {

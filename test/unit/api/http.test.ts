@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { bearerSecret, keyed, send, sendRaw, startServer } from './harness.ts';
 
 test('health says the version without a key, and 503 where the server cannot work', async (t) => {
@@ -203,4 +204,37 @@ test('a stopping server does not wait for a request that never ends', async (t) 
   await server.client.health();
   await server.close();
   await Promise.all(ended);
+});
+
+test('a request that is not there as a whole in time is refused, whatever of it has come', async (t) => {
+  const server = await startServer(t, { requestTimeoutMs: 50 });
+  const head = `POST /secrets HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${server.apiKey}\r\n`;
+  const json = 'Content-Type: application/json\r\n';
+  for (const rest of ['Content-Length: 9\r\n\r\n{', 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n']) {
+    assert.match(await sendRaw(server, head + json + rest), /^HTTP\/1\.1 400 .*the request took too long/s);
+  }
+});
+
+test('one that is there as a whole is answered for as long as it takes, with and without content', async (t) => {
+  const requestTimeoutMs = 50;
+  const slowly = async <Result>(work: () => Promise<Result>) => {
+    // Begun after the server's own timer, and as long: it ends after that one.
+    await delay(requestTimeoutMs);
+    return work();
+  };
+  const server = await startServer(t, {
+    requestTimeoutMs,
+    wrap: ({ secrets, sandboxes, ...vault }) => ({
+      ...vault,
+      secrets: { ...secrets, list: (caller) => slowly(() => secrets.list(caller)) },
+      sandboxes: {
+        ...sandboxes,
+        create: (caller, input) => slowly(() => sandboxes.create(caller, input)),
+        pause: (caller, id) => slowly(() => sandboxes.pause(caller, id)),
+      },
+    }),
+  });
+  assert.deepEqual(await server.client.secrets.list(), []);
+  const { id } = await server.client.sandboxes.create({ name: 'slow' });
+  await server.client.sandboxes.pause(id);
 });
