@@ -29,6 +29,8 @@ export class Upgrades {
     handleProtocols: () => execSubprotocol,
   });
 
+  /** What is still being answered on a connection. */
+  readonly #answers = new WeakMap<Duplex, Set<ServerResponse>>();
   readonly #previews: Previews;
 
   constructor(previews: Previews) {
@@ -45,20 +47,63 @@ export class Upgrades {
 
   /** Routes the upgrades that arrive at `server` through `app`. */
   listen(server: Server, app: FastifyInstance): void {
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      const answers = this.#answers.get(socket) ?? new Set();
+      this.#answers.set(socket, answers.add(response));
+      response.once('close', () => answers.delete(response));
+    });
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       socket.on('error', () => socket.destroy());
-      const place = this.#previews.placeOf(request);
-      if (place !== null) {
-        void this.#previews.upgrade(place, request, { socket, head });
+      const route = () => this.#route(app, { request, socket, head });
+      if ((this.#answers.get(socket)?.size ?? 0) === 0) route();
+      else this.#awaitTurn(socket, route);
+    });
+  }
+
+  /** Answers come in the order of their requests (RFC 9112, section 9.3.2), and Node gives a connection to one at a time. */
+  #awaitTurn(socket: Socket, go: () => void): void {
+    // Before the answer to its handshake a client says nothing (RFC 6455, section 4.1). That it went shows by reading only.
+    const look = () => {
+      if (socket.read() !== null) socket.destroy();
+    };
+    const end = () => socket.destroy();
+    // Node no longer tells those that wait for their turn too.
+    const close = () => this.#answers.get(socket)?.forEach((each) => each.destroy().emit('close'));
+    socket.on('readable', look).on('end', end).on('close', close);
+    const answered = () => {
+      const [next] = this.#answers.get(socket) ?? [];
+      if (next !== undefined) {
+        next.once('close', answered);
         return;
       }
-      const response = new ServerResponse(request);
-      response.shouldKeepAlive = false;
-      response.once('finish', () => socket.end());
-      response.assignSocket(socket);
-      this.#pending.set(request, { socket, head });
-      app.routing(request, response);
-    });
+      socket.off('readable', look).off('end', end).off('close', close);
+      go();
+    };
+    answered();
+  }
+
+  #route(
+    app: FastifyInstance,
+    { request, socket, head }: { request: IncomingMessage; socket: Socket; head: Buffer },
+  ): void {
+    // It may have been the last by what its answer said.
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // Of its keeping alive, since the answer before.
+    socket.setTimeout(0);
+    const place = this.#previews.placeOf(request);
+    if (place !== null) {
+      void this.#previews.upgrade(place, request, { socket, head });
+      return;
+    }
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.end());
+    response.assignSocket(socket);
+    this.#pending.set(request, { socket, head });
+    app.routing(request, response);
   }
 
   /** Throws `bad_request` where the request does not ask for this WebSocket. `response` is of no use afterwards. */

@@ -114,15 +114,22 @@ class Tally {
   }
 }
 
-/** The length of an answer is told before its bytes: one byte more would be read as the beginning of the next answer. */
+/**
+ * The length of an answer is told before its bytes: one byte more would be read as the beginning of the next answer. With the
+ * last of them it is over, whatever the agent has still to say: a client goes on then, and would wait where a pause came between.
+ */
 async function* exactly(size: number, content: AsyncGenerator<Buffer>, errand: Errand): AsyncGenerator<Buffer> {
   let left = size;
-  for await (const chunk of content) {
-    left -= chunk.length;
-    if (left < 0) throw errand.wrong();
-    yield chunk;
+  try {
+    while (left > 0) {
+      const { value, done } = await content.next();
+      if (done === true || value.length > left) throw errand.wrong();
+      left -= value.length;
+      yield value;
+    }
+  } finally {
+    errand.end();
   }
-  if (left > 0) throw errand.wrong();
 }
 
 async function* contentOf(errand: Errand, alone: boolean): AsyncGenerator<Buffer> {

@@ -273,7 +273,7 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
       [encodeFrame('failed', { code: 'unauthorized', message: 'no' })],
       (each) => each.list('/x'),
     ],
-    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), zeros(5), zeros(1)], whole],
+    ['a file that is longer than it said', [encodeFrame('opened', { size: 5 }), zeros(4), zeros(2)], whole],
     [
       'a file that is shorter than it said',
       [encodeFrame('opened', { size: 5 }), zeros(4), encodeFrame('contentEnd')],
@@ -298,6 +298,14 @@ describe('an agent that lies', { skip: isRoot ? false : 'needs no second run' },
   for (const [what, answers, use] of lies) {
     it(`is not believed ${what}`, async () => {
       await against(answers, (each) => assert.rejects(use(each), lost));
+    });
+  }
+
+  for (const size of [0, 5]) {
+    it(`does not keep the end of a file of ${size} bytes back`, async () => {
+      const answers = [encodeFrame('opened', { size }), ...(size === 0 ? [] : [zeros(size)])];
+      await against(answers, async (each) => assert.equal((await whole(each)).length, size));
+      await against([...answers, zeros(1)], async (each) => assert.equal((await whole(each)).length, size));
     });
   }
 
