@@ -138,9 +138,9 @@ export function createApi(options: ApiOptions): Api {
 
   app.setErrorHandler((error, request, reply) => {
     const answer = problemOf(error, request.id);
-    if (answer.status >= 500 && answer.status !== 501) {
-      logger.error({ err: error, requestId: request.id, operation: operationOf(request) }, 'request failed');
-    }
+    const facts = { err: error, requestId: request.id, operation: operationOf(request) };
+    if (request.raw.destroyed && !request.raw.complete) logger.info(facts, 'a client broke its request off');
+    else if (answer.status >= 500 && answer.status !== 501) logger.error(facts, 'request failed');
     refuse(reply, answer);
   });
   app.setNotFoundHandler(async (request, reply) => {

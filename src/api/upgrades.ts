@@ -8,7 +8,7 @@ import type { WebSocket } from 'ws';
 import { execSubprotocol } from '../contract/exec-wire.ts';
 import { StandinError } from '../errors.ts';
 import type { Previews } from './previews.ts';
-import { writeRefusal } from './raw-refusal.ts';
+import { endGently, writeRefusal } from './raw-refusal.ts';
 
 /** A start frame carries a whole command line. */
 const maxPayload = 1024 * 1024;
@@ -40,9 +40,13 @@ export class Upgrades {
     });
   }
 
-  /** Only WebSockets: any other `Upgrade` is ignored, as RFC 9110, section 7.8 allows. */
-  wanted(request: IncomingMessage): boolean {
-    return request.headers.upgrade?.toLowerCase() === 'websocket';
+  /**
+   * Only WebSockets: any other `Upgrade` is ignored, as RFC 9110, section 7.8 allows, and so is one with content, which a
+   * handshake has not (RFC 6455, section 4.1).
+   */
+  wanted({ method, headers }: IncomingMessage): boolean {
+    const hasContent = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    return headers.upgrade?.toLowerCase() === 'websocket' && method === 'GET' && !hasContent;
   }
 
   /** Routes the upgrades that arrive at `server` through `app`. */
@@ -100,8 +104,14 @@ export class Upgrades {
     }
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.once('finish', () => socket.end());
-    response.assignSocket(socket);
+    response.once('finish', () => endGently(socket));
+    try {
+      response.assignSocket(socket);
+    } catch {
+      // What Node answers by itself, such as a request without Host, is seen by nobody else, and may still be written.
+      socket.destroy();
+      return;
+    }
     this.#pending.set(request, { socket, head });
     app.routing(request, response);
   }

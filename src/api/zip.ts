@@ -13,6 +13,8 @@ export type Files = Awaited<ReturnType<Vault['sandboxes']['files']>>;
 export async function zipOf(files: Files, { path, top }: { path: string; top: string }): Promise<Readable> {
   const zip = new ZipFile();
   const output = new PassThrough();
+  // Whoever reads it hears of it; where nobody does any more, an error that nobody listens to would end the server.
+  output.on('error', () => undefined);
   zip.on('error', (error) => output.destroy(error instanceof Error ? error : new Error('the zip failed')));
   zip.outputStream.pipe(output);
   const entries = files.walk(path)[Symbol.asyncIterator]();

@@ -39,8 +39,11 @@ export function agentFiles(
       const errand = await ask('read', { path });
       const { size } = decodeObject((await errand.first('opened')).payload);
       if (size !== null && !isCount(size)) throw errand.wrong();
-      const content = size === null ? contentOf(errand, true) : exactly(size, contentOf(errand, true), errand);
-      return { size, content: Readable.from(content, { objectMode: false, highWaterMark }) };
+      const content = size === null ? contentOf(errand) : exactly(size, contentOf(errand), errand);
+      const stream = Readable.from(content, { objectMode: false, highWaterMark });
+      // Here, since of a generator that was never begun nothing is run at its end.
+      stream.once('close', () => errand.end());
+      return { size, content: stream };
     },
 
     async write(path, content) {
@@ -73,9 +76,7 @@ export function agentFiles(
           if (!isTreeEntry(entry)) throw errand.wrong();
           tally.add(entry.path);
           const { path: name, isDirectory, size, modified, mode } = entry;
-          const content = isDirectory
-            ? null
-            : Readable.from(contentOf(errand, false), { objectMode: false, highWaterMark });
+          const content = isDirectory ? null : Readable.from(contentOf(errand), { objectMode: false, highWaterMark });
           yield { path: name, isDirectory, size, modified, mode, content };
           // Whoever did not read it to its end does not see what follows.
           if (content !== null && !content.readableEnded) await finished(content);
@@ -119,20 +120,15 @@ class Tally {
  * last of them it is over, whatever the agent has still to say: a client goes on then, and would wait where a pause came between.
  */
 async function* exactly(size: number, content: AsyncGenerator<Buffer>, errand: Errand): AsyncGenerator<Buffer> {
-  let left = size;
-  try {
-    while (left > 0) {
-      const { value, done } = await content.next();
-      if (done === true || value.length > left) throw errand.wrong();
-      left -= value.length;
-      yield value;
-    }
-  } finally {
-    errand.end();
+  for (let left = size; left > 0;) {
+    const { value, done } = await content.next();
+    if (done === true || value.length > left) throw errand.wrong();
+    left -= value.length;
+    yield value;
   }
 }
 
-async function* contentOf(errand: Errand, alone: boolean): AsyncGenerator<Buffer> {
+async function* contentOf(errand: Errand): AsyncGenerator<Buffer> {
   let whole = false;
   try {
     for (;;) {
@@ -142,7 +138,7 @@ async function* contentOf(errand: Errand, alone: boolean): AsyncGenerator<Buffer
     }
     whole = true;
   } finally {
-    if (alone || !whole) errand.end();
+    if (!whole) errand.end();
   }
 }
 

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { defaultTimeoutSeconds } from '../../contract/schemas/exec.ts';
 import { StandinError } from '../../errors.ts';
 import type { Vault } from '../../vault/types.ts';
-import type { StreamHandlers } from '../handler.ts';
+import type { Exchange, StreamHandlers } from '../handler.ts';
 import { sendEvents } from '../exec-events.ts';
 import { attachment } from '../attachment.ts';
 import { zipOf } from '../zip.ts';
@@ -32,22 +32,21 @@ export function streamHandlers({
       const files = await sandboxes.files(access.sandboxId, access.accessToken);
       const found = query.format === 'zip' ? await directoryOrFile(files, query.path) : await files.read(query.path);
       if (found instanceof Readable) {
-        const response = exchange.begin(200, attachment(`${nameOf(query.path) || 'root'}.zip`, 'application/zip'));
-        await pipeline(found, response);
+        await send(found, exchange, attachment(`${nameOf(query.path) || 'root'}.zip`, 'application/zip'));
         return;
       }
       const { size, content } = found;
-      const response = exchange.begin(200, {
+      await send(content, exchange, {
         ...attachment(nameOf(query.path), 'application/octet-stream'),
         ...(size === null ? {} : { 'content-length': String(size) }),
       });
-      await pipeline(content, response);
     },
 
     async uploadFile({ access, query }, exchange) {
       const files = await sandboxes.files(access.sandboxId, access.accessToken);
       const { request } = exchange;
-      request.socket.setTimeout(uploadIdleMs, () => request.destroy(new Error('the upload stood still')));
+      const idle = () => void request.destroy(new Error('the upload stood still'));
+      request.socket.setTimeout(uploadIdleMs, idle);
       try {
         const { size } = await files.write(query.path, request);
         const answer = JSON.stringify({ path: query.path, size });
@@ -55,10 +54,19 @@ export function streamHandlers({
       } catch (error) {
         throw request.destroyed && !request.complete ? new StandinError('bad_request', 'the upload broke off') : error;
       } finally {
-        request.socket.setTimeout(0);
+        request.socket.setTimeout(0, idle);
       }
     },
   };
+}
+
+/** Rejects where the client went, or `content` failed; that is over then too. */
+async function send(content: Readable, exchange: Exchange, headers: Record<string, string>): Promise<void> {
+  try {
+    await pipeline(content, exchange.begin(200, headers));
+  } finally {
+    content.destroy();
+  }
 }
 
 /** A zip of a directory; what is a file is read as it is, since clients that ask for a zip need not know which it is. */
