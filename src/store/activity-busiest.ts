@@ -27,8 +27,8 @@ export async function busiestEdges(
   let whole = true;
   const stretches: number[] = [];
   for (let at = floor(from.getTime(), width); at < to.getTime(); at += width * 1000) stretches.push(at);
-  for (const at of stretches) {
-    const rows = await read
+  const busiest = stretches.map((at) =>
+    read
       .selectFrom('activity_edges')
       .select(['sandbox_id', 'secret_id', 'host', 'requests', 'refusals'])
       .where('team_id', '=', teamId)
@@ -36,7 +36,9 @@ export async function busiestEdges(
       .where('at', '=', at)
       .orderBy('requests', 'desc')
       .limit(most + 1)
-      .execute();
+      .execute(),
+  );
+  for (const rows of await Promise.all(busiest)) {
     whole &&= rows.length <= most;
     for (const row of rows) add(sums, row);
   }
@@ -58,19 +60,17 @@ async function counted(
   read: Reader,
   { teamId, width, stretches, chosen }: { teamId: string; width: number; stretches: number[]; chosen: readonly Sum[] },
 ): Promise<Sum[]> {
-  const sums = new Map<string, Sum>();
-  for (const at of stretches) {
-    const keys = sql.join(chosen.map((each) => sql`(${each.sandbox_id}, ${each.secret_id}, ${each.host})`));
-    const { rows } = await sql<Sum>`
-      with wanted (sandbox_id, secret_id, host) as (values ${keys})
-      select w.sandbox_id, w.secret_id, w.host, e.requests, e.refusals
-      from wanted w cross join activity_edges e
-      where e.team_id = ${teamId} and e.width = ${sql.lit(width)} and e.at = ${sql.lit(at)}
-        and e.sandbox_id = w.sandbox_id and e.secret_id = w.secret_id and e.host = w.host
-    `.execute(read);
-    for (const row of rows) add(sums, row);
-  }
-  return [...sums.values()];
+  const keys = sql.join(chosen.map((each) => sql`(${each.sandbox_id}, ${each.secret_id}, ${each.host})`));
+  const { rows } = await sql<Sum>`
+    with wanted (sandbox_id, secret_id, host) as (values ${keys})
+    select w.sandbox_id, w.secret_id, w.host,
+      cast(sum(e.requests) as bigint) as requests, cast(sum(e.refusals) as bigint) as refusals
+    from wanted w cross join activity_edges e
+    where e.team_id = ${teamId} and e.width = ${sql.lit(width)} and e.at in (${sql.join(stretches.map((at) => sql.lit(at)))})
+      and e.sandbox_id = w.sandbox_id and e.secret_id = w.secret_id and e.host = w.host
+    group by w.sandbox_id, w.secret_id, w.host
+  `.execute(read);
+  return rows;
 }
 
 function add(sums: Map<string, Sum>, row: Sum): void {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { busiestEdges } from './activity-busiest.ts';
 import { rollUp } from './activity-roll-up.ts';
+import { hourMs } from './activity-sums.ts';
 import type { Database } from './database.ts';
 import { latenciesOf, percentilesOf } from './latencies.ts';
 import type { ActivityStore } from './trail.ts';
@@ -30,19 +31,26 @@ export function activityStore({ read, write }: Pick<Database, 'read' | 'write'>)
       }));
     },
 
-    async secretHours(secretIds, from) {
+    async secretUses(secretIds, { from, hours }) {
       if (secretIds.length === 0) return [];
+      const stretch = sql<number>`(at - ${sql.lit(from.getTime())}) / ${sql.lit(hours * hourMs)}`;
       const rows = await read
         .selectFrom('activity_secrets')
-        .selectAll()
+        .select(['secret_id', stretch.as('stretch')])
+        // A sum is of a wider type in PostgreSQL, which comes as text.
+        .select([
+          sql<number>`cast(sum(uses) as bigint)`.as('uses'),
+          sql<number>`cast(sum(refusals) as bigint)`.as('refusals'),
+        ])
         .where('secret_id', 'in', secretIds)
         .where('at', '>=', from.getTime())
+        .groupBy(['secret_id', stretch])
         .execute();
-      return rows.map((row) => ({
-        secretId: row.secret_id,
-        at: new Date(row.at),
-        uses: row.uses,
-        refusals: row.refusals,
+      return rows.map(({ secret_id: secretId, stretch: at, uses, refusals }) => ({
+        secretId,
+        stretch: at,
+        uses,
+        refusals,
       }));
     },
 

@@ -43,7 +43,7 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(totals[1]?.percentiles, { p50: 12, p95: 12, p99: 12 });
       const slow = totals[0]?.percentiles?.p99 ?? 0;
       assert.ok(Math.abs(slow - 900) <= 45, `${slow} is within 5% of 900`);
-      const hours = await store.activity.secretHours([one, two], new Date(0));
+      const hours = await store.activity.secretUses([one, two], { from: new Date(0), hours: 1 });
       assert.deepEqual(
         new Set(hours.map(({ secretId, uses, refusals }) => `${secretId === one ? 'one' : 'two'} ${uses} ${refusals}`)),
         new Set(['one 1 1', 'two 1 0']),
@@ -67,6 +67,25 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(total?.requests, 3500);
     });
 
+    it('of secrets are summed up by stretches of some hours', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const team = await newTeam(store);
+      const box = await newSandbox(store, team);
+      const [secretId, other] = [randomUUID(), randomUUID()];
+      const hour = 3_600_000;
+      const from = new Date(Math.floor(after(0).getTime() / hour) * hour);
+      const used = (id: string, hours: number) =>
+        requestEvent(box, { secretId: id, ts: new Date(from.getTime() + hours * hour + 1) });
+      await appendEvents(store, [used(secretId, -1), used(secretId, 0), used(secretId, 5), used(secretId, 6)]);
+      await appendEvents(store, [used(other, 13)]);
+      await countAll(store);
+      const uses = await store.activity.secretUses([secretId, other], { from, hours: 6 });
+      assert.deepEqual(
+        new Set(uses.map((each) => `${each.secretId === secretId ? 'one' : 'other'} ${each.stretch} ${each.uses}`)),
+        new Set(['one 0 2', 'one 1 1', 'other 2 1']),
+      );
+    });
+
     it('are kept for somewhat longer than they are shown', async (test) => {
       const store = await openFor(test, await freshUrl());
       const team = await newTeam(store);
@@ -77,7 +96,7 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       await countAll(store);
       await appendEvents(store, [requestEvent(box, days(20))]);
       await countAll(store);
-      const hoursOf = async () => (await store.activity.secretHours([secretId], new Date(0))).length;
+      const hoursOf = async () => (await store.activity.secretUses([secretId], { from: new Date(0), hours: 1 })).length;
       const totalsOf = async (width: number) => (await store.activity.totals(team.id, { ...minute, width })).length;
       assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
       await appendEvents(store, [requestEvent(box, days(40))]);
