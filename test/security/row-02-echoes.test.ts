@@ -4,6 +4,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import { headerValues } from '../support/http-bytes.ts';
 import type { RawConnection, RawResponse } from '../support/proxy-client.ts';
 import { chunked, headOnly, sized } from '../support/replies.ts';
 import type { Reply } from '../support/replies.ts';
@@ -25,7 +26,7 @@ let sandbox: RigSandbox;
 let connection: RawConnection;
 
 before(async () => {
-  rig = await startEgressRig({ names: [host, unbound, 'shared.example.com'] });
+  rig = await startEgressRig({ names: [host, unbound, 'shared.example.com', 'beyond.example.com'] });
   for (const [name, value] of Object.entries(values)) {
     await rig.secret({
       name,
@@ -240,6 +241,44 @@ describe('a value with a colon', () => {
     assert.ok(!response.head.bytes.toString('latin1').includes(value));
     connection.close();
     connection = other;
+  });
+});
+
+describe('a value beyond ASCII', () => {
+  it('does not come back from a server that takes heads for Latin-1 and writes UTF-8, nor the other way round', async () => {
+    const value = 'geheim-äöüß-Ünïcode-“1234”';
+    const latin = 'geheim-äöüß-Ünïcode-1234';
+    const answers: [secret: string, write: (read: string) => Buffer][] = [
+      [value, (read) => Buffer.from(JSON.stringify({ read }))],
+      [value, (read) => Buffer.from(encodeURIComponent(read))],
+      [value, (read) => Buffer.from(Buffer.from(read).toString('base64'))],
+      [value, (read) => Buffer.from(new TextDecoder('windows-1252').decode(Buffer.from(read, 'latin1')))],
+      [latin, (read) => Buffer.from(Buffer.from(read, 'latin1').toString('utf8'), 'latin1')],
+    ];
+    for (const [index, [real, write]] of answers.entries()) {
+      const name = `beyond-ascii-${index}`;
+      await rig.secret({ name, value: real, auth: { type: 'bearer' }, hosts: ['beyond.example.com'] });
+      const own = await rig.sandbox({ KEY: name });
+      const wrote: Buffer[] = [];
+      rig.answer(`/${name}`, ({ head }) => {
+        const read = headerValues(head, 'authorization')[0]?.slice('Bearer '.length) ?? '';
+        wrote.push(write(read));
+        return sized(200, write(read));
+      });
+      const to = await own.connect('beyond.example.com');
+      const authorization = `Authorization: Bearer ${own.standIn('KEY')}`;
+      to.send(`GET /${name} HTTP/1.1\r\nHost: beyond.example.com\r\n${authorization}\r\n\r\n`);
+      const { body } = await to.response();
+      to.close();
+      assert.equal(wrote.length, 1);
+      const readBack = body.content.toString();
+      const undone = [decodeURIComponent(readBack), Buffer.from(readBack, 'base64').toString()];
+      assert.ok(
+        undone.some((text) => text.includes(own.standIn('KEY'))),
+        readBack,
+      );
+      assert.ok(!readBack.includes('geheim') && !body.content.equals(wrote[0] ?? body.content), readBack);
+    }
   });
 });
 
