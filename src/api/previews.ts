@@ -6,6 +6,7 @@ import { StandinError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Vault } from '../vault/types.ts';
 import { FailureLimit } from './failure-limit.ts';
+import { isSameOrigin, requireOwnSandbox } from './preview-origin.ts';
 import { pathWithout, requestLines, responseLines, tokenOf } from './preview-head.ts';
 import { problemOf } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
@@ -38,7 +39,10 @@ export class Previews {
 
   /** The sandbox and port that the name of a request means; null: it is no preview's. */
   placeOf(request: IncomingMessage): Place | null {
-    const host = (request.headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, '');
+    return this.#placeNamed((request.headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, ''));
+  }
+
+  #placeNamed(host: string): Place | null {
     const [, port, sandboxId] = this.#name.exec(host) ?? [];
     return port === undefined || sandboxId === undefined ? null : { port: Number(port), sandboxId };
   }
@@ -46,6 +50,8 @@ export class Previews {
   async serve(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const { token, from } = tokenOf(request);
+      if (from === 'cookie')
+        requireOwnSandbox(request, place.sandboxId, (host) => this.#placeNamed(host)?.sandboxId ?? null);
       const opened = await this.#enter(place, request, token);
       if (from === 'link' && opened.proof !== null && ['GET', 'HEAD'].includes(request.method ?? '')) {
         remember(request, response, { token: token ?? '', expiresAt: opened.proof.expiresAt });
@@ -159,11 +165,6 @@ function remember(
     'referrer-policy': 'no-referrer',
   });
   response.end();
-}
-
-function isSameOrigin({ headers }: IncomingMessage): boolean {
-  const { origin, host } = headers;
-  return origin === undefined || origin === `https://${host}` || origin === `http://${host}`;
 }
 
 function headOf(answer: IncomingMessage): string {
