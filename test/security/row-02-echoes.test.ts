@@ -244,6 +244,27 @@ describe('a value with a colon', () => {
   });
 });
 
+describe('a value that goes on from line to line', () => {
+  const base64 = Buffer.from(`us:${values.SAME}`).toString('base64').replace(/=+$/, '');
+  const twoLines: Record<string, string> = {
+    base64: `X-A: ${base64.slice(0, 24)}\r\n${base64.slice(24)}: 1`,
+    'quoted-printable': `X-A: ${values.SAME.slice(0, 20)}=\r\n${values.SAME.slice(20)}: 1`,
+  };
+  for (const [name, lines] of Object.entries(twoLines)) {
+    it(`of a head, in ${name}, is refused, and of trailers cuts the answer off`, async () => {
+      const inHead = await get({ bytes: [`HTTP/1.1 200 OK\r\n${lines}\r\nContent-Length: 0\r\n\r\n`] });
+      assert.deepEqual([inHead.status, inHead.header('x-standin-error')], [502, 'upstream_protocol_error']);
+      connection = await sandbox.connect(host);
+      const came: Buffer[] = [];
+      connection.socket.on('data', (piece: Buffer) => came.push(piece));
+      const chunks = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${lines}\r\n\r\n`;
+      await assert.rejects(get({ bytes: [chunks] }));
+      assert.ok(!Buffer.concat(came).includes(lines.slice(5, 20)));
+      connection = await sandbox.connect(host);
+    });
+  }
+});
+
 describe('a value beyond ASCII', () => {
   it('does not come back from a server that takes heads for Latin-1 and writes UTF-8, nor the other way round', async () => {
     const value = 'geheim-äöüß-Ünïcode-“1234”';
