@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,6 +17,8 @@ interface Place {
   port: number;
 }
 
+const provenCapacity = 4096;
+
 type Opened = Awaited<ReturnType<Vault['previews']['open']>>;
 
 /**
@@ -27,6 +30,8 @@ export class Previews {
   readonly #logger: Logger;
   readonly #name: RegExp;
   readonly #limit = new FailureLimit({ burst: 20, perSecond: 0.5, capacity: 10_000, now: Date.now });
+  /** Hashes of tokens that were right; never a reason to accept one. */
+  readonly #proven = new Set<string>();
   readonly #open = new Set<Duplex>();
 
   constructor({ vault, logger, domain }: { vault: Vault; logger: Logger; domain: string }) {
@@ -86,13 +91,25 @@ export class Previews {
     for (const each of this.#open) each.destroy();
   }
 
+  /** A token that was right before is judged also while its address is held back: behind a proxy all come from one. */
   async #enter({ sandboxId, port }: Place, request: IncomingMessage, token: string | null): Promise<Opened> {
     const source = request.socket.remoteAddress ?? '';
-    const wait = token === null ? 0 : this.#limit.charge(source);
+    const digest = createHash('sha256')
+      .update(token ?? '')
+      .digest('base64');
+    const isLimited = token !== null && !this.#proven.has(digest);
+    const wait = isLimited ? this.#limit.charge(source) : 0;
     if (wait > 0)
       throw new StandinError('rate_limited', 'too many failed attempts from this address', { retryAfter: wait });
-    const opened = await this.#vault.previews.open(sandboxId, port, token);
-    if (token !== null) this.#limit.refund(source);
+    const opened = await this.#vault.previews.open(sandboxId, port, token).catch((error: unknown) => {
+      if (this.#proven.delete(digest)) this.#limit.charge(source);
+      throw error;
+    });
+    if (isLimited) this.#limit.refund(source);
+    if (opened.proof !== null) {
+      if (this.#proven.size >= provenCapacity) this.#proven.clear();
+      this.#proven.add(digest);
+    }
     return opened;
   }
 

@@ -281,6 +281,15 @@ describe('a preview', { skip: skipWithoutDriver }, () => {
       const [error] = await once(foreign, 'error');
       assert.match(String(error), /403/);
     });
+
+    it('holds back who tries wrong tokens, and nobody whose token was right before and who comes from the same address', async () => {
+      const { token } = await server.client.previews.token(sandbox.id, 8000);
+      assert.equal((await get('/', headerOf(token))).status, 200);
+      const wrong = headerOf(`0.${'A'.repeat(43)}`);
+      await waitUntil(async () => (await get('/', wrong)).status === 429, { what: 'wrong tokens to be held back' });
+      assert.equal((await get('/', headerOf(token))).status, 200);
+      assert.equal((await get('/', wrong)).status, 429);
+    });
   });
 
   it('is not where the API is, and the API is not where it is', async () => {
