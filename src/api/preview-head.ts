@@ -44,7 +44,7 @@ export function pathWithout(url: string): string {
   const rest = query
     .join('?')
     .split('&')
-    .filter((part) => part !== '' && part.split('=')[0] !== previewQueryParameter);
+    .filter((part) => part !== '' && !new URLSearchParams(part).has(previewQueryParameter));
   return rest.length === 0 ? path : `${path}?${rest.join('&')}`;
 }
 
@@ -76,10 +76,19 @@ export function responseLines(response: IncomingMessage): Lines {
     const lower = name.toLowerCase();
     if (upgrade && ['connection', 'upgrade'].includes(lower)) return [name, value];
     if (hopByHop.has(lower) || named.has(lower) || notTheirs.has(lower)) return [];
-    if (lower !== 'set-cookie') return [name, value];
-    const cookie = ownCookie(value);
-    return cookie === null ? [] : [name, cookie];
+    const own = lower === 'set-cookie' ? ownCookie(value) : lower === 'clear-site-data' ? ownData(value) : value;
+    return own === null ? [] : [name, own];
   });
+}
+
+/** Cookies are not among it: a browser forgets those of the whole domain, by which people are signed in (Clear Site Data, section 4.2). */
+const clearable = ['"cache"', '"storage"', '"executionContexts"'];
+
+/** What of Clear-Site-Data is of this origin alone; null: nothing. */
+function ownData(value: string): string | null {
+  const types = value.split(',').map((each) => each.trim());
+  const own = types.includes('"*"') ? clearable : types.filter((each) => clearable.includes(each));
+  return own.length === 0 ? null : own.join(', ');
 }
 
 /** Null for one that would take the place of ours. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -6,6 +7,7 @@ import { StandinError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Vault } from '../vault/types.ts';
 import { FailureLimit } from './failure-limit.ts';
+import { isSameOrigin, requireOwnSandbox } from './preview-origin.ts';
 import { pathWithout, requestLines, responseLines, tokenOf } from './preview-head.ts';
 import { problemOf } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
@@ -14,6 +16,8 @@ interface Place {
   sandboxId: string;
   port: number;
 }
+
+const provenCapacity = 4096;
 
 type Opened = Awaited<ReturnType<Vault['previews']['open']>>;
 
@@ -26,6 +30,8 @@ export class Previews {
   readonly #logger: Logger;
   readonly #name: RegExp;
   readonly #limit = new FailureLimit({ burst: 20, perSecond: 0.5, capacity: 10_000, now: Date.now });
+  /** Hashes of tokens that were right; never a reason to accept one. */
+  readonly #proven = new Set<string>();
   readonly #open = new Set<Duplex>();
 
   constructor({ vault, logger, domain }: { vault: Vault; logger: Logger; domain: string }) {
@@ -38,7 +44,10 @@ export class Previews {
 
   /** The sandbox and port that the name of a request means; null: it is no preview's. */
   placeOf(request: IncomingMessage): Place | null {
-    const host = (request.headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, '');
+    return this.#placeNamed((request.headers.host ?? '').toLowerCase().replace(/:\d{1,5}$/, ''));
+  }
+
+  #placeNamed(host: string): Place | null {
     const [, port, sandboxId] = this.#name.exec(host) ?? [];
     return port === undefined || sandboxId === undefined ? null : { port: Number(port), sandboxId };
   }
@@ -46,6 +55,8 @@ export class Previews {
   async serve(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const { token, from } = tokenOf(request);
+      if (from === 'cookie')
+        requireOwnSandbox(request, place.sandboxId, (host) => this.#placeNamed(host)?.sandboxId ?? null);
       const opened = await this.#enter(place, request, token);
       if (from === 'link' && opened.proof !== null && ['GET', 'HEAD'].includes(request.method ?? '')) {
         remember(request, response, { token: token ?? '', expiresAt: opened.proof.expiresAt });
@@ -80,13 +91,25 @@ export class Previews {
     for (const each of this.#open) each.destroy();
   }
 
+  /** A token that was right before is judged also while its address is held back: behind a proxy all come from one. */
   async #enter({ sandboxId, port }: Place, request: IncomingMessage, token: string | null): Promise<Opened> {
     const source = request.socket.remoteAddress ?? '';
-    const wait = token === null ? 0 : this.#limit.charge(source);
+    const digest = createHash('sha256')
+      .update(token ?? '')
+      .digest('base64');
+    const isLimited = token !== null && !this.#proven.has(digest);
+    const wait = isLimited ? this.#limit.charge(source) : 0;
     if (wait > 0)
       throw new StandinError('rate_limited', 'too many failed attempts from this address', { retryAfter: wait });
-    const opened = await this.#vault.previews.open(sandboxId, port, token);
-    if (token !== null) this.#limit.refund(source);
+    const opened = await this.#vault.previews.open(sandboxId, port, token).catch((error: unknown) => {
+      if (this.#proven.delete(digest)) this.#limit.charge(source);
+      throw error;
+    });
+    if (isLimited) this.#limit.refund(source);
+    if (opened.proof !== null) {
+      if (this.#proven.size >= provenCapacity) this.#proven.clear();
+      this.#proven.add(digest);
+    }
     return opened;
   }
 
@@ -159,11 +182,6 @@ function remember(
     'referrer-policy': 'no-referrer',
   });
   response.end();
-}
-
-function isSameOrigin({ headers }: IncomingMessage): boolean {
-  const { origin, host } = headers;
-  return origin === undefined || origin === `https://${host}` || origin === `http://${host}`;
 }
 
 function headOf(answer: IncomingMessage): string {

@@ -11,6 +11,7 @@ const lookEveryMs = 250;
 const patienceMs = 10_000;
 /** Proxies on the way end connections that say nothing. */
 const keepAliveMs = 15_000;
+/** At once, of one team: none takes another's. */
 const mostWatchers = 64;
 
 type Outcome = { code: 'too_slow' | 'stopping' | 'unauthorized' | 'unavailable'; message: string };
@@ -18,7 +19,8 @@ type Outcome = { code: 'too_slow' | 'stopping' | 'unauthorized' | 'unavailable';
 /** Everybody who watches requests as they come: one look at the end of the trail for all of them, whichever server wrote it. */
 export class RequestStreams {
   readonly #requests: Vault['requests'];
-  #watchers = 0;
+  /** How many watch, by their team. */
+  readonly #watchers = new Map<string, number>();
   #lastId = 0;
   #looking: Promise<void> | null = null;
 
@@ -41,10 +43,14 @@ export class RequestStreams {
       recheck: () => Promise<unknown>;
     },
   ): Promise<void> {
-    if (this.#watchers >= mostWatchers) {
-      throw new StandinError('rate_limited', `${mostWatchers} watch already; close one`, { retryAfter: 5 });
+    const { teamId } = watch.caller;
+    const watchers = this.#watchers.get(teamId) ?? 0;
+    if (watchers >= mostWatchers) {
+      throw new StandinError('rate_limited', `${mostWatchers} of this team watch already; close one`, {
+        retryAfter: 5,
+      });
     }
-    this.#watchers += 1;
+    this.#watchers.set(teamId, watchers + 1);
     try {
       const newest = await this.#requests.lastId();
       let lastId = Math.min(watch.resumeFrom ?? newest, newest);
@@ -74,7 +80,9 @@ export class RequestStreams {
       }
       client.end(outcome);
     } finally {
-      this.#watchers -= 1;
+      const left = (this.#watchers.get(teamId) ?? 1) - 1;
+      if (left === 0) this.#watchers.delete(teamId);
+      else this.#watchers.set(teamId, left);
     }
   }
 

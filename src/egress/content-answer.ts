@@ -85,6 +85,10 @@ export class ContentAnswer implements BodyHandler {
 
   end(trailers: Buffer | null): void {
     this.#trailers = trailers === null || this.#scrub === null ? trailers : scrubHead(this.#scrub, trailers);
+    if (trailers !== null && this.#trailers === null) {
+      this.#owner.contentBroken('a credential that goes on from line to line of the trailers');
+      return;
+    }
     if (this.#body === null) this.onEnd();
     else this.#body.end();
   }

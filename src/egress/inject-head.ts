@@ -16,6 +16,8 @@ import { isHopByHop, knownHeader } from './wire/known-headers.ts';
 export interface OutgoingRequest {
   /** The target's origin form, as `resolveRequest` gives it. */
   path: string;
+  /** What is sent as Host where the client named none, as HTTP/1.0 lets it; without: none is. */
+  authority?: string;
   /** None: the request goes on without a credential. */
   swaps: readonly Swap[];
   /** The real value of each swap, in their order. */
@@ -55,7 +57,7 @@ interface WrittenField {
 /**
  * The head that goes upstream: the client's, byte for byte, without the fields of its connection (RFC 9110 section
  * 7.6.1), and with every line of a header that a swapped rule owns gone, in all spellings, before the real one is
- * written where the stand-in's stood. A websocket handshake keeps its Upgrade. Refuses a value that holds control
+ * written where the stand-in's stood. One without Host gets it: else the upstream would choose whose the request is. A websocket handshake keeps its Upgrade. Refuses a value that holds control
  * characters. The result holds real values: it goes to the upstream and nowhere else.
  */
 export function buildRequestHead(head: RequestHead, outgoing: OutgoingRequest): Buffer | Refused {
@@ -63,6 +65,8 @@ export function buildRequestHead(head: RequestHead, outgoing: OutgoingRequest): 
   if ('refused' in edit) return edit;
   const { lines, upgrade } = head;
   const insert: Insertion[] = [];
+  if (head.host === null && outgoing.authority !== undefined)
+    insert.push({ line: 0, pieces: [`Host: ${outgoing.authority}\r\n`] });
   for (const { line, text, value } of edit.insert) insert.push({ line, pieces: [text.head, value, text.tail] });
   if (upgrade !== null) insert.push({ line: lines.kinds.indexOf(knownHeader.connection), pieces: keepsUpgrade });
   const { target, drop } = edit;

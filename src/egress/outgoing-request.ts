@@ -3,6 +3,7 @@ import { exposeSecret } from '../crypto/secret.ts';
 import type { Secret } from '../crypto/secret.ts';
 import type { Admission } from './admission.ts';
 import { buildRequestFields, buildRequestHead } from './inject-head.ts';
+import { hostOf } from './target.ts';
 import type { Refused, Target } from './target.ts';
 import type { UpstreamLink } from './upstream-link.ts';
 import type { RequestHead } from './wire/head.ts';
@@ -23,12 +24,13 @@ export function sendRequest(
     return 'wiped';
   }
   const { body } = content;
-  const outgoing = { path: target.path, swaps: admission.swaps, values, narrowed: admission.scrub !== null, body };
+  const authority = head.host ?? hostOf(target);
+  const { swaps, scrub } = admission;
+  const outgoing = { path: target.path, authority, swaps, values, narrowed: scrub !== null, body };
   if (link.takes === 'bytes') {
     const bytes = buildRequestHead(head, outgoing);
     return Buffer.isBuffer(bytes) ? link.write(bytes) : bytes;
   }
-  const authority = head.host ?? target.host;
   const fields = buildRequestFields(head, outgoing, { scheme: target.scheme, authority });
   if ('refused' in fields) return fields;
   link.open(head, fields);

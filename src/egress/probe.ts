@@ -106,7 +106,7 @@ export async function sendProbe(
   }
 }
 
-/** The code with which the proxy refused, or null. An upstream may send the header too, with words of its own. */
+/** The code with which the proxy refused, or null. */
 function refusalOf({ headers }: IncomingMessage): RefusalCode | null {
   const code = headers['x-standin-error'];
   return typeof code === 'string' && isRefusalCode(code) ? code : null;

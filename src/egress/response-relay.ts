@@ -281,6 +281,10 @@ export class ResponseRelay implements ContentOwner {
     const { bytes, base, text } = head.lines;
     if (scrub.isClean(bytes, base, base + text.length)) return head;
     const clean = scrubHead(scrub, bytes.subarray(base, base + text.length));
+    if (clean === null) {
+      this.#break('a credential that goes on from line to line of the head');
+      return null;
+    }
     this.#scrubbedHead += 1;
     const parsed = parseResponseHead(clean, 0, { end: clean.length, method: this.#request.method });
     if (!(parsed instanceof WireError) && parsed.framing.kind === head.framing.kind) return parsed;

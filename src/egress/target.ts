@@ -120,6 +120,11 @@ function checkHost(target: Target, { host }: RequestHead): Target | Refused {
   return target;
 }
 
+/** What `Host` says of it (RFC 9110 section 7.2): without the port where that is the scheme's own. */
+export function hostOf(target: Destination): string {
+  return show(target).replace(new RegExp(`:${defaultPorts[target.scheme]}$`), '');
+}
+
 function isSame(a: Authority, b: Authority): boolean {
   return a.host === b.host && a.port === b.port;
 }

@@ -23,6 +23,7 @@ http.createServer((q, s) => {
   if (q.url.startsWith('/cookies')) {
     s.setHeader('Set-Cookie', ['a=1; Domain=sandbox.example.com; Path=/', '__Host-superserve_preview_token=x; Path=/; Secure', 'b=2']);
     s.setHeader('Strict-Transport-Security', 'max-age=9; includeSubDomains');
+    s.setHeader('Clear-Site-Data', q.url === '/cookies/all' ? '"*"' : '"cookies", "storage",  "clientHints"');
   }
   if (q.url === '/stream') { s.write('first\\n'); globalThis.go = () => s.end('last\\n'); return; }
   if (q.url === '/go') { globalThis.go(); s.end(); return; }
@@ -140,6 +141,11 @@ describe('a preview', { skip: skipWithoutDriver }, () => {
     assert.equal(headers['strict-transport-security'], undefined);
   });
 
+  it('has the browser forget what is its own, and no cookie of the whole domain, by which people are signed in', async () => {
+    assert.equal((await get('/cookies')).headers['clear-site-data'], '"storage"');
+    assert.equal((await get('/cookies/all')).headers['clear-site-data'], '"cache", "storage", "executionContexts"');
+  });
+
   it('streams both ways', async () => {
     const size = 5_000_000;
     assert.equal((await get('/upload', { method: 'POST', body: 'x'.repeat(size) })).body, String(size));
@@ -236,10 +242,32 @@ describe('a preview', { skip: skipWithoutDriver }, () => {
         /^__Host-superserve_preview_token=[\w.-]+; Path=\/; Secure; HttpOnly; SameSite=Lax; Expires=/,
       );
       assert.ok(!/domain/i.test(cookie));
+      const escaped = await get(`/page?x=1&${name.replaceAll('_', '%5F')}=${token}`, here);
+      assert.equal(escaped.headers.location, '/page?x=1');
       const headers = { cookie: cookie.split(';')[0] ?? '' };
       assert.equal((await get('/page', { ...here, headers })).status, 200);
       const page = await get('/', { ...here, headers: { accept: 'text/html' } });
       assert.match(page.body, /signed link/);
+    });
+
+    it('takes its cookie from no page of another sandbox, which is of the same site', async () => {
+      const { token } = await server.client.previews.token(sandbox.id, 8000);
+      const cookie = `__Host-superserve_preview_token=${token}`;
+      const other = `https://${nameOf(8000, '00000000-0000-4000-8000-000000000000')}:${port}`;
+      const statusOf = async (headers: Record<string, string>, method = 'GET') =>
+        (await get('/page', { ...here, headers, method })).status;
+      for (const origin of [other, 'null', `https://api.${domain}`, 'https://evil.example.com']) {
+        assert.equal(await statusOf({ cookie, origin }, 'POST'), 403, origin);
+        assert.equal(await statusOf({ cookie, origin, 'sec-fetch-mode': 'navigate' }, 'POST'), 403, origin);
+      }
+      const sameSite = { cookie, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' };
+      assert.equal(await statusOf(sameSite), 403, 'a script or a picture');
+      assert.equal(await statusOf({ ...sameSite, referer: `${other}/` }), 403);
+      assert.equal(await statusOf({ ...sameSite, referer: `https://${nameOf(8001)}:${port}/` }), 200, 'another port');
+      assert.equal(await statusOf({ cookie, origin: `https://${nameOf(8001)}:${port}` }, 'POST'), 200);
+      assert.equal(await statusOf({ cookie, origin: `https://${here.host}:${port}` }, 'POST'), 200, 'its own page');
+      assert.equal(await statusOf({ ...sameSite, 'sec-fetch-mode': 'navigate' }), 200, 'a link');
+      assert.equal(await statusOf({ 'x-superserve-preview-token': token, origin: other }, 'POST'), 200, 'no cookie');
     });
 
     it('opens a WebSocket by cookie for its own pages only', async () => {
@@ -252,6 +280,15 @@ describe('a preview', { skip: skipWithoutDriver }, () => {
       const foreign = open('https://evil.example.com');
       const [error] = await once(foreign, 'error');
       assert.match(String(error), /403/);
+    });
+
+    it('holds back who tries wrong tokens, and nobody whose token was right before and who comes from the same address', async () => {
+      const { token } = await server.client.previews.token(sandbox.id, 8000);
+      assert.equal((await get('/', headerOf(token))).status, 200);
+      const wrong = headerOf(`0.${'A'.repeat(43)}`);
+      await waitUntil(async () => (await get('/', wrong)).status === 429, { what: 'wrong tokens to be held back' });
+      assert.equal((await get('/', headerOf(token))).status, 200);
+      assert.equal((await get('/', wrong)).status, 429);
     });
   });
 

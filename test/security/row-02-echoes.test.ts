@@ -4,6 +4,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } fro
 import { after, before, describe, it } from 'node:test';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import { headerValues } from '../support/http-bytes.ts';
 import type { RawConnection, RawResponse } from '../support/proxy-client.ts';
 import { chunked, headOnly, sized } from '../support/replies.ts';
 import type { Reply } from '../support/replies.ts';
@@ -25,7 +26,7 @@ let sandbox: RigSandbox;
 let connection: RawConnection;
 
 before(async () => {
-  rig = await startEgressRig({ names: [host, unbound, 'shared.example.com'] });
+  rig = await startEgressRig({ names: [host, unbound, 'shared.example.com', 'beyond.example.com'] });
   for (const [name, value] of Object.entries(values)) {
     await rig.secret({
       name,
@@ -240,6 +241,65 @@ describe('a value with a colon', () => {
     assert.ok(!response.head.bytes.toString('latin1').includes(value));
     connection.close();
     connection = other;
+  });
+});
+
+describe('a value that goes on from line to line', () => {
+  const base64 = Buffer.from(`us:${values.SAME}`).toString('base64').replace(/=+$/, '');
+  const twoLines: Record<string, string> = {
+    base64: `X-A: ${base64.slice(0, 24)}\r\n${base64.slice(24)}: 1`,
+    'quoted-printable': `X-A: ${values.SAME.slice(0, 20)}=\r\n${values.SAME.slice(20)}: 1`,
+  };
+  for (const [name, lines] of Object.entries(twoLines)) {
+    it(`of a head, in ${name}, is refused, and of trailers cuts the answer off`, async () => {
+      const inHead = await get({ bytes: [`HTTP/1.1 200 OK\r\n${lines}\r\nContent-Length: 0\r\n\r\n`] });
+      assert.deepEqual([inHead.status, inHead.header('x-standin-error')], [502, 'upstream_protocol_error']);
+      connection = await sandbox.connect(host);
+      const came: Buffer[] = [];
+      connection.socket.on('data', (piece: Buffer) => came.push(piece));
+      const chunks = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${lines}\r\n\r\n`;
+      await assert.rejects(get({ bytes: [chunks] }));
+      assert.ok(!Buffer.concat(came).includes(lines.slice(5, 20)));
+      connection = await sandbox.connect(host);
+    });
+  }
+});
+
+describe('a value beyond ASCII', () => {
+  it('does not come back from a server that takes heads for Latin-1 and writes UTF-8, nor the other way round', async () => {
+    const value = 'geheim-äöüß-Ünïcode-“1234”';
+    const latin = 'geheim-äöüß-Ünïcode-1234';
+    const answers: [secret: string, write: (read: string) => Buffer][] = [
+      [value, (read) => Buffer.from(JSON.stringify({ read }))],
+      [value, (read) => Buffer.from(encodeURIComponent(read))],
+      [value, (read) => Buffer.from(Buffer.from(read).toString('base64'))],
+      [value, (read) => Buffer.from(new TextDecoder('windows-1252').decode(Buffer.from(read, 'latin1')))],
+      [latin, (read) => Buffer.from(Buffer.from(read, 'latin1').toString('utf8'), 'latin1')],
+    ];
+    for (const [index, [real, write]] of answers.entries()) {
+      const name = `beyond-ascii-${index}`;
+      await rig.secret({ name, value: real, auth: { type: 'bearer' }, hosts: ['beyond.example.com'] });
+      const own = await rig.sandbox({ KEY: name });
+      const wrote: Buffer[] = [];
+      rig.answer(`/${name}`, ({ head }) => {
+        const read = headerValues(head, 'authorization')[0]?.slice('Bearer '.length) ?? '';
+        wrote.push(write(read));
+        return sized(200, write(read));
+      });
+      const to = await own.connect('beyond.example.com');
+      const authorization = `Authorization: Bearer ${own.standIn('KEY')}`;
+      to.send(`GET /${name} HTTP/1.1\r\nHost: beyond.example.com\r\n${authorization}\r\n\r\n`);
+      const { body } = await to.response();
+      to.close();
+      assert.equal(wrote.length, 1);
+      const readBack = body.content.toString();
+      const undone = [decodeURIComponent(readBack), Buffer.from(readBack, 'base64').toString()];
+      assert.ok(
+        undone.some((text) => text.includes(own.standIn('KEY'))),
+        readBack,
+      );
+      assert.ok(!readBack.includes('geheim') && !body.content.equals(wrote[0] ?? body.content), readBack);
+    }
   });
 });
 

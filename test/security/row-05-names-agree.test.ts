@@ -44,6 +44,21 @@ const misdirected = { status: 421, code: 'misdirected_request' };
 const malformed = { status: 400, code: 'bad_request' };
 
 describe('through CONNECT', () => {
+  test('a request of HTTP/1.0 that names no host is sent with the one that was judged', async () => {
+    for (const target of ['/nameless', `https://${host}/nameless`]) {
+      const connection = await sandbox.connect(host);
+      connection.send(`GET ${target} HTTP/1.0\r\nAuthorization: Bearer ${sandbox.standIn('KEY')}\r\n\r\n`);
+      assert.equal((await connection.response()).status, 200, target);
+      connection.close();
+    }
+    for (const { head } of rig.requestsFor('/nameless'))
+      assert.deepEqual(head.headers, [
+        ['Host', host],
+        ['Authorization', `Bearer ${value}`],
+      ]);
+    assert.equal(rig.requestsFor('/nameless').length, 2);
+  });
+
   test('the same name everywhere passes, with and without the port in Host, in any case', async () => {
     for (const name of [host, `${host}:443`, host.toUpperCase()]) {
       const connection = await sandbox.connect(host);

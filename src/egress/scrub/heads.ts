@@ -99,17 +99,26 @@ export function scrubField(scrub: Scrub, field: readonly [string, string]): read
 
 /**
  * A head or trailers of HTTP/1.1, whole lines with the empty one at their end, without the values: the same buffer where
- * there are none. A status line keeps its version and code; its reason is scrubbed as the field values and names are.
+ * there are none. A status line keeps its version and code; its reason is scrubbed as the field values and names are. Null: there
+ * is one that no line holds by itself, such as base64 that goes on in the next.
  */
-export function scrubHead(scrub: Scrub, head: Buffer): Buffer {
+export function scrubHead(scrub: Scrub, head: Buffer): Buffer | null {
   if (scrub.isClean(head)) return head;
   const out: string[] = [];
+  // What stays whatever it holds is not looked at once more.
+  const judged: string[] = [];
   for (const line of head.toString('latin1').split('\r\n')) {
     const status = out.length === 0 ? (/^HTTP\/1\.[01] [0-9]{3}/.exec(line)?.[0] ?? null) : null;
-    const clean = status === null ? scrubLine(scrub, line) : status + scrub.text(line.slice(status.length));
-    if (clean !== null) out.push(clean);
+    const rest = status === null ? scrubLine(scrub, line) : scrub.text(line.slice(status.length));
+    if (rest === null) continue;
+    out.push(`${status ?? ''}${rest}`);
+    judged.push(isFraming(rest) ? '' : rest);
   }
-  return Buffer.from(out.join('\r\n'), 'latin1');
+  return scrub.isClean(Buffer.from(judged.join('\r\n'), 'latin1')) ? Buffer.from(out.join('\r\n'), 'latin1') : null;
+}
+
+function isFraming(line: string): boolean {
+  return framingFields.has(line.slice(0, Math.max(0, line.indexOf(':'))).toLowerCase());
 }
 
 function scrubLine(scrub: Scrub, line: string): string | null {
@@ -119,5 +128,5 @@ function scrubLine(scrub: Scrub, line: string): string | null {
   if (field === null) return null;
   const clean = `${field[0]}:${field[1]}`;
   // A value with a colon may be name and value together: then nothing is left to say. What frames the message was judged.
-  return framingFields.has(field[0].toLowerCase()) || scrub.isClean(Buffer.from(clean, 'latin1')) ? clean : null;
+  return isFraming(clean) || scrub.isClean(Buffer.from(clean, 'latin1')) ? clean : null;
 }

@@ -2,6 +2,7 @@ import type { ScrubEntry } from './forms.ts';
 import { Matcher } from './matcher.ts';
 import { patternsOf } from './patterns.ts';
 import type { Pattern } from './patterns.ts';
+import { misreadings } from './readings.ts';
 import { ScrubStream } from './scrub-stream.ts';
 import type { ScrubStreamOptions } from './scrub-stream.ts';
 import type { WindowFilter } from './window-filter.ts';
@@ -18,8 +19,11 @@ export class Scrub {
   readonly #matcher: Matcher;
 
   constructor(entries: readonly ScrubEntry[], filterOf?: FilterOf) {
-    this.sameLength = entries.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
-    const patterns = entries.flatMap(patternsOf);
+    const misread = entries.flatMap(misreadings);
+    const all = [...entries, ...misread].filter(isLong);
+    this.sameLength = all.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
+    const patterns = all.flatMap(patternsOf);
+    for (const { value } of misread) value.fill(0);
     this.#matcher = new Matcher(patterns, filterOf?.(patterns));
   }
 
@@ -56,6 +60,10 @@ export class Scrub {
 
 /** Null: there is nothing to look for, since no value is long enough. `filterOf`: for a filter that others may have made. */
 export function compileScrub(entries: readonly ScrubEntry[], filterOf?: FilterOf): Scrub | null {
-  const long = entries.filter(({ value }) => value.length >= leastScrubbed);
+  const long = entries.filter(isLong);
   return long.length === 0 ? null : new Scrub(long, filterOf);
+}
+
+function isLong({ value }: ScrubEntry): boolean {
+  return value.length >= leastScrubbed;
 }

@@ -7,24 +7,25 @@ export const knownHeader = {
   expect: 4,
   maxForwards: 5,
   altSvc: 6,
-  acceptEncoding: 7,
-  contentEncoding: 8,
-  range: 9,
-  ifRange: 10,
-  aIm: 11,
-  grpcAcceptEncoding: 12,
-  connectAcceptEncoding: 13,
-  webSocketExtensions: 14,
+  standinError: 7,
+  acceptEncoding: 8,
+  contentEncoding: 9,
+  range: 10,
+  ifRange: 11,
+  aIm: 12,
+  grpcAcceptEncoding: 13,
+  connectAcceptEncoding: 14,
+  webSocketExtensions: 15,
   // From here on: fields of one connection, never forwarded (RFC 9110 section 7.6.1).
-  connection: 15,
-  upgrade: 16,
-  keepAlive: 17,
-  te: 18,
-  proxyConnection: 19,
-  proxyAuthorization: 20,
-  proxyAuthenticate: 21,
-  proxyAuthenticationInfo: 22,
-  http2Settings: 23,
+  connection: 16,
+  upgrade: 17,
+  keepAlive: 18,
+  te: 19,
+  proxyConnection: 20,
+  proxyAuthorization: 21,
+  proxyAuthenticate: 22,
+  proxyAuthenticationInfo: 23,
+  http2Settings: 24,
 } as const;
 
 const names: readonly (readonly [string, number])[] = [
@@ -34,6 +35,7 @@ const names: readonly (readonly [string, number])[] = [
   ['expect', knownHeader.expect],
   ['max-forwards', knownHeader.maxForwards],
   ['alt-svc', knownHeader.altSvc],
+  ['x-standin-error', knownHeader.standinError],
   ['accept-encoding', knownHeader.acceptEncoding],
   ['content-encoding', knownHeader.contentEncoding],
   ['range', knownHeader.range],
@@ -78,6 +80,14 @@ export function headerKind(buffer: Uint8Array, start: number, end: number): numb
 /** Whether a field belongs to one connection and must not be forwarded. */
 export function isHopByHop(kind: number): boolean {
   return kind >= knownHeader.connection;
+}
+
+/**
+ * Whether a field of an answer is no upstream's to send, beside those of its connection: Alt-Svc names ways past this proxy,
+ * X-Standin-Error is how the proxy says that it refused.
+ */
+export function isNotForUpstreams(kind: number): boolean {
+  return kind === knownHeader.altSvc || kind === knownHeader.standinError;
 }
 
 function lower(byte: number): number {

@@ -1,5 +1,5 @@
 import type { HeaderLines, RequestHead, ResponseHead } from '../head.ts';
-import { isHopByHop, knownHeader } from '../known-headers.ts';
+import { isHopByHop, isNotForUpstreams, knownHeader } from '../known-headers.ts';
 import { FieldLines } from './field-lines.ts';
 import { outgoingField } from './header-field.ts';
 import type { HeaderField } from './header-field.ts';
@@ -55,14 +55,14 @@ export function requestFields(
   return fields;
 }
 
-/** A response head as fields for an HTTP/2 client, whichever version it came in. Alt-Svc goes: it names ways past this proxy. */
+/** A response head as fields for an HTTP/2 client, whichever version it came in, without those that are not the upstream's to send. */
 export function responseFields(head: ResponseHead, edit: FieldEdit = {}): HeaderField[] {
   const { lines, status, connectionTokens } = head;
   const fields = [statusField(status)];
   copyLines(lines, fields, {
     ...edit,
     drop: (line) => {
-      if (lines.kinds[line] === knownHeader.altSvc || edit.drop?.(line) === true) return true;
+      if (isNotForUpstreams(lines.kinds[line] ?? knownHeader.other) || edit.drop?.(line) === true) return true;
       return connectionTokens.length > 0 && connectionTokens.includes(lines.name(line).toLowerCase());
     },
   });

@@ -145,7 +145,7 @@ test('the reason, names and values of a head are scrubbed in every encoding; ver
   ]);
   assert.ok(scrub !== null);
   assert.equal(
-    scrubHead(scrub, Buffer.from(head, 'latin1')).toString('latin1'),
+    scrubHead(scrub, Buffer.from(head, 'latin1'))?.toString('latin1'),
     head
       .replaceAll(value, standIn)
       .replace(basic, Buffer.from(`user:${standIn}`).toString('base64'))
@@ -157,13 +157,13 @@ test('a field whose name would be no name any more goes', () => {
   const scrub = scrubOf('no token');
   assert.equal(scrubField(scrub, [value, 'x']), null);
   assert.equal(
-    scrubHead(scrub, Buffer.from(`HTTP/1.1 204\r\n${value}: x\r\nA: b\r\n\r\n`)).toString(),
+    scrubHead(scrub, Buffer.from(`HTTP/1.1 204\r\n${value}: x\r\nA: b\r\n\r\n`))?.toString(),
     'HTTP/1.1 204\r\nA: b\r\n\r\n',
   );
 });
 
 test('trailers are scrubbed as a head is', () => {
-  assert.equal(scrubHead(same, Buffer.from(`X-Check: ${value}\r\n\r\n`)).toString(), `X-Check: ${standIn}\r\n\r\n`);
+  assert.equal(scrubHead(same, Buffer.from(`X-Check: ${value}\r\n\r\n`))?.toString(), `X-Check: ${standIn}\r\n\r\n`);
 });
 
 test('a clean field is the same array', () => {
