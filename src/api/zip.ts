@@ -4,6 +4,9 @@ import { PassThrough } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { Vault } from '../vault/types.ts';
 
+/** Bytes of a file from which on packing it gains more than its beginning costs. */
+const worthPacking = 128;
+
 export type Files = Awaited<ReturnType<Vault['sandboxes']['files']>>;
 
 /**
@@ -39,16 +42,19 @@ async function fill(
 ): Promise<void> {
   if (top !== '') zip.addEmptyDirectory(safeName(top), { mtime: new Date(), mode: 0o040_755 });
   for (let next = first; next.done !== true; next = await entries.next()) {
-    const { path, content, modified, mode } = next.value;
+    const { path, content, size, modified, mode } = next.value;
     const name = safeName(top === '' ? path : `${top}/${path}`);
-    const options = { mtime: new Date(modified * 1000), mode: mode | (content === null ? 0o040_000 : 0o100_000) };
+    const options = {
+      mtime: new Date(modified * 1000),
+      mode: mode | (content === null ? 0o040_000 : 0o100_000),
+    };
     if (content === null) {
       zip.addEmptyDirectory(name, options);
       continue;
     }
     const read = once(content, 'close');
     content.on('error', (error) => output.destroy(error));
-    zip.addReadStream(content, name, options);
+    zip.addReadStream(content, name, { ...options, compress: size > worthPacking });
     await read;
     if (output.destroyed) return;
   }
