@@ -114,8 +114,11 @@ export interface ActivityStore {
   rollUp(): Promise<boolean>;
   /** Stretches of `width` seconds that begin within [from, to), those with nothing in them left out. */
   totals(teamId: string, query: ActivityRange): Promise<ActivityTotal[]>;
-  /** Hours from `from` on in which these secrets were used or refused. */
-  secretHours(secretIds: readonly string[], from: Date): Promise<SecretHour[]>;
+  /**
+   * How often these secrets were used and refused from `from` on, by stretches of `width` seconds, whole hours; those with
+   * nothing in them left out.
+   */
+  secretUses(secretIds: readonly string[], query: Pick<ActivityRange, 'width' | 'from'>): Promise<SecretUses[]>;
   /** The busiest of sandbox, secret and host; counts are exact, and of near equals others may be named. */
   busiest(
     teamId: string,
@@ -136,7 +139,7 @@ export interface ActivityTotal {
   /** Milliseconds below which half, 95 and 99 in a hundred of the answered ones were; null: none was answered. */
   percentiles: { p50: number; p95: number; p99: number } | null;
 }
-export interface SecretHour {
+export interface SecretUses {
   secretId: string;
   at: Date;
   uses: number;

@@ -1,6 +1,6 @@
 import { badField } from '../errors.ts';
 import type { SecretCursor, SecretPage } from '../store/store.ts';
-import type { SecretHour } from '../store/trail.ts';
+import type { SecretUses } from '../store/trail.ts';
 import type { SecretListQuery, SecretListService } from './console-types.ts';
 import type { VaultDeps } from './deps.ts';
 import type { RollUp } from './roll-up.ts';
@@ -40,7 +40,7 @@ export function createSecretList({ store, now }: Pick<VaultDeps, 'store' | 'now'
       const from = Math.floor(now().getTime() / width) * width - (count - 1) * width;
       const [bound, used] = await Promise.all([
         store.bindings.countBySecrets(ids),
-        store.activity.secretHours(ids, new Date(from)),
+        store.activity.secretUses(ids, { width: width / 1000, from: new Date(from) }),
       ]);
       const bySecret = Map.groupBy(used, ({ secretId }) => secretId);
       return {
@@ -60,7 +60,7 @@ export function createSecretList({ store, now }: Pick<VaultDeps, 'store' | 'now'
   };
 }
 
-function sums(used: readonly SecretHour[], { from, width, count }: { from: number; width: number; count: number }) {
+function sums(used: readonly SecretUses[], { from, width, count }: { from: number; width: number; count: number }) {
   const buckets = Array.from({ length: count }, () => 0);
   let [uses, refusals] = [0, 0];
   for (const each of used) {

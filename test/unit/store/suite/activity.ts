@@ -43,11 +43,39 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(totals[1]?.percentiles, { p50: 12, p95: 12, p99: 12 });
       const slow = totals[0]?.percentiles?.p99 ?? 0;
       assert.ok(Math.abs(slow - 900) <= 45, `${slow} is within 5% of 900`);
-      const hours = await store.activity.secretHours([one, two], new Date(0));
+      const hours = await store.activity.secretUses([one, two], { width: 3600, from: new Date(0) });
       assert.deepEqual(
         new Set(hours.map(({ secretId, uses, refusals }) => `${secretId === one ? 'one' : 'two'} ${uses} ${refusals}`)),
         new Set(['one 1 1', 'two 1 0']),
       );
+    });
+
+    it('have the uses of a secret by stretches of any number of hours, from a time on', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const box = await newSandbox(store, await newTeam(store));
+      const secretId = randomUUID();
+      const hour = 3_600_000;
+      // A stretch of six hours begins with that of noon.
+      const begins = Math.floor(noon.getTime() / hour) * hour;
+      for (const hours of [-1, 0, 5, 6, 6]) {
+        await appendEvents(store, [requestEvent(box, { secretId, ts: after(hours * hour) })]);
+      }
+      await countAll(store);
+      const from = async (at: Date) => {
+        const uses = await store.activity.secretUses([secretId, randomUUID()], { width: 21_600, from: at });
+        return uses
+          .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+          .map((each) => [(each.at.getTime() - begins) / hour, each.uses, each.refusals]);
+      };
+      assert.deepEqual(await from(new Date(0)), [
+        [-6, 1, 0],
+        [0, 2, 0],
+        [6, 2, 0],
+      ]);
+      assert.deepEqual(await from(new Date(begins)), [
+        [0, 2, 0],
+        [6, 2, 0],
+      ]);
     });
 
     it('are added to by whoever comes later, and are the same when many count at once', async (test) => {
@@ -77,7 +105,8 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       await countAll(store);
       await appendEvents(store, [requestEvent(box, days(20))]);
       await countAll(store);
-      const hoursOf = async () => (await store.activity.secretHours([secretId], new Date(0))).length;
+      const hoursOf = async () =>
+        (await store.activity.secretUses([secretId], { width: 3600, from: new Date(0) })).length;
       const totalsOf = async (width: number) => (await store.activity.totals(team.id, { ...minute, width })).length;
       assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
       await appendEvents(store, [requestEvent(box, days(40))]);
