@@ -26,6 +26,7 @@ import { Previews } from './previews.ts';
 import { problemOf } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { writeRefusal } from './raw-refusal.ts';
+import type { StreamLimits } from './request-stream.ts';
 import { addRoutes, methodsOf, operationOf, takesBytes } from './routes.ts';
 import { Sites } from './sites.ts';
 import type { SiteOptions } from './sites.ts';
@@ -43,6 +44,8 @@ export interface ApiOptions extends SystemFacts {
   sites?: SiteOptions;
   /** How long a stopping server waits for what is under way, in milliseconds. */
   drainMs?: number;
+  /** Of `GET /requests/stream`. */
+  requestStreams?: Partial<StreamLimits>;
   /** How long a client may take to send a request that is no upload, in milliseconds. */
   requestTimeoutMs?: number;
 }
@@ -63,7 +66,8 @@ const defaultDrainMs = 5000;
  * The HTTP server of the control plane, and of the data plane by header; the caller lets it listen. For another
  * listener see `Api`.
  *
- * It logs one line a request, with the operation's name: no body, header, path or query.
+ * It logs one line a request, with the operation's name: no body, header, path or query. Files of the sites and looks at
+ * its health are logged for debugging alone.
  */
 export function createApi(options: ApiOptions): Api {
   const { vault, logger } = options;
@@ -126,7 +130,9 @@ export function createApi(options: ApiOptions): Api {
       status: reply.statusCode,
       ms: reply.elapsedTime,
     };
-    logger[line.operation === 'getHealth' ? 'debug' : 'info'](line, 'request');
+    // What is no operation and was there is a file of the console or the documentation: a page has dozens.
+    const isFile = line.operation === null && line.status < 400;
+    logger[isFile || line.operation === 'getHealth' ? 'debug' : 'info'](line, 'request');
   });
   app.addHook('preClose', async () => {
     stopping.abort();
@@ -169,7 +175,10 @@ export function createApi(options: ApiOptions): Api {
       ...secretListHandlers(vault),
       ...sessionHandlers(vault, authenticator),
     },
-    streams: { ...streamHandlers(vault), ...requestStreamHandlers(vault, authenticator) },
+    streams: {
+      ...streamHandlers(vault),
+      ...requestStreamHandlers(vault, { authenticator, limits: options.requestStreams }),
+    },
     authenticator,
     addressing,
     stopping: stopping.signal,

@@ -6,12 +6,38 @@ import type { Caller, Vault } from '../vault/types.ts';
 import type { Exchange } from './handler.ts';
 import { requestAnswer } from './handlers/activity.ts';
 
-/** How often the end of the trail is looked at while anybody watches, and how long a watcher may take nothing. */
-const lookEveryMs = 250;
-const patienceMs = 10_000;
-/** Proxies on the way end connections that say nothing. */
-const keepAliveMs = 15_000;
-const mostWatchers = 64;
+/** Milliseconds, but for `mostWatchers`. */
+export interface StreamLimits {
+  /** How often the end of the trail is looked at while anybody watches. */
+  lookEveryMs: number;
+  /** How long a watcher may take nothing. */
+  patienceMs: number;
+  /** Proxies on the way end connections that say nothing. */
+  keepAliveMs: number;
+  /** How long somebody who may not watch any more is told of requests, at most. */
+  recheckMs: number;
+  /** How long a client may take to read why its stream ends. */
+  lastWordsMs: number;
+  mostWatchers: number;
+}
+
+const defaultLimits: StreamLimits = {
+  lookEveryMs: 250,
+  patienceMs: 10_000,
+  keepAliveMs: 15_000,
+  recheckMs: 1000,
+  lastWordsMs: 1000,
+  mostWatchers: 64,
+};
+
+interface Watch {
+  caller: Caller;
+  filter: RequestFilter;
+  /** Aborts when the client goes, and when the server stops. */
+  signal: AbortSignal;
+  /** Rejects once the caller may not watch any more. */
+  recheck: () => Promise<unknown>;
+}
 
 type Outcome = { code: 'too_slow' | 'stopping' | 'unauthorized' | 'unavailable'; message: string };
 
@@ -21,26 +47,19 @@ export class RequestStreams {
   #watchers = 0;
   #lastId = 0;
   #looking: Promise<void> | null = null;
+  readonly #limits: StreamLimits;
 
-  constructor({ requests }: Pick<Vault, 'requests'>) {
+  constructor({ requests }: Pick<Vault, 'requests'>, limits: Partial<StreamLimits> = {}) {
     this.#requests = requests;
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   /**
    * Server-sent events (HTML, section 9.2): `ready`, then `request` with a row and its id, at last `end` with the reason, where
    * it is not the client that went. `resumeFrom`: the id of the last event that the client has.
    */
-  async serve(
-    exchange: Exchange,
-    watch: {
-      caller: Caller;
-      filter: RequestFilter;
-      resumeFrom: number | null;
-      signal: AbortSignal;
-      /** Rejects once the caller may not watch any more. */
-      recheck: () => Promise<unknown>;
-    },
-  ): Promise<void> {
+  async serve(exchange: Exchange, watch: Watch & { resumeFrom: number | null }): Promise<void> {
+    const { mostWatchers } = this.#limits;
     if (this.#watchers >= mostWatchers) {
       throw new StandinError('rate_limited', `${mostWatchers} watch already; close one`, { retryAfter: 5 });
     }
@@ -51,31 +70,45 @@ export class RequestStreams {
       // A filter that cannot be is refused before the answer begins.
       await this.#requests.after(watch.caller, newest, watch.filter);
       const response = exchange.begin(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
-      const client = new Watcher(response, watch.signal);
-      await client.send(`event: ready\ndata: ${JSON.stringify({ last_id: lastId })}\n\n`);
-      let aliveAt = performance.now();
-      let outcome: Outcome | null = null;
-      while (outcome === null && !response.destroyed) {
-        if (watch.signal.aborted) outcome = { code: 'stopping', message: 'the server is stopping; connect again' };
-        else if (performance.now() - aliveAt >= keepAliveMs) {
-          aliveAt = performance.now();
-          outcome = (await isStill(watch.recheck)) ? await client.send(': keepalive\n\n') : signedOut;
-        } else if (await this.#hasMore(lastId)) {
-          const { rows, lastId: seen } = await this.#requests.after(watch.caller, lastId, watch.filter);
-          lastId = seen;
-          for (const row of rows) {
-            outcome ??= await client.send(
-              `event: request\nid: ${row.id}\ndata: ${JSON.stringify(requestAnswer(row))}\n\n`,
-            );
-          }
-        } else {
-          await sleep(lookEveryMs, undefined, { signal: watch.signal }).catch(() => undefined);
-        }
-      }
+      const client = new Watcher(response, watch.signal, this.#limits);
+      const outcome =
+        (await client.send(`event: ready\ndata: ${JSON.stringify({ last_id: lastId })}\n\n`)) ??
+        (await this.#follow(client, { ...watch, lastId }).catch(databaseGone));
       client.end(outcome);
     } finally {
       this.#watchers -= 1;
     }
+  }
+
+  /** Tells a watcher of what comes; resolves with why that ends, null where the client went. */
+  async #follow(client: Watcher, watch: Watch & { lastId: number }): Promise<Outcome | null> {
+    const { lookEveryMs, keepAliveMs, recheckMs } = this.#limits;
+    let { lastId } = watch;
+    let aliveAt = performance.now();
+    let checkedAt = aliveAt;
+    let outcome: Outcome | null = null;
+    while (outcome === null && !client.isGone) {
+      const now = performance.now();
+      if (watch.signal.aborted) outcome = stopping;
+      else if (now - checkedAt >= recheckMs) {
+        checkedAt = now;
+        if (!(await isStill(watch.recheck))) outcome = signedOut;
+      } else if (now - aliveAt >= keepAliveMs) {
+        aliveAt = now;
+        outcome = await client.send(': keepalive\n\n');
+      } else if (await this.#hasMore(lastId)) {
+        const { rows, lastId: seen } = await this.#requests.after(watch.caller, lastId, watch.filter);
+        lastId = seen;
+        for (const row of rows) {
+          outcome ??= await client.send(
+            `event: request\nid: ${row.id}\ndata: ${JSON.stringify(requestAnswer(row))}\n\n`,
+          );
+        }
+      } else {
+        await sleep(lookEveryMs, undefined, { signal: watch.signal }).catch(() => undefined);
+      }
+    }
+    return outcome;
   }
 
   /** Whether the trail has anything after an id. */
@@ -95,10 +128,16 @@ export class RequestStreams {
   }
 }
 
+const stopping: Outcome = { code: 'stopping', message: 'the server is stopping; connect again' };
 const signedOut: Outcome = {
   code: 'unauthorized',
   message: 'the key was revoked or the session is over; sign in again',
 };
+
+function databaseGone(error: unknown): Outcome {
+  if (!(error instanceof StandinError) || error.code !== 'unavailable') throw error;
+  return { code: 'unavailable', message: 'the database cannot be reached; connect again' };
+}
 
 async function isStill(recheck: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -114,19 +153,28 @@ async function isStill(recheck: () => Promise<unknown>): Promise<boolean> {
 class Watcher {
   readonly #response: ServerResponse;
   readonly #signal: AbortSignal;
+  readonly #limits: StreamLimits;
 
-  constructor(response: ServerResponse, signal: AbortSignal) {
+  constructor(response: ServerResponse, signal: AbortSignal, limits: StreamLimits) {
     this.#response = response;
     this.#signal = signal;
+    this.#limits = limits;
     response.flushHeaders();
+  }
+
+  get isGone(): boolean {
+    return this.#response.destroyed;
   }
 
   /** Resolves when it may be sent more, or with why it may not. */
   async send(text: string): Promise<Outcome | null> {
-    if (this.#response.destroyed || this.#response.write(text)) return null;
+    if (this.isGone) return null;
+    if (this.#signal.aborted) return stopping;
+    if (this.#response.write(text)) return null;
     const { promise, resolve } = Promise.withResolvers<Outcome | null>();
-    const slow = { code: 'too_slow' as const, message: 'what was sent was not read for ten seconds; connect again' };
-    const timer = setTimeout(() => resolve(slow), patienceMs);
+    const { patienceMs } = this.#limits;
+    const message = `what was sent was not read for ${patienceMs / 1000} seconds; connect again`;
+    const timer = setTimeout(() => resolve({ code: 'too_slow', message }), patienceMs);
     const go = () => resolve(null);
     this.#response.once('drain', go).once('close', go);
     this.#signal.addEventListener('abort', go, { once: true });
@@ -140,9 +188,10 @@ class Watcher {
   }
 
   end(outcome: Outcome | null): void {
-    if (this.#response.destroyed) return;
+    if (this.isGone) return;
     this.#response.end(outcome === null ? '' : `event: end\ndata: ${JSON.stringify(outcome)}\n\n`);
     // Who reads nothing does not read its end either.
-    if (outcome?.code === 'too_slow') setTimeout(() => this.#response.destroy(), 1000).unref();
+    const timer = setTimeout(() => this.#response.destroy(), this.#limits.lastWordsMs).unref();
+    this.#response.once('close', () => clearTimeout(timer));
   }
 }

@@ -67,13 +67,13 @@ async function unseen(
   { teamId, width, partly, chosen }: { teamId: string; width: number; partly: Stretch[]; chosen: readonly Sum[] },
 ): Promise<Sum[]> {
   const wanted = partly.flatMap(({ at, seen }) =>
-    chosen.filter((each) => !seen.has(keyOf(each))).map((each) => ({ at, ...each })),
+    chosen.filter((each) => !seen.has(keyOf(each))).map((edge) => ({ at, edge })),
   );
   const found: Sum[] = [];
   for (let start = 0; start < wanted.length; start += keysAtOnce) {
     const keys = wanted
       .slice(start, start + keysAtOnce)
-      .map((each) => sql`(${sql.lit(each.at)}, ${each.sandbox_id}, ${each.secret_id}, ${each.host})`);
+      .map(({ at, edge }) => sql`(${sql.lit(at)}, ${edge.sandbox_id}, ${edge.secret_id}, ${edge.host})`);
     // `at` is a column of what is joined: of a constant that is later than its statistics PostgreSQL expects no rows, and
     // would read the whole stretch.
     const { rows } = await sql<Sum>`

@@ -2,13 +2,14 @@ import type { Vault } from '../../vault/types.ts';
 import type { Authenticator } from '../authentication.ts';
 import type { StreamHandlers } from '../handler.ts';
 import { RequestStreams } from '../request-stream.ts';
+import type { StreamLimits } from '../request-stream.ts';
 import { filterOf } from './activity.ts';
 
 export function requestStreamHandlers(
   vault: Vault,
-  authenticator: Authenticator,
+  { authenticator, limits }: { authenticator: Authenticator; limits?: Partial<StreamLimits> | undefined },
 ): Pick<StreamHandlers, 'streamRequests' | 'getCa'> {
-  const streams = new RequestStreams(vault);
+  const streams = new RequestStreams(vault, limits);
   return {
     async streamRequests({ caller, query, signal }, exchange) {
       const last = exchange.request.headers['last-event-id'];

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createApi } from '../../../src/api/create-api.ts';
+import type { ApiOptions } from '../../../src/api/create-api.ts';
 import type { SiteOptions } from '../../../src/api/sites.ts';
 import { statusOf } from '../../../src/api/problems.ts';
 import { createClient } from '../../../src/client/client.ts';
@@ -38,6 +39,7 @@ export interface ServerOptions {
   health?: () => Promise<void>;
   drainMs?: number;
   requestTimeoutMs?: number;
+  requestStreams?: ApiOptions['requestStreams'];
   sites?: SiteOptions;
   /** Puts something between the API and the vault. */
   wrap?: (vault: VaultSystem) => Vault;
@@ -69,6 +71,7 @@ export async function startServer(t: TestContext, options: ServerOptions = {}): 
     health: options.health ?? (() => Promise.resolve()),
     ...(options.sites === undefined ? {} : { sites: options.sites }),
     ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
+    ...(options.requestStreams === undefined ? {} : { requestStreams: options.requestStreams }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,50 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
-import { SegmentGroup } from '../../../src/audit-rows.ts';
-import type { ObservedEvent, ObservedRequest } from '../../../src/audit-rows.ts';
 import { otherTeam } from '../vault/harness.ts';
 import { bearerSecret, eventually, keyed, send, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
-
-async function prepared(t: TestContext) {
-  const server = await startServer(t);
-  await server.client.secrets.create(bearerSecret);
-  const sandbox = await server.client.sandboxes.create({
-    name: 'box',
-    driver: 'external',
-    secrets: { API_KEY: bearerSecret.name },
-  });
-  const { id: secretId } = await server.client.secrets.get(bearerSecret.name);
-  return { server, sandbox, secretId };
-}
-
-type Place = Pick<ObservedEvent, 'sandboxId' | 'teamId'>;
-
-async function record(server: Server, place: Place, requests: (Partial<ObservedRequest> & { host?: string })[]) {
-  const group = new SegmentGroup();
-  for (const { host = 'api.example.com', ...request } of requests) {
-    const event: ObservedEvent = {
-      kind: 'request',
-      ts: server.vaultHarness.clock.now.getTime(),
-      ...place,
-      host,
-      request: {
-        method: 'GET',
-        path: '/v1/models?key=x',
-        status: 200,
-        upstreamStatus: 200,
-        latencyMs: 12,
-        errorCode: null,
-        secretIds: [],
-        foreign: [],
-        ...request,
-      },
-    };
-    group.add(event, event.request?.secretIds[0] ?? null);
-  }
-  await server.vaultHarness.store.events.append(group.take());
-}
+import { prepared, record } from './recorded.ts';
 
 const read = async (server: Server, path: string, headers: Record<string, string> = {}) => {
   const reply = await send(server, 'GET', { path, headers: { ...keyed(server), ...headers } });

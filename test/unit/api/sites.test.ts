@@ -111,3 +111,21 @@ test('a console that was not built says how to build it, and one that is switche
   const off = await startServer(t);
   assert.match((await send(off, 'GET', { path: '/', headers: asPage })).text, /"code":"not_found"/);
 });
+
+test('files of the sites are logged for debugging alone, what was not there as any request', async (t) => {
+  const server = await withSites(t);
+  for (const path of ['/', '/assets/app-1a2b.js', '/docs/', '/assets/none.js', '/no-such-operation/x']) {
+    await send(server, 'GET', { path });
+  }
+  await server.client.secrets.list();
+  const lines = server
+    .logged()
+    .split('\n')
+    .flatMap((line) => (line.includes('"msg":"request"') ? [JSON.parse(line)] : []));
+  const [debug, info] = [20, 30];
+  for (const { operation, status, level } of lines) {
+    assert.equal(level, operation === null && status === 200 ? debug : info, `${operation} ${status}`);
+  }
+  assert.ok(lines.filter(({ level }) => level === debug).length >= 3);
+  assert.ok(lines.some(({ level, status }) => level === info && status === 404));
+});
