@@ -114,6 +114,25 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
     });
 
+    it('count the busiest also in a stretch in which it was not among the busiest', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const team = await newTeam(store);
+      const box = await newSandbox(store, team);
+      const stretches = [{ x: 10 }, { y: 5, z: 4, w: 3, x: 1 }];
+      await appendEvents(
+        store,
+        stretches.flatMap((hosts, at) =>
+          Object.entries(hosts).flatMap(([host, count]) =>
+            Array.from({ length: count }, () => requestEvent(box, { host, ts: after(at * 300_000) })),
+          ),
+        ),
+      );
+      await countAll(store);
+      const query = { width: 300, from: noon, to: after(1_800_000), limit: 1 };
+      const { edges, capped } = await store.activity.busiest(team.id, query);
+      assert.deepEqual([edges[0]?.host, edges[0]?.requests, edges.length, capped], ['x', 11, 1, true]);
+    });
+
     it('name the busiest of sandbox, secret and host with exact counts, and say where there are more', async (test) => {
       const store = await openFor(test, await freshUrl());
       const team = await newTeam(store);
