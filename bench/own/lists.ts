@@ -194,8 +194,8 @@ function queries({ store, teamId, secretIds, sandboxIds, from, to }: World): Rec
     'uses of a page of secrets': async () => {
       const { secrets } = await store.secrets.page(teamId, { limit: 200, order: 'name', descending: false });
       const ids = secrets.map(({ id }) => id);
-      const week = { from: new Date(to - 7 * day), hours: 6 };
-      await Promise.all([store.bindings.countBySecrets(ids), store.activity.secretUses(ids, week)]);
+      const range = { width: 21_600, from: new Date(to - 7 * day) };
+      await Promise.all([store.bindings.countBySecrets(ids), store.activity.secretUses(ids, range)]);
     },
     'figures of an hour': totals(60, 3_600_000),
     'figures of a day': totals(900, day),

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import { busiestEdges } from './activity-busiest.ts';
 import { rollUp } from './activity-roll-up.ts';
-import { hourMs } from './activity-sums.ts';
 import type { Database } from './database.ts';
 import { latenciesOf, percentilesOf } from './latencies.ts';
 import type { ActivityStore } from './trail.ts';
@@ -31,26 +30,26 @@ export function activityStore({ read, write }: Pick<Database, 'read' | 'write'>)
       }));
     },
 
-    async secretUses(secretIds, { from, hours }) {
+    async secretUses(secretIds, { width, from }) {
       if (secretIds.length === 0) return [];
-      const stretch = sql<number>`(at - ${sql.lit(from.getTime())}) / ${sql.lit(hours * hourMs)}`;
+      // Added up here: a page of secrets has tens of thousands of hours in a week.
       const rows = await read
         .selectFrom('activity_secrets')
-        .select(['secret_id', stretch.as('stretch')])
-        // A sum is of a wider type in PostgreSQL, which comes as text.
         .select([
+          'secret_id',
+          sql<number>`at / ${sql.lit(width * 1000)}`.as('stretch'),
           sql<number>`cast(sum(uses) as bigint)`.as('uses'),
           sql<number>`cast(sum(refusals) as bigint)`.as('refusals'),
         ])
         .where('secret_id', 'in', secretIds)
         .where('at', '>=', from.getTime())
-        .groupBy(['secret_id', stretch])
+        .groupBy(['secret_id', 'stretch'])
         .execute();
-      return rows.map(({ secret_id: secretId, stretch: at, uses, refusals }) => ({
-        secretId,
-        stretch: at,
-        uses,
-        refusals,
+      return rows.map((row) => ({
+        secretId: row.secret_id,
+        at: new Date(row.stretch * width * 1000),
+        uses: row.uses,
+        refusals: row.refusals,
       }));
     },
 

@@ -114,8 +114,11 @@ export interface ActivityStore {
   rollUp(): Promise<boolean>;
   /** Stretches of `width` seconds that begin within [from, to), those with nothing in them left out. */
   totals(teamId: string, query: ActivityRange): Promise<ActivityTotal[]>;
-  /** Stretches of so many hours, counted from `from` on, in which these secrets were used or refused. */
-  secretUses(secretIds: readonly string[], query: { from: Date; hours: number }): Promise<SecretUses[]>;
+  /**
+   * How often these secrets were used and refused from `from` on, by stretches of `width` seconds, whole hours; those with
+   * nothing in them left out.
+   */
+  secretUses(secretIds: readonly string[], query: Pick<ActivityRange, 'width' | 'from'>): Promise<SecretUses[]>;
   /** The busiest of sandbox, secret and host; counts are exact, and of near equals others may be named. */
   busiest(
     teamId: string,
@@ -138,8 +141,7 @@ export interface ActivityTotal {
 }
 export interface SecretUses {
   secretId: string;
-  /** Counts from 0. */
-  stretch: number;
+  at: Date;
   uses: number;
   refusals: number;
 }

@@ -40,12 +40,12 @@ export function createSecretList({ store, now }: Pick<VaultDeps, 'store' | 'now'
       const from = Math.floor(now().getTime() / width) * width - (count - 1) * width;
       const [bound, used] = await Promise.all([
         store.bindings.countBySecrets(ids),
-        store.activity.secretUses(ids, { from: new Date(from), hours }),
+        store.activity.secretUses(ids, { width: width / 1000, from: new Date(from) }),
       ]);
       const bySecret = Map.groupBy(used, ({ secretId }) => secretId);
       return {
         secrets: secrets.map(({ id, name, providerShortcut, lastUsedAt }) => {
-          const { uses, refusals, buckets } = sums(bySecret.get(id) ?? [], count);
+          const { uses, refusals, buckets } = sums(bySecret.get(id) ?? [], { from, width, count });
           return { name, providerShortcut, boundSandboxes: bound.get(id) ?? 0, uses, refusals, lastUsedAt, buckets };
         }),
         nextCursor: cursorText(next, query),
@@ -60,11 +60,11 @@ export function createSecretList({ store, now }: Pick<VaultDeps, 'store' | 'now'
   };
 }
 
-function sums(used: readonly SecretUses[], count: number) {
+function sums(used: readonly SecretUses[], { from, width, count }: { from: number; width: number; count: number }) {
   const buckets = Array.from({ length: count }, () => 0);
   let [uses, refusals] = [0, 0];
   for (const each of used) {
-    const bucket = Math.min(count - 1, each.stretch);
+    const bucket = Math.min(count - 1, Math.floor((each.at.getTime() - from) / width));
     buckets[bucket] = (buckets[bucket] ?? 0) + each.uses;
     uses += each.uses;
     refusals += each.refusals;

@@ -43,11 +43,39 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(totals[1]?.percentiles, { p50: 12, p95: 12, p99: 12 });
       const slow = totals[0]?.percentiles?.p99 ?? 0;
       assert.ok(Math.abs(slow - 900) <= 45, `${slow} is within 5% of 900`);
-      const hours = await store.activity.secretUses([one, two], { from: new Date(0), hours: 1 });
+      const hours = await store.activity.secretUses([one, two], { width: 3600, from: new Date(0) });
       assert.deepEqual(
         new Set(hours.map(({ secretId, uses, refusals }) => `${secretId === one ? 'one' : 'two'} ${uses} ${refusals}`)),
         new Set(['one 1 1', 'two 1 0']),
       );
+    });
+
+    it('have the uses of a secret by stretches of any number of hours, from a time on', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const box = await newSandbox(store, await newTeam(store));
+      const secretId = randomUUID();
+      const hour = 3_600_000;
+      // A stretch of six hours begins with that of noon.
+      const begins = Math.floor(noon.getTime() / hour) * hour;
+      for (const hours of [-1, 0, 5, 6, 6]) {
+        await appendEvents(store, [requestEvent(box, { secretId, ts: after(hours * hour) })]);
+      }
+      await countAll(store);
+      const from = async (at: Date) => {
+        const uses = await store.activity.secretUses([secretId, randomUUID()], { width: 21_600, from: at });
+        return uses
+          .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+          .map((each) => [(each.at.getTime() - begins) / hour, each.uses, each.refusals]);
+      };
+      assert.deepEqual(await from(new Date(0)), [
+        [-6, 1, 0],
+        [0, 2, 0],
+        [6, 2, 0],
+      ]);
+      assert.deepEqual(await from(new Date(begins)), [
+        [0, 2, 0],
+        [6, 2, 0],
+      ]);
     });
 
     it('are added to by whoever comes later, and are the same when many count at once', async (test) => {
@@ -67,25 +95,6 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       assert.equal(total?.requests, 3500);
     });
 
-    it('of secrets are summed up by stretches of some hours', async (test) => {
-      const store = await openFor(test, await freshUrl());
-      const team = await newTeam(store);
-      const box = await newSandbox(store, team);
-      const [secretId, other] = [randomUUID(), randomUUID()];
-      const hour = 3_600_000;
-      const from = new Date(Math.floor(after(0).getTime() / hour) * hour);
-      const used = (id: string, hours: number) =>
-        requestEvent(box, { secretId: id, ts: new Date(from.getTime() + hours * hour + 1) });
-      await appendEvents(store, [used(secretId, -1), used(secretId, 0), used(secretId, 5), used(secretId, 6)]);
-      await appendEvents(store, [used(other, 13)]);
-      await countAll(store);
-      const uses = await store.activity.secretUses([secretId, other], { from, hours: 6 });
-      assert.deepEqual(
-        new Set(uses.map((each) => `${each.secretId === secretId ? 'one' : 'other'} ${each.stretch} ${each.uses}`)),
-        new Set(['one 0 2', 'one 1 1', 'other 2 1']),
-      );
-    });
-
     it('are kept for somewhat longer than they are shown', async (test) => {
       const store = await openFor(test, await freshUrl());
       const team = await newTeam(store);
@@ -96,12 +105,32 @@ export function activitySuite({ kind, freshUrl }: StoreSetup): void {
       await countAll(store);
       await appendEvents(store, [requestEvent(box, days(20))]);
       await countAll(store);
-      const hoursOf = async () => (await store.activity.secretUses([secretId], { from: new Date(0), hours: 1 })).length;
+      const hoursOf = async () =>
+        (await store.activity.secretUses([secretId], { width: 3600, from: new Date(0) })).length;
       const totalsOf = async (width: number) => (await store.activity.totals(team.id, { ...minute, width })).length;
       assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
       await appendEvents(store, [requestEvent(box, days(40))]);
       await countAll(store);
       assert.deepEqual([await hoursOf(), await totalsOf(3600), await totalsOf(60)], [2, 2, 1]);
+    });
+
+    it('count the busiest also in a stretch in which it was not among the busiest', async (test) => {
+      const store = await openFor(test, await freshUrl());
+      const team = await newTeam(store);
+      const box = await newSandbox(store, team);
+      const stretches = [{ x: 10 }, { y: 5, z: 4, w: 3, x: 1 }];
+      await appendEvents(
+        store,
+        stretches.flatMap((hosts, at) =>
+          Object.entries(hosts).flatMap(([host, count]) =>
+            Array.from({ length: count }, () => requestEvent(box, { host, ts: after(at * 300_000) })),
+          ),
+        ),
+      );
+      await countAll(store);
+      const query = { width: 300, from: noon, to: after(1_800_000), limit: 1 };
+      const { edges, capped } = await store.activity.busiest(team.id, query);
+      assert.deepEqual([edges[0]?.host, edges[0]?.requests, edges.length, capped], ['x', 11, 1, true]);
     });
 
     it('name the busiest of sandbox, secret and host with exact counts, and say where there are more', async (test) => {
