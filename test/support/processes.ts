@@ -167,7 +167,7 @@ export function descendantsOf(pid: number): number[] {
   return below(pid);
 }
 
-function processIds(): number[] {
+export function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
