@@ -13,17 +13,9 @@ interface Sum {
   refusals: number;
 }
 
-interface Stretch {
-  at: number;
-  seen: ReadonlySet<string>;
-}
-
-/** In one statement: each takes three parameters. */
-const keysAtOnce = 500;
-
 /**
  * The busiest of each stretch are looked at, twice as many as are asked for; the busiest of all are among them, but for near
- * equals. Then these are counted whole, also where they were not.
+ * equals. Then these are counted whole.
  */
 export async function busiestEdges(
   read: Reader,
@@ -32,10 +24,11 @@ export async function busiestEdges(
 ): Promise<{ edges: ActivityEdge[]; capped: boolean }> {
   const most = limit * 2;
   const sums = new Map<string, Sum>();
-  /** Those of which not all was looked at, each with the keys of what was. */
-  const partly: Stretch[] = [];
-  for (let at = floor(from.getTime(), width); at < to.getTime(); at += width * 1000) {
-    const rows = await read
+  let whole = true;
+  const stretches: number[] = [];
+  for (let at = floor(from.getTime(), width); at < to.getTime(); at += width * 1000) stretches.push(at);
+  const busiest = stretches.map((at) =>
+    read
       .selectFrom('activity_edges')
       .select(['sandbox_id', 'secret_id', 'host', 'requests', 'refusals'])
       .where('team_id', '=', teamId)
@@ -43,14 +36,16 @@ export async function busiestEdges(
       .where('at', '=', at)
       .orderBy('requests', 'desc')
       .limit(most + 1)
-      .execute();
-    if (rows.length > most) partly.push({ at, seen: new Set(rows.map(keyOf)) });
+      .execute(),
+  );
+  for (const rows of await Promise.all(busiest)) {
+    whole &&= rows.length <= most;
     for (const row of rows) add(sums, row);
   }
   const chosen = [...sums.values()].toSorted(busier).slice(0, limit);
-  for (const row of await unseen(read, { teamId, width, partly, chosen })) add(sums, row);
-  const names = await namesOf(read, [...new Set(chosen.map((each) => each.sandbox_id))]);
-  const edges = chosen.toSorted(busier).map((each) => ({
+  const exact = whole || chosen.length === 0 ? chosen : await counted(read, { teamId, width, stretches, chosen });
+  const names = await namesOf(read, [...new Set(exact.map((each) => each.sandbox_id))]);
+  const edges = exact.toSorted(busier).map((each) => ({
     sandboxId: each.sandbox_id,
     sandboxName: names.get(each.sandbox_id) ?? null,
     secretId: each.secret_id === '' ? null : each.secret_id,
@@ -58,38 +53,28 @@ export async function busiestEdges(
     requests: each.requests,
     refusals: each.refusals,
   }));
-  return { edges, capped: partly.length > 0 || sums.size > limit };
+  return { edges, capped: !whole || sums.size > limit };
 }
 
-/** What the chosen come to where they were not among the busiest. */
-async function unseen(
+async function counted(
   read: Reader,
-  { teamId, width, partly, chosen }: { teamId: string; width: number; partly: Stretch[]; chosen: readonly Sum[] },
+  { teamId, width, stretches, chosen }: { teamId: string; width: number; stretches: number[]; chosen: readonly Sum[] },
 ): Promise<Sum[]> {
-  const wanted = partly.flatMap(({ at, seen }) =>
-    chosen.filter((each) => !seen.has(keyOf(each))).map((edge) => ({ at, edge })),
-  );
-  const found: Sum[] = [];
-  for (let start = 0; start < wanted.length; start += keysAtOnce) {
-    const keys = wanted
-      .slice(start, start + keysAtOnce)
-      .map(({ at, edge }) => sql`(${sql.lit(at)}, ${edge.sandbox_id}, ${edge.secret_id}, ${edge.host})`);
-    // `at` is a column of what is joined: of a constant that is later than its statistics PostgreSQL expects no rows, and
-    // would read the whole stretch.
-    const { rows } = await sql<Sum>`
-      with wanted (at, sandbox_id, secret_id, host) as (values ${sql.join(keys)})
-      select w.sandbox_id, w.secret_id, w.host, e.requests, e.refusals
-      from wanted w cross join activity_edges e
-      where e.team_id = ${teamId} and e.width = ${sql.lit(width)} and e.at = w.at
-        and e.sandbox_id = w.sandbox_id and e.secret_id = w.secret_id and e.host = w.host
-    `.execute(read);
-    found.push(...rows);
-  }
-  return found;
+  const keys = sql.join(chosen.map((each) => sql`(${each.sandbox_id}, ${each.secret_id}, ${each.host})`));
+  const { rows } = await sql<Sum>`
+    with wanted (sandbox_id, secret_id, host) as (values ${keys})
+    select w.sandbox_id, w.secret_id, w.host,
+      cast(sum(e.requests) as bigint) as requests, cast(sum(e.refusals) as bigint) as refusals
+    from wanted w cross join activity_edges e
+    where e.team_id = ${teamId} and e.width = ${sql.lit(width)} and e.at in (${sql.join(stretches.map((at) => sql.lit(at)))})
+      and e.sandbox_id = w.sandbox_id and e.secret_id = w.secret_id and e.host = w.host
+    group by w.sandbox_id, w.secret_id, w.host
+  `.execute(read);
+  return rows;
 }
 
 function add(sums: Map<string, Sum>, row: Sum): void {
-  const key = keyOf(row);
+  const key = `${row.sandbox_id} ${row.secret_id} ${row.host}`;
   const known = sums.get(key);
   if (known === undefined) {
     sums.set(key, { ...row });
@@ -97,10 +82,6 @@ function add(sums: Map<string, Sum>, row: Sum): void {
   }
   known.requests += row.requests;
   known.refusals += row.refusals;
-}
-
-function keyOf(row: Sum): string {
-  return `${row.sandbox_id} ${row.secret_id} ${row.host}`;
 }
 
 function busier(a: Sum, b: Sum): number {
