@@ -6,11 +6,12 @@
  * Every segment with SYN, FIN or RST is seen at the outer interface (packet(7)). `resetAll` asks about each connection with a
  * segment that is none of it (RFC 9293, 3.10.7.4): an endpoint that is there answers with its own numbers, and is reset with
  * them; where there is none, a reset comes back, and the connection is forgotten. TIME-WAIT ends by itself (60 s), and is not
- * ended by a reset (RFC 1337).
+ * ended by a reset (RFC 1337). gVisor says nothing for 500 ms after it has answered a segment that it did not expect, be it
+ * only a FIN that came twice; the patient wait for longer than that.
  */
 export const perlConnections = String.raw`
 my ($FIN, $SYN, $RST, $ACK) = (1, 2, 4, 16);
-my %open; # what tells it from others => [family, sandbox address, port, remote address, port, first number, answered, when it began to end]
+my %open; # what tells it from others => [family, sandbox address, port, remote address, port, first number, answered, when it began to end, number that a reset needs]
 my ($watch, $out, $outIndex);
 my ($ours, $theirs) = map { pack('H*', s/://gr) } ($host_mac, $sandbox_mac);
 
@@ -87,29 +88,38 @@ sub segmentTo {
   send($out, $theirs . $ours . pack('n', $type) . $ip . $tcp, 0, pack('S n i S C C a8', 17, 3, $outIndex, 0, 0, 6, $theirs));
 }
 
-# How many connections are left.
+# Asks one. What it answered before it is told again: that may have been lost.
+sub ask {
+  my ($connection) = @_;
+  segmentTo($connection, $RST | $ACK, 0, ($connection->[5] + 1) & 0xffffffff) if !$connection->[6];
+  segmentTo($connection, $RST, $connection->[8], 0) if defined $connection->[8];
+  segmentTo($connection, $ACK, int(rand(2 ** 32)), int(rand(2 ** 32)));
+}
+
+# How many connections are left. Sixteen are asked at a time: gVisor loses what comes faster than it reads.
 sub resetAll {
+  my ($patient) = @_;
   noteAll($watch);
   return 0 unless %open;
   $out = tap('host0', 0);
-  for my $round (1 .. 3) {
-    my %wait = map { $_ => 1 } keys %open;
-    for my $key (keys %wait) {
-      my $connection = $open{$key};
-      segmentTo($connection, $RST | $ACK, 0, ($connection->[5] + 1) & 0xffffffff) if !$connection->[6];
-      segmentTo($connection, $ACK, int(rand(2 ** 32)), int(rand(2 ** 32)));
-    }
-    my $left = 0.03;
-    while (%wait && $left > 0) {
+  my %silent = map { $_ => 1 } keys %open;
+  for my $round (1 .. 20) {
+    last if $round > 3 && !($patient && %silent);
+    my @next = keys(%{$round > 3 ? \%silent : \%open});
+    my (%wait, $left);
+    while (@next || %wait) {
+      while (@next && keys(%wait) < 16) { my $key = pop(@next); ask($open{$key}); $wait{$key} = 1; $left = 0.03 }
       my $bits = ''; vec($bits, fileno($out), 1) = 1;
       (my $found, $left) = select($bits, undef, undef, $left);
-      last unless $found;
+      if (!$found || $left <= 0) { %wait = (); next }
       recv($out, my $frame, 128, 0x40);
       my $seen = segment($frame) or next;
       my ($inner, $key, undef, $flags, undef, $acknowledged) = @$seen;
       next unless $inner && $open{$key};
-      if ($flags & $RST) { delete $open{$key}; delete $wait{$key} }
-      elsif ($flags & $ACK) { segmentTo($open{$key}, $RST, $acknowledged, 0); delete $wait{$key} }
+      if ($flags & $RST) { delete $open{$key} }
+      elsif ($flags & $ACK) { $open{$key}->[8] = $acknowledged; segmentTo($open{$key}, $RST, $acknowledged, 0) }
+      else { next }
+      delete $wait{$key}; delete $silent{$key};
     }
     last unless %open;
   }

@@ -163,7 +163,7 @@ my %commands = (
     for my $try (1 .. 10) {
       my $failure = runsc('', 'pause', 'sandbox');
       return $failure if defined $failure;
-      resetAll();
+      resetAll(1);
       $savable = savable();
       last if $savable ne 'calling';
       $failure = runsc('', 'resume', 'sandbox');

@@ -118,6 +118,31 @@ open('/tmp/answer.new', 'w').write(answer + ' ' + ended); os.rename('/tmp/answer
       await sandbox.destroy();
     });
 
+    it('resets every one of two hundred connections that lead out, though some say nothing for half a second', async () => {
+      const sandbox = await rig.create({ id: 'many-connected' });
+      const program = `
+import os, socket, time
+out = [socket.create_connection(('203.0.113.5', 80)) for _ in range(200)]
+for s in out:
+    s.settimeout(5)
+    while s.recv(99): pass
+open('/tmp/up', 'w').close()
+while not os.path.exists('/tmp/go'): time.sleep(0.01)
+def is_open(s):
+    try: s.sendall(b'x'); s.sendall(b'x'); return True
+    except OSError: return False
+open('/tmp/answer.new', 'w').write(str(sum(map(is_open, out)))); os.rename('/tmp/answer.new', '/tmp/answer')`;
+      await run(sandbox, 'cat > /tmp/program', { input: program });
+      await run(sandbox, background('python3 /tmp/program 2> /tmp/error'));
+      await eventually('it is up', async () => (await run(sandbox, 'test -e /tmp/up')).code === 0);
+      await sandbox.pause();
+      await sandbox.resume();
+      await run(sandbox, 'touch /tmp/go');
+      await eventually('it has an answer', async () => (await run(sandbox, 'test -e /tmp/answer')).code === 0);
+      assert.equal((await run(sandbox, 'cat /tmp/answer /tmp/error')).stdout, '0');
+      await sandbox.destroy();
+    });
+
     it('keeps in memory what gVisor cannot write: a TCP socket that is watched by epoll', async () => {
       const sandbox = await rig.create({ id: 'watching' });
       const program = `
