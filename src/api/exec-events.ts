@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Exchange } from './handler.ts';
 import { problemOf } from './problems.ts';
+import { roomIn } from './room.ts';
 import { runSession } from './run-session.ts';
 import type { Session } from './run-session.ts';
 
@@ -62,12 +63,6 @@ function send(response: ServerResponse, event: object): Promise<void> {
     /[\u0085\u2028\u2029]/g,
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  if (response.destroyed || response.write(`data: ${json}\n\n`)) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done);
-      resolve();
-    };
-    response.on('drain', done).on('close', done);
-  });
+  if (!response.destroyed) response.write(`data: ${json}\n\n`);
+  return roomIn(response);
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
 import type { Vault } from '../vault/types.ts';
+import { roomIn } from './room.ts';
 
-/** Bytes of a file from which on packing it gains more than its beginning costs. */
-const worthPacking = 128;
+/** Bytes of a file from which on packing it gains more than its beginning costs. A smaller one is read before it is written. */
+const worthPacking = 512;
 
 export type Files = Awaited<ReturnType<Vault['sandboxes']['files']>>;
 
@@ -52,13 +52,49 @@ async function fill(
       zip.addEmptyDirectory(name, options);
       continue;
     }
-    const read = once(content, 'close');
     content.on('error', (error) => output.destroy(error));
-    zip.addReadStream(content, name, { ...options, compress: size > worthPacking });
-    await read;
+    if (size > worthPacking) await addLarge(zip, { content, name, options });
+    else await addSmall(zip, { content, name, options });
+    await roomIn(output);
     if (output.destroyed) return;
   }
   zip.end();
+}
+
+interface File {
+  content: Readable;
+  name: string;
+  options: { mtime: Date; mode: number };
+}
+
+async function addLarge(zip: ZipFile, { content, name, options }: File): Promise<void> {
+  const read = once(content, 'close');
+  zip.addReadStream(content, name, options);
+  await read;
+}
+
+/**
+ * A file that says its size in front, as whoever unpacks a zip while it arrives must know of what is not packed. It may have
+ * grown since.
+ */
+async function addSmall(zip: ZipFile, { content, name, options }: File): Promise<void> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const reading: AsyncIterator<Buffer> = content[Symbol.asyncIterator]();
+  for (let next = await reading.next(); next.done !== true; next = await reading.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
+    if (size > worthPacking) {
+      await addLarge(zip, { content: Readable.from(followedBy(chunks, reading)), name, options });
+      return;
+    }
+  }
+  zip.addBuffer(Buffer.concat(chunks), name, { ...options, compress: false });
+}
+
+async function* followedBy(chunks: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* chunks;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
 /** Zip has no other separator than `/`, and tools take a letter and a colon for a drive. */

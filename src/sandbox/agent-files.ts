@@ -67,7 +67,7 @@ export function agentFiles(
     },
 
     async *walk(path) {
-      const errand = await ask('walk', { path });
+      const errand = await ask('walk', { path, most: maxEntries });
       const tally = new Tally(errand);
       try {
         for (let frame = await errand.first('entry', 'done'); ; frame = await errand.next('entry', 'done')) {
@@ -282,6 +282,7 @@ class Errand {
   #failure(payload: Buffer): StandinError {
     this.#socket.destroy();
     const { code, message } = decodeObject(payload);
+    if (code === 'too_many_entries') return tooMany();
     const known = failureCodes.find((each) => each === code);
     if (known === undefined || typeof message !== 'string') return gone();
     return new StandinError(known, message.slice(0, 300), known === 'unavailable' ? {} : { field: 'path' });

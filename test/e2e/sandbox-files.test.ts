@@ -162,6 +162,8 @@ describe('files of a sandbox over HTTP', { skip: skipWithoutDriver || skipWithou
     writeFileSync(zip, Buffer.from(await response.arrayBuffer()));
     const list = `import zipfile, sys
 z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None
+# Who unpacks it while it arrives finds the end of each: it is packed, or says its size in front.
+assert all(i.compress_type or not i.flag_bits & 8 for i in z.infolist())
 for i in sorted(z.infolist(), key=lambda i: i.filename): print(i.filename, i.file_size, oct(i.external_attr >> 16 & 0o777))`;
     const said_ = execFileSync('python3', ['-c', list, zip]).toString();
     assert.deepEqual(said_.trim().split('\n'), [

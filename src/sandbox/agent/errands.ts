@@ -22,7 +22,9 @@ const errands = {
     await line.send(encodeFrame('done'));
   },
   walk: async (line: Line, message: Record<string, unknown>) => {
-    for await (const { content, ...entry } of walkTree(pathOf(message))) {
+    const { most } = message;
+    if (typeof most !== 'number') throw new SyntaxError('no most');
+    for await (const { content, ...entry } of walkTree(pathOf(message), { most })) {
       await line.send(encodeFrame('entry', entry));
       if (content !== null) await line.sendContent(content);
     }
@@ -161,6 +163,7 @@ const failures: Record<string, { code: string; words: string } | undefined> = {
   ENODEV: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   EOPNOTSUPP: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
   ENXIO: { code: 'bad_request', words: 'path: is nothing that can be read or written as a file' },
+  E2BIG: { code: 'too_many_entries', words: '' },
   ENOSPC: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },
   EDQUOT: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },
   EFBIG: { code: 'sandbox_storage_full', words: 'the sandbox has no room left for it' },

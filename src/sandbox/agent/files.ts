@@ -175,11 +175,30 @@ export async function* listDirectory(path: string): AsyncGenerator<Entry[]> {
   if (entries.length > 0) yield entries;
 }
 
-/** Everything below a directory, parents first, without links and what is neither a file nor a directory. */
-export async function* walkTree(path: string): AsyncGenerator<TreeEntry> {
+/** How long the entries of a tree are counted before it is walked through, in milliseconds. */
+const countedWithinMs = 5000;
+
+/**
+ * Everything below a directory, parents first, without links and what is neither a file nor a directory. One with more than `most`
+ * entries is refused before the first, so that nobody is sent half of it; what could not be counted in time is walked through.
+ */
+export async function* walkTree(path: string, { most }: { most: number }): AsyncGenerator<TreeEntry> {
   const found = await stat(path);
   if (!found.isDirectory()) throw failure('ENOTDIR');
+  const until = performance.now() + countedWithinMs;
+  let count = 0;
+  for await (const _ of below(Buffer.from(path))) {
+    if (++count > most) throw failure('E2BIG');
+    if (performance.now() > until) break;
+  }
   yield* walkBelow(Buffer.from(path), '');
+}
+
+async function* below(directory: Buffer): AsyncGenerator<void> {
+  for await (const { place, isDirectory } of namesIn(directory)) {
+    yield;
+    if (isDirectory) yield* skipClosed(below(place));
+  }
 }
 
 async function* walkBelow(directory: Buffer, before: string): AsyncGenerator<TreeEntry> {
@@ -191,7 +210,7 @@ async function* walkBelow(directory: Buffer, before: string): AsyncGenerator<Tre
     if (found.isDirectory()) {
       yield { ...common, isDirectory: true, size: 0, content: null };
       // One that may not be looked into is there all the same.
-      yield* skipForbidden(walkBelow(place, `${path}/`));
+      yield* skipClosed(walkBelow(place, `${path}/`));
     } else if (found.isFile()) {
       const content = await openForWalk(place);
       if (content !== null) yield { ...common, isDirectory: false, size: found.size, content };
@@ -199,11 +218,14 @@ async function* walkBelow(directory: Buffer, before: string): AsyncGenerator<Tre
   }
 }
 
-async function* skipForbidden(entries: AsyncGenerator<TreeEntry>): AsyncGenerator<TreeEntry> {
+/** It may not be looked into, has gone since, or is something else by now. */
+const closed = new Set<unknown>(['EACCES', 'ENOENT', 'ENOTDIR']);
+
+async function* skipClosed<Each>(entries: AsyncGenerator<Each>): AsyncGenerator<Each> {
   try {
     yield* entries;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error;
+    if (!(error instanceof Error && 'code' in error && closed.has(error.code))) throw error;
   }
 }
 
@@ -215,12 +237,13 @@ async function openForWalk(place: Buffer): Promise<AsyncGenerator<Buffer> | null
 }
 
 /** By name, as bytes, so that a name that is not UTF-8 leads to its file. */
-async function* namesIn(directory: Buffer): AsyncGenerator<{ name: string; place: Buffer }> {
+async function* namesIn(directory: Buffer): AsyncGenerator<{ name: string; place: Buffer; isDirectory: boolean }> {
   // The types of `encoding: 'buffer'` are those of strings.
-  const opened = await opendir(directory, { encoding: 'latin1' });
-  for await (const { name } of opened) {
-    const bytes = Buffer.from(name, 'latin1');
-    yield { name: bytes.toString(), place: Buffer.concat([directory, Buffer.from('/'), bytes]) };
+  const opened = await opendir(directory, { encoding: 'latin1', bufferSize: 256 });
+  for await (const entry of opened) {
+    const bytes = Buffer.from(entry.name, 'latin1');
+    const place = Buffer.concat([directory, Buffer.from('/'), bytes]);
+    yield { name: bytes.toString(), place, isDirectory: entry.isDirectory() };
   }
 }
 

@@ -7,7 +7,8 @@
  *  - `read` {path}: `opened` {size}, `content`..., `contentEnd`
  *  - `write` {path}, `data`..., `dataEnd`: `done` {size}, once all of it is in its place
  *  - `list` {path}: `entries`..., `done`
- *  - `walk` {path}: for each `entry`, and for a file `content`..., `contentEnd`; at last `done`
+ *  - `walk` {path, most}: for each `entry`, and for a file `content`..., `contentEnd`; at last `done`. With more than `most`
+ *    entries, `failed` comes first, if that is found out in time
  *  - `dial` {port}: `opened`; from then on the connection carries what the port says and is told, as it is
  *  - `ping`: `pong`
  *  - `rest`: `pong`; an agent that calls its server then calls nobody for a while, since it is about to be stopped
