@@ -19,6 +19,7 @@ const systemTargets = [
   '/sys',
   '/dev',
   '/run',
+  '/var/run',
   '/opt/standin',
 ];
 
@@ -85,7 +86,11 @@ function checkMount({ source, target, readOnly }: Mount, kept: KeptDirectories, 
       `${path} holds, or is in, the server's own program: mount it read-only, or a directory beside it`,
     );
   }
-  const clean = posix.normalize(target).replace(/(?<=.)\/$/, '');
+  // In every sandbox /var/tmp is a link to /tmp.
+  const clean = posix
+    .normalize(target)
+    .replace(/(?<=.)\/$/, '')
+    .replace(/^\/var\/tmp(?=\/|$)/, '/tmp');
   const home = clean !== '/home/user' && isWithin('/home/user', clean);
   if (home || systemTargets.some((system) => isWithin(clean, system) || isWithin(system, clean))) {
     throw badField(

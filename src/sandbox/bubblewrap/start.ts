@@ -32,7 +32,7 @@ export interface StartOptions {
  * where a step fails; what a server that is killed has begun, the next one finds by the record and undoes.
  */
 export async function startSandbox({ spec, mounts, workshop, network }: StartOptions): Promise<LocalSandbox> {
-  const system = workshop.systemOf(spec.template?.root ?? null);
+  const system = workshop.systemOf(spec.template?.root ?? null, mounts);
   const isRoot = process.getuid?.() === 0;
   await using undo = new AsyncDisposableStack();
   const uid = isRoot ? workshop.uids.take() : null;

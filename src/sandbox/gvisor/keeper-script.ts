@@ -33,7 +33,12 @@ my $uid = 1000; # of the sandbox's user: what is lent to it is shown as its own
 my ($host_mac, $sandbox_mac) = ('02:00:00:00:00:01', '02:00:00:00:00:02');
 ${perlSystemCalls}${perlStaging}${perlAddresses}${perlConnections}
 $creator = 65534; # gVisor makes a file as root, and then gives it to whoever made it inside
-sub parents { my ($path) = @_; my $at = ''; for my $part (split(m{/}, $path)) { mkdir($at) if $at ne ''; $at .= ($at eq '' ? '' : '/') . $part } }
+# The directories above. A link on the way would lead to the host's own directories.
+sub parents {
+  my ($path) = @_;
+  my $at = '';
+  for my $part (split(m{/}, $path)) { mkdir($at) if $at ne ''; $at .= ($at eq '' ? '' : '/') . $part; die "$path: $at is a link\n" if -l $at }
+}
 sub attributes { my ($path, $set) = @_; my $all = pack('Q4', $set, 0, 0, 0); call("mount_setattr $path", $MOUNT_SETATTR, -100, $path, 0x8000, $all, 32) }
 
 call('close_range', $CLOSE_RANGE, 3, 0xffffffff, 0);

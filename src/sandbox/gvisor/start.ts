@@ -31,7 +31,7 @@ const isWanted = (template: string | null) =>
 /** Brings up one sandbox: resolves when its agent has called and its network is listened on. */
 export async function startSandbox({ spec, mounts, workshop, network, runsc }: StartOptions): Promise<LocalSandbox> {
   const template = spec.template?.root ?? null;
-  const system = workshop.systemOf(template);
+  const system = workshop.systemOf(template, mounts);
   await using undo = new AsyncDisposableStack();
   const folder = new SandboxFolder<GvisorRecord>(workshop.sandboxes, spec.id);
   folder.make();

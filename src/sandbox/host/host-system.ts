@@ -103,12 +103,18 @@ export function readHostSystem(): SystemTree {
   };
 }
 
-/** All of a template's tree but what each sandbox has of its own. `root`: on the server's disk. */
-export function readTemplateSystem(root: string): SystemTree {
+/**
+ * All of a template's tree but what each sandbox has of its own, and what is in the way of `mounted`, paths inside where more will
+ * be mounted. `root`: on the server's disk.
+ */
+export function readTemplateSystem(root: string, mounted: readonly string[]): SystemTree {
   const tree: Pick<SystemTree, 'shown' | 'links'> = { shown: [], links: [] };
+  // A link leads to a file that is replaced, or to where it leads inside; on the server's disk none is followed.
+  const isThere = (path: string) => resolveWithin(root, path) === join(root, path) && isFile(join(root, path));
   // Debian's way to the bundle leads through a link where the package was never configured.
-  const bundles = [inside.bundle, ...otherBundles.filter((path) => isFile(join(root, path)))];
-  showBelow(root, '/', { tree, own: ownPlaces.filter((path) => !isFile(join(root, path)) || !bundles.includes(path)) });
+  const bundles = [inside.bundle, ...otherBundles.filter(isThere)];
+  const own = ownPlaces.filter((path) => !bundles.includes(path) || !isThere(path));
+  showBelow(root, '/', { tree, own: [...own, ...mounted] });
   return {
     ...tree,
     bundles,
@@ -129,7 +135,7 @@ function showBelow(
     const path = join(directory, entry.name);
     if (own.includes(path)) continue;
     // A place of ours that lies behind a link is made where it is, and not where that leads.
-    if (entry.isSymbolicLink() && own.some((place) => place.startsWith(`${path}/`))) continue;
+    if (!entry.isDirectory() && own.some((place) => place.startsWith(`${path}/`))) continue;
     if (entry.isSymbolicLink()) tree.links.push({ path, target: readlinkSync(join(root, path)) });
     else if (entry.isFile()) tree.shown.push(path);
     else if (entry.isDirectory()) {

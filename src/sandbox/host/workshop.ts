@@ -29,8 +29,11 @@ export interface Workshop {
   trust(trust: { caBundlePem: string; caPem: string }): Part;
   /** A part of a driver's own: `name` is made of its content, and `fill` writes it where it is not there. */
   makePart(name: string, fill: (directory: string) => void): Part;
-  /** The tree at this root on the server's disk, as it was when it was first asked for; null: the host's own. */
-  systemOf(root: string | null): SystemTree;
+  /**
+   * The tree at this root on the server's disk, as it was when it was first asked for; null: the host's own. `mounted`: paths
+   * inside where more will be mounted.
+   */
+  systemOf(root: string | null, mounted: readonly { target: string }[]): SystemTree;
   cgroups: Cgroups | null;
   uids: HostUids;
   close(): void;
@@ -107,11 +110,19 @@ function digest(parts: string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
-function rememberSystems(): (root: string | null) => SystemTree {
+function rememberSystems(): Workshop['systemOf'] {
   const known = new Map<string | null, SystemTree>();
-  return (root) => {
+  return (root, mounted) => {
+    if (root !== null && mounted.length > 0) {
+      return readTemplateSystem(
+        root,
+        mounted.map(({ target }) => target),
+      );
+    }
     let system = known.get(root);
-    if (system === undefined) known.set(root, (system = root === null ? readHostSystem() : readTemplateSystem(root)));
+    if (system === undefined) {
+      known.set(root, (system = root === null ? readHostSystem() : readTemplateSystem(root, [])));
+    }
     return system;
   };
 }

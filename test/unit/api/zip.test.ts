@@ -44,7 +44,7 @@ test('a file arrives whole, whatever size it was said to have and in whatever pi
   const read = `import zipfile, sys, json
 z = zipfile.ZipFile(sys.argv[1])
 print(json.dumps({n: z.read(n).hex() for n in z.namelist() if not n.endswith('/')}))`;
-  const found = JSON.parse(execFileSync('python3', ['-c', read, file], { maxBuffer: 1 << 26 }).toString()) as object;
+  const found: unknown = JSON.parse(execFileSync('python3', ['-c', read, file], { maxBuffer: 1 << 26 }).toString());
   assert.deepEqual(found, Object.fromEntries([...contents].map(([name, content]) => [name, content.toString('hex')])));
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -105,6 +106,72 @@ describe('a sandbox on a template', () => {
     assert.equal(await session.exit, 0);
     assert.match(text, /^17 91\r\n/);
     assert.match(text, /(17 91|44 33)\r\n$/);
+  });
+});
+
+describe('a template with links in it', () => {
+  const outside = join(directory, 'outside-tree');
+  const root = join(directory, 'linked');
+  const project = join(directory, 'project');
+  let rig: Rig;
+  before(async () => {
+    makeTree(root);
+    for (const path of [project, join(outside, 'certs'), join(outside, 'tls/certs')])
+      mkdirSync(path, { recursive: true });
+    for (const path of ['key', 'certs/ca-certificates.crt', 'tls/certs/ca-bundle.crt']) {
+      writeFileSync(join(outside, path), 'marker-of-the-host');
+    }
+    writeFileSync(join(project, 'file'), 'lent\n');
+    rmSync(join(root, 'etc/ssl'), { recursive: true });
+    for (const path of ['srv', 'etc/ssl', 'etc/pki', 'opt/tool/away']) symlinkSync(outside, join(root, path));
+    rig = openRig();
+  });
+  after(() => rig.close());
+  const onIt = async (targets: string[]) => {
+    const template = (await open(root, 'linked')).get('linked') ?? null;
+    assert.ok(template);
+    const mounts = targets.map((target) => ({ source: project, target, readOnly: true }));
+    return await rig.create({ template, mounts });
+  };
+  const all = (path: string) => readdirSync(path, { recursive: true, encoding: 'utf8' }).toSorted();
+
+  it('shows nothing of the host through them, and has its own trust where they were', async () => {
+    const sandbox = await onIt([]);
+    const { stdout } = await run(
+      sandbox,
+      'for each in /srv/key /opt/tool/away/key /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/certs/ca-certificates.crt; do cat $each 2>&1; done',
+    );
+    assert.ok(!stdout.includes('marker'), stdout);
+    assert.match(stdout, /BEGIN CERTIFICATE/);
+    await sandbox.destroy();
+  });
+
+  it('has mounts where they were asked for: behind a link, below a file, deep in a directory', async () => {
+    const before_ = [all(outside), all(root)];
+    const targets = [
+      '/srv/project',
+      '/opt/tool/away/project',
+      '/opt/tool/version/project',
+      '/var/lib/thing/deep/project',
+    ];
+    const sandbox = await onIt(targets);
+    for (const target of targets) assert.equal((await run(sandbox, `cat ${target}/file`)).stdout, 'lent\n', target);
+    assert.equal((await run(sandbox, 'cat /var/lib/thing/data')).stdout, 'kept\n');
+    await sandbox.destroy();
+    assert.deepEqual([all(outside), all(root)], before_, 'nothing was made on the disk of the host');
+  });
+
+  it('and so has a sandbox without a template, below the links that every one has', async () => {
+    const name = `standin-${randomUUID()}`;
+    const sandbox = await rig.create({
+      mounts: [{ source: project, target: `/var/tmp/${name}/project`, readOnly: true }],
+    });
+    assert.equal(
+      (await run(sandbox, `cat /var/tmp/${name}/project/file /tmp/${name}/project/file`)).stdout,
+      'lent\nlent\n',
+    );
+    assert.equal(existsSync(join('/tmp', name)), false);
+    await sandbox.destroy();
   });
 });
 
