@@ -5,6 +5,7 @@ import { durabilitySuite } from './durability.ts';
 import { eventSuite } from './events.ts';
 import type { StoreSetup } from './fixtures.ts';
 import { migrationSuite } from './migrations.ts';
+import { networkLogSuite } from './network-log.ts';
 import { runSuite } from './runs.ts';
 import { webhookSuite } from './webhooks.ts';
 import { searchSuite } from './search.ts';
@@ -25,6 +26,7 @@ export function storeSuite(setup: StoreSetup): void {
   runSuite(setup);
   eventSuite(setup);
   segmentSuite(setup);
+  networkLogSuite(setup);
   searchSuite(setup);
   activitySuite(setup);
   changeSuite(setup);
