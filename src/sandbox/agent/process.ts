@@ -71,7 +71,7 @@ async function startOnTerminal(
   const watched = isGvisor();
   const [ask, answers] = watched ? await pipes.take(['in', 'out']) : [];
   const [program, args] = inTerminal(perl, { size, watched }, argv);
-  const terminal = openTerminal(perl, () => signal('SIGWINCH'));
+  const terminal = openTerminal(perl, size, () => signal('SIGWINCH'));
   const ends = [ask, answers].flatMap((pipe) => (pipe === undefined ? [] : [pipe.fd]));
   const child: ChildProcess = launch([program, ...args], message, ['ignore', 'ignore', 'ignore', terminal.fd, ...ends]);
   for (const fd of ends) closeSync(fd);

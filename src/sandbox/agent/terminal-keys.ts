@@ -43,7 +43,8 @@ sub act {
   return '0';
 }
 {
-  my ($leader, $child) = ($$, fork);
+  my $leader = $$; # not in a list with fork, which would have it read after that
+  my $child = fork;
   if (defined $child && !$child) {
     my $watcher = fork;
     exit 0 if !defined $watcher || $watcher;

@@ -18,17 +18,20 @@ export interface Terminal {
   resize(size: TerminalSize): void;
 }
 
-/** `resized`: tells the processes of it, where the kernel does not. */
-export function openTerminal([perl, ...words]: Perl, resized: () => void): Terminal {
+/** `size`: the one that it is given at first. `resized`: tells the processes of another, where the kernel does not. */
+export function openTerminal([perl, ...words]: Perl, size: TerminalSize, resized: () => void): Terminal {
   const fd = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+  let last = size;
   const master = new ReadStream(fd);
   return {
     fd,
     master,
-    resize: inTurn((size, done) => {
-      if (master.destroyed) return done();
+    resize: inTurn((next, done) => {
+      // Nothing is told of a size that it has already (tty_do_resize of Linux).
+      if (master.destroyed || (next.columns === last.columns && next.rows === last.rows)) return done();
+      last = next;
       // The size is of the terminal, whichever end it is set at; the kernel sends SIGWINCH, but for gVisor's.
-      const sizes = [String(size.columns), String(size.rows)];
+      const sizes = [String(next.columns), String(next.rows)];
       const child = spawn(perl, [...words, '-e', setSize, ...sizes], { stdio: ['ignore', 'ignore', 'ignore', fd] });
       const over = () => {
         if (isGvisor()) resized();

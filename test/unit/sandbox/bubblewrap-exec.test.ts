@@ -131,6 +131,46 @@ describe('exec', () => {
     assert.equal(await text(session.stderr), '');
   });
 
+  it('gives a signal once to what is in front of a terminal, be it the program itself or one that a shell started', async () => {
+    const counting = `perl -e '$SIG{INT} = sub { print "INT " }; $SIG{TERM} = sub { print "TERM\\n"; exit }; $| = 1; print "up "; sleep 1 while 1'`;
+    for (const [command, args] of [
+      ['sh', ['-c', `exec ${counting}`]],
+      ['bash', ['-ic', `PS1=; ${counting}; exit 0`]],
+    ] as const) {
+      const session = await sandbox.exec({ command, args: [...args], env: {}, tty: { columns: 80, rows: 24 } });
+      let output = '';
+      session.stdout.on('data', (chunk: Buffer) => {
+        const was = output;
+        output += chunk.toString();
+        if (!was.includes('up ') && output.includes('up ')) session.signal('SIGINT');
+        if (!was.includes('INT ') && output.includes('INT ')) session.signal('SIGTERM');
+      });
+      await session.exit;
+      assert.match(output, /^up INT TERM\r\n/m, command);
+    }
+  });
+
+  it('tells a program of a size that is another, and of the same size again nothing', async () => {
+    const session = await sandbox.exec({
+      command: 'trap "stty size" WINCH; echo ready; until read line; do :; done; exit 5',
+      env: {},
+      tty: { columns: 80, rows: 24 },
+    });
+    let output = '';
+    session.stdout.on('data', (chunk: Buffer) => {
+      if (!output.includes('ready\r') && (output + chunk).includes('ready\r')) {
+        for (const columns of [80, 90, 90]) session.resize({ columns, rows: 24 });
+      }
+      if (!output.includes('24 90\r') && (output + chunk).includes('24 90\r')) {
+        for (const columns of [90, 90, 99]) session.resize({ columns, rows: 24 });
+      }
+      if (!output.includes('24 99\r') && (output + chunk).includes('24 99\r')) session.stdin.write('go\n');
+      output += chunk.toString();
+    });
+    assert.equal(await session.exit, 5);
+    assert.match(output, /^ready\r\n24 90\r\n24 99\r\ngo\r\n$/);
+  });
+
   it('takes keys from a terminal: interrupt ends what is in front', async () => {
     const args = ['-e', '$| = 1; print "go\\n"; sleep 1000'];
     const session = await sandbox.exec({ command: 'perl', args, env: {}, tty: { columns: 80, rows: 24 } });
