@@ -82,7 +82,7 @@ export function networkLogSuite({ kind, freshUrl }: StoreSetup): void {
           times.toSorted((a, b) => b - a),
         );
         // Which rows a page has is by their numbers; within it they stand by their times.
-        seen.push(...page.rows.toSorted((a, b) => b.id - a.id).map(({ host }) => String(host)));
+        seen.push(...page.rows.toSorted((a, b) => b.id - a.id).map(({ host }) => host));
         if (page.nextCursor === null) break;
         assert.equal(page.rows.length, limit);
         await append(later.shift() ?? []);
