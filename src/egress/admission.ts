@@ -31,6 +31,8 @@ export interface AdmissionOutcome {
   refuse(refused: Refusal): void;
   /** The host is not allowed: by this rule, or by none. */
   deny(refused: Refusal, matchRule: string | null): void;
+  /** The rest of the answer is to be searched for these too: they were attached or rotated in after it was asked for. */
+  searchAlso(later: Scrub): void;
 }
 
 /**
@@ -53,6 +55,8 @@ export class Admission {
   judgedAt: number | null = null;
   /** Stand-ins found where they must not be, its own and those of others. */
   foreign: readonly ForeignStandIn[] = none;
+  /** What answers were searched for last (`searchedAt`); null: what `entry` says. */
+  #searched: string | null = null;
   #attempts = 0;
 
   constructor(registry: SandboxRegistry, request: Readonly<AdmissionRequest> & AdmissionOutcome) {
@@ -149,8 +153,23 @@ export class Admission {
       return swaps.length > 0 ? revoked : { refused: sandboxGone() };
     const live = new Set(fresh.snapshot.bindings.filter(({ state }) => state === 'live').map(({ id }) => id));
     if (swaps.some(({ binding }) => !live.has(binding.id))) return revoked;
-    const denied = target === null ? null : deniedBy(fresh, target.host, address);
-    return denied === null || target === null ? null : { refused: hostDenied(target.host), blockedBy: denied.rule };
+    if (target === null) return null;
+    const denied = deniedBy(fresh, target.host, address);
+    if (denied !== null) return { refused: hostDenied(target.host), blockedBy: denied.rule };
+    await this.#searchAlso(entry, fresh, target.host);
+    return null;
+  }
+
+  /** A value that came in the place of another is of the same host, which may give it back in an answer that is under way. */
+  async #searchAlso(entry: SandboxEntry, fresh: SandboxEntry, host: string): Promise<void> {
+    const now = this.#registry.searchedAt(fresh, host);
+    if (now === '' || now === (this.#searched ?? this.#registry.searchedAt(entry, host))) return;
+    const later = await this.#registry.loadScrub(fresh, host).catch(() => null);
+    // Changed again: that is told of too.
+    if (later === null || isBinding(later)) return;
+    this.#searched = now;
+    this.scrub = this.scrub?.and(later) ?? later;
+    this.#outcome.searchAlso(later);
   }
 
   #note({ bindings, foreign }: Pick<RefusedRequest, 'bindings' | 'foreign'>): void {

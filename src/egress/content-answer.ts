@@ -32,7 +32,7 @@ export class ContentAnswer implements BodyHandler {
   readonly length: ContentLength;
   readonly #writer: AnswerWriter;
   readonly #owner: ContentOwner;
-  readonly #scrub: Scrub | null;
+  #scrub: Scrub | null;
   readonly #plan: BodyPlan | null;
   readonly #body: BodyScrubber | GrpcScrubber | null;
   #trailers: Buffer | null = null;
@@ -62,6 +62,13 @@ export class ContentAnswer implements BodyHandler {
   /** Values that were taken out of the content so far. */
   get replaced(): number {
     return this.#body?.replaced ?? 0;
+  }
+
+  /** Values that were not known when it began are looked for too, where any are. */
+  searchAlso(later: Scrub): void {
+    if (this.#scrub === null) return;
+    this.#scrub = this.#scrub.and(later);
+    this.#body?.searchAlso(later);
   }
 
   head(head: ResponseHead, closes: boolean): void {

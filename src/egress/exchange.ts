@@ -281,6 +281,10 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
     this.refuse(refused);
   }
 
+  searchAlso(later: Scrub): void {
+    this.#relay?.searchAlso(later);
+  }
+
   /** The rules have changed: what they would not let begin is cut off. */
   reconsider(): void {
     // An address that the guard would not let through was given by the operator, and is not judged.

@@ -188,6 +188,11 @@ export class SandboxRegistry {
     return wiped?.binding ?? this.#keepScrub(entry, host, { bound, values });
   }
 
+  /** What tells a search of this host's answers from another: bindings and versions. Empty: there is none. */
+  searchedAt(entry: SandboxEntry, host: string): string {
+    return this.#scrubs ? versionsOf(boundAt(entry, host)) : '';
+  }
+
   /** Throws where one of the values has been wiped since. */
   #keepScrub(
     entry: SandboxEntry,
@@ -195,7 +200,7 @@ export class SandboxRegistry {
     { bound, values }: { bound: readonly Bound[]; values: readonly Secret[] },
   ): Scrub | null {
     // The same bindings at the same versions are the same values: rules are read anew twice a minute, values seldom change.
-    const key = `${entry.snapshot.id}|${bound.map(({ binding }) => `${binding.id}@${binding.version}`).join()}`;
+    const key = `${entry.snapshot.id}|${versionsOf(bound)}`;
     let scrub = this.#compiled.get(key);
     if (scrub === undefined) {
       const entries = bound.map(({ binding: { id, standIn } }, index) => {
@@ -298,6 +303,10 @@ export class SandboxRegistry {
     for (const held of entry.values.values()) wipeSecret(held.secret);
     entry.values.clear();
   }
+}
+
+function versionsOf(bound: readonly Bound[]): string {
+  return bound.map(({ binding }) => `${binding.id}@${binding.version}`).join();
 }
 
 function boundAt(entry: SandboxEntry, host: string): Bound[] {

@@ -79,6 +79,12 @@ export class ResponseRelay implements ContentOwner {
     return this.#scrubbedHead === 0 && body === 0 ? null : [this.#scrubbedHead, body];
   }
 
+  /** Values that were not known when the answer began are looked for in the rest of it, where any are. */
+  searchAlso(later: Scrub): void {
+    this.#content?.searchAlso(later);
+    this.#frames?.searchAlso(later);
+  }
+
   /** The request is on its way whole: only then may its connection carry another. */
   requestSent(): void {
     this.#requestSent = true;

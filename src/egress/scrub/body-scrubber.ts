@@ -1,5 +1,6 @@
 import { CodingStage } from './coding-stage.ts';
 import type { Coding } from './codings.ts';
+import type { Scrub } from './scrub.ts';
 import type { ScrubStream } from './scrub-stream.ts';
 import { decodeAll, encodeAll } from './whole-body.ts';
 
@@ -53,6 +54,11 @@ export class BodyScrubber {
   /** Occurrences replaced so far. */
   get replaced(): number {
     return this.#stream.replaced;
+  }
+
+  /** Values that were not known when it began are looked for too, in what comes from here on. */
+  searchAlso(later: Scrub): void {
+    this.#stream.searchAlso(later);
   }
 
   /** Takes what comes next, lent for the call. False: no more until `onDrain`. */

@@ -23,7 +23,7 @@ const mostCompressed = 1024 * 1024;
  * be ends the answer.
  */
 export class GrpcScrubber {
-  readonly #scrub: Scrub;
+  #scrub: Scrub;
   readonly #stream: ScrubStream;
   readonly #handler: BodyHandler;
   readonly #codings: readonly Coding[];
@@ -53,6 +53,12 @@ export class GrpcScrubber {
   /** Occurrences replaced so far. */
   get replaced(): number {
     return this.#stream.replaced;
+  }
+
+  /** Values that were not known when it began are looked for too, in what comes from here on. */
+  searchAlso(later: Scrub): void {
+    this.#scrub = this.#scrub.and(later);
+    this.#stream.searchAlso(later);
   }
 
   /** Takes what comes next, lent for the call. False: no more until `onDrain`. */

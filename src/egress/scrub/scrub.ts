@@ -17,23 +17,32 @@ export class Scrub {
   /** Every stand-in is as long as its value: a stream that keeps the length then gives whole stand-ins back. */
   readonly sameLength: boolean;
   readonly #matcher: Matcher;
+  readonly #after: Scrub | null;
 
-  constructor(entries: readonly ScrubEntry[], filterOf?: FilterOf) {
-    const misread = entries.flatMap(misreadings);
-    const all = [...entries, ...misread].filter(isLong);
-    this.sameLength = all.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
-    const patterns = all.flatMap(patternsOf);
-    for (const { value } of misread) value.fill(0);
-    this.#matcher = new Matcher(patterns, filterOf?.(patterns));
+  /** `after`: what is looked for in what this leaves. */
+  constructor(matcher: Matcher, sameLength: boolean, after: Scrub | null = null) {
+    this.#matcher = matcher;
+    this.sameLength = sameLength;
+    this.#after = after;
+  }
+
+  /** The same, and what `later` looks for, in place of any that was added before. */
+  and(later: Scrub): Scrub {
+    return new Scrub(this.#matcher, this.sameLength && later.sameLength, later);
   }
 
   stream(options?: ScrubStreamOptions): ScrubStream {
-    return new ScrubStream(this.#matcher, options);
+    const stream = new ScrubStream(this.#matcher, options);
+    if (this.#after !== null) stream.searchAlso(this.#after);
+    return stream;
   }
 
   /** Whether `bytes[start, end)`, which are whole, hold none of the values. */
   isClean(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
-    return this.#matcher.find(bytes, start, { end, last: true }) === null;
+    return (
+      this.#matcher.find(bytes, start, { end, last: true }) === null &&
+      (this.#after === null || this.#after.isClean(bytes, start, end))
+    );
   }
 
   /** `bytes`, which are whole, without the values: the same object where they hold none. */
@@ -61,7 +70,13 @@ export class Scrub {
 /** Null: there is nothing to look for, since no value is long enough. `filterOf`: for a filter that others may have made. */
 export function compileScrub(entries: readonly ScrubEntry[], filterOf?: FilterOf): Scrub | null {
   const long = entries.filter(isLong);
-  return long.length === 0 ? null : new Scrub(long, filterOf);
+  if (long.length === 0) return null;
+  const misread = long.flatMap(misreadings);
+  const all = [...long, ...misread].filter(isLong);
+  const sameLength = all.every(({ standIn, value }) => Buffer.byteLength(standIn) === value.length);
+  const patterns = all.flatMap(patternsOf);
+  for (const { value } of misread) value.fill(0);
+  return new Scrub(new Matcher(patterns, filterOf?.(patterns)), sameLength);
 }
 
 function isLong({ value }: ScrubEntry): boolean {

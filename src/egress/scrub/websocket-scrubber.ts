@@ -40,6 +40,12 @@ export class WebSocketScrubber {
     this.#controls = scrub.stream({ keepLength: true });
   }
 
+  /** Values that were not known when it began are looked for too, in what comes from here on. */
+  searchAlso(later: Scrub): void {
+    this.#stream.searchAlso(later);
+    this.#controls.searchAlso(later);
+  }
+
   /** Occurrences replaced so far, and the entries that they were of. */
   get replaced(): number {
     return this.#stream.replaced + this.#controls.replaced;
