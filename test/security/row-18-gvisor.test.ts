@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
@@ -70,6 +72,50 @@ except OSError as e: print(type(e).__name__, e.errno)`,
       const tun = ` fd = os.open('/dev/net/tun', os.O_RDWR); fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', b'tun9', 1)); print('made')`;
       assert.match(await attempt(tun), /Error/);
       assert.notEqual((await run(sandbox, 'mount -t fuse none /tmp')).code, 0);
+    });
+
+    it('process 1 may do what makes the agent nobody and no more, and the agent and its commands nothing', async () => {
+      const of = async (pid: string) => (await run(sandbox, `grep -E '^Cap(Prm|Eff|Bnd)' /proc/${pid}/status`)).stdout;
+      // CAP_SETGID, CAP_SETUID and CAP_SETPCAP of capabilities(7).
+      assert.equal(await of('1'), 'CapPrm:\t00000000000001c0\nCapEff:\t00000000000001c0\nCapBnd:\t00000000000001c0\n');
+      assert.equal(
+        await of('self'),
+        'CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n',
+      );
+      assert.equal(
+        (await run(sandbox, 'id -u; id -g; id -G; cat /proc/self/status | grep Groups')).stdout.split('\n')[2],
+        '1000',
+      );
+    });
+
+    it('processes write no core, and have a bound to their memory each', async () => {
+      const { stdout } = await run(sandbox, 'ulimit -c; ulimit -d');
+      const [core, data] = stdout.split('\n').map(Number);
+      assert.equal(core, 0);
+      assert.ok(data !== undefined && data > 0 && data < 16 * 1024 * 1024, stdout);
+    });
+
+    it('processes on the host have nothing of the server’s environment', () => {
+      const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && groupOf(name).includes('/attacker'));
+      assert.ok(all.length >= 3, String(all.length));
+      for (const pid of all)
+        assert.equal(readText(`/proc/${pid}/environ`).includes(marker), false, readText(`/proc/${pid}/cmdline`));
+    });
+
+    it('way to a directory that is lent does not lead to the sockets of the host in it', async () => {
+      const lent = join(rig.directory, 'lent');
+      mkdirSync(lent);
+      const server = createServer((socket) => socket.end(marker)).listen(join(lent, 'socket'));
+      await once(server, 'listening');
+      chmodSync(join(lent, 'socket'), 0o777);
+      const box = await rig.create({ mounts: [{ source: lent, target: '/srv/lent', readOnly: false }] });
+      const dial = `import socket
+s = socket.socket(socket.AF_UNIX)
+try: s.connect('/srv/lent/socket'); print(s.recv(99))
+except OSError as e: print(type(e).__name__)`;
+      assert.match(await python(box, dial), /^\w+Error$/);
+      await box.destroy();
+      server.close();
     });
 
     it('kernel runs on the host as nobody, confined to control groups of this sandbox and namespaces of its own', () => {
@@ -161,17 +207,12 @@ function memoryIn(file: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
-function groupOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const groupOf = (pid: string) => readText(`/proc/${pid}/cgroup`);
+const commandOf = (pid: string) => readText(`/proc/${pid}/cmdline`);
 
-function commandOf(pid: string): string {
+function readText(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }
