@@ -82,10 +82,7 @@ except OSError as e: print(type(e).__name__, e.errno)`,
         await of('self'),
         'CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n',
       );
-      assert.equal(
-        (await run(sandbox, 'id -u; id -g; id -G; cat /proc/self/status | grep Groups')).stdout.split('\n')[2],
-        '1000',
-      );
+      assert.equal((await run(sandbox, 'id -G')).stdout, '1000\n');
     });
 
     it('processes write no core, and have a bound to their memory each', async () => {

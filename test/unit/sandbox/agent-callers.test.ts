@@ -13,7 +13,7 @@ const token = '0123456789abcdef0123456789abcdef';
 const most = 32;
 
 /** The server's side of a sandbox's agent in gVisor, and a way to call there, as everything in the sandbox can. */
-async function listening(t: TestContext): Promise<{ calls: AgentCalls; call(): Promise<Caller> }> {
+async function listening(t: TestContext): Promise<{ calls: AgentCalls; call: () => Promise<Caller> }> {
   const owner = createServer();
   const port = await listenOnLoopback(owner);
   // Takes over what it listens on, as what a namespace's launcher gives.
