@@ -103,14 +103,19 @@ sub resetAll {
   return 0 unless %open;
   $out = tap('host0', 0);
   my %silent = map { $_ => 1 } keys %open;
+  # Seconds that are waited for those that say nothing, however many; another call begins with others.
+  my $budget = $patient ? 2 : 0.3;
   for my $round (1 .. 20) {
-    last if $round > 3 && !($patient && %silent);
+    last if $budget <= 0 || $round > 3 && !($patient && %silent);
     my @next = keys(%{$round > 3 ? \%silent : \%open});
+    push(@next, splice(@next, 0, int(rand(@next))));
     my (%wait, $left);
-    while (@next || %wait) {
+    while ($budget > 0 && (@next || %wait)) {
       while (@next && keys(%wait) < 16) { my $key = pop(@next); ask($open{$key}); $wait{$key} = 1; $left = 0.03 }
       my $bits = ''; vec($bits, fileno($out), 1) = 1;
+      my $before = $left;
       (my $found, $left) = select($bits, undef, undef, $left);
+      $budget -= $before - $left;
       if (!$found || $left <= 0) { %wait = (); next }
       recv($out, my $frame, 128, 0x40);
       my $seen = segment($frame) or next;
