@@ -6,6 +6,7 @@ import { findProblems } from '../../src/sandbox/bubblewrap/preflight.ts';
 import { randomCharacters } from '../../src/stand-in.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
+import { endSandboxesOf } from '../support/end-sandboxes.ts';
 import { descendantsOf, endProcesses, isRunning, waitUntil, workerPids } from '../support/processes.ts';
 import { sized } from '../support/replies.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -290,6 +291,7 @@ before(async () => {
 
 after(async () => {
   await rig.stop();
+  await endSandboxesOf(dataDir);
   home.remove();
 });
 
