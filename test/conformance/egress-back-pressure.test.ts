@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -7,7 +6,7 @@ import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { piecesOf } from '../support/http-bytes.ts';
 import { listenOnLoopback } from '../support/ports.ts';
-import { waitUntil, workerPids } from '../support/processes.ts';
+import { memoryOf, standstill, workerPids } from '../support/processes.ts';
 import { sized } from '../support/replies.ts';
 
 const host = 'api.example.com';
@@ -38,22 +37,7 @@ after(async () => {
 });
 
 /** Resident memory of the worker, bytes. */
-function resident(): number {
-  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
-}
-
-/** Resolves when `count` has not moved for half a second. */
-async function standsStill(count: () => number): Promise<void> {
-  let [last, since] = [count(), performance.now()];
-  await waitUntil(
-    () => {
-      if (count() !== last) [last, since] = [count(), performance.now()];
-      return performance.now() - since > 500;
-    },
-    { what: 'nothing to move any more', withinMs: 20_000 },
-  );
-}
+const resident = () => memoryOf(worker);
 
 test('a client that reads slowly slows the upstream down, and the worker holds next to nothing', async () => {
   const piece = Buffer.alloc(256 * 1024, 'x');
@@ -70,7 +54,7 @@ test('a client that reads slowly slows the upstream down, and the worker holds n
   socket.pause();
   const atFirst = resident();
   connection.send(`GET /download HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-  await standsStill(() => sent);
+  await standstill(() => sent, { forMs: 500 });
   assert.ok(sent > 0 && sent < total / 4, `${sent / mebibyte} MiB were sent to a client that reads nothing`);
   assert.ok(resident() - atFirst < room);
   let received = 0;
@@ -94,7 +78,7 @@ test('an upstream that reads slowly slows the client down, and the worker holds 
   const writing = (async () => {
     for (; written < total; written += piece.length) await new Promise((resolve) => socket.write(piece, resolve));
   })();
-  await standsStill(() => written);
+  await standstill(() => written, { forMs: 500 });
   assert.ok(written > 0 && written < total / 4, `${written / mebibyte} MiB went to an upstream that reads nothing`);
   assert.ok(resident() - atFirst < room);
   const [upload] = uploads;
@@ -120,8 +104,7 @@ test('a client that asks on and reads nothing is not answered on', async () => {
   socket.pause();
   const atFirst = resident();
   connection.send(`GET /many HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(count));
-  await standsStill(() => rig.requestsFor('/many').length);
-  const asked = rig.requestsFor('/many').length;
+  const asked = await standstill(() => rig.requestsFor('/many').length, { forMs: 500 });
   assert.ok(asked < count / 4, `${asked} of ${count} requests were answered`);
   assert.ok(resident() - atFirst < room);
   let received = 0;

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { driverName, inGvisor, skipWithoutDriver } from '../support/sandbox-drivers.ts';
-import { processIds } from '../support/processes.ts';
+import { dataPlane } from '../support/file-api.ts';
+import { commandLine, memoryOf, processIds } from '../support/processes.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
 import { againInGvisor } from '../unit/sandbox/harness.ts';
@@ -40,23 +41,19 @@ describe('a file that is larger than what anybody keeps in memory', { skip: skip
   const call = (method: string, body?: AsyncIterable<Uint8Array>) =>
     fetch(server.url + path, {
       method,
-      headers: {
-        'x-superserve-sandbox-id': sandbox.id,
-        'x-access-token': sandbox.access_token,
-        'content-type': 'application/octet-stream',
-      },
+      headers: { ...dataPlane(sandbox), 'content-type': 'application/octet-stream' },
       ...(body === undefined ? {} : { body: ReadableStream.from(body), duplex: 'half' }),
     });
 
   it('goes in whole at flat memory', async (t) => {
-    const growth = memoryOf(server, sandbox);
+    const growth = growthOf(server, sandbox);
     const answer = await call('POST', content(hash));
     assert.deepEqual([answer.status, await answer.json()], [200, { path: '/home/user/large', size: total }]);
     growth.assertFlat((line) => t.diagnostic(line));
   });
 
   it('comes out whole at flat memory', async (t) => {
-    const growth = memoryOf(server, sandbox);
+    const growth = growthOf(server, sandbox);
     const answer = await call('GET');
     assert.equal(answer.headers.get('content-length'), String(total));
     const seen = createHash('sha256');
@@ -85,15 +82,15 @@ async function* content(hash: ReturnType<typeof createHash>, length = total): As
 }
 
 /** The most that the server and the sandbox's agent have had resident, from now on. */
-function memoryOf(server: StandinServer, { id }: SandboxWithAccess): { assertFlat(say: (line: string) => void): void } {
+function growthOf(server: StandinServer, { id }: SandboxWithAccess): { assertFlat(say: (line: string) => void): void } {
   // gVisor's processes are none of the host's.
   const agents = inGvisor || !isRoot ? [] : processIds().filter((pid) => isAgentOf(pid, id));
   assert.equal(agents.length, inGvisor || !isRoot ? 0 : 1);
-  const held = [server.program.pid, ...agents].map((pid) => ({ pid, mib: mostResident(pid) }));
+  const held = [server.program.pid, ...agents].map((pid) => ({ pid, bytes: memoryOf(pid, 'VmHWM') }));
   return {
     assertFlat(say) {
-      for (const { pid, mib: atFirst } of held) {
-        const grown = mostResident(pid) - atFirst;
+      for (const { pid, bytes } of held) {
+        const grown = (memoryOf(pid, 'VmHWM') - bytes) / mib;
         say(`${pid === server.program.pid ? 'server' : 'agent'}: ${grown.toFixed(0)} MiB more`);
         assert.ok(grown < flatMib, `${grown} MiB`);
       }
@@ -103,17 +100,12 @@ function memoryOf(server: StandinServer, { id }: SandboxWithAccess): { assertFla
 
 /** By the control group that it is in. */
 function isAgentOf(pid: number, sandboxId: string): boolean {
-  const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
   try {
-    return read('cgroup').includes(sandboxId) && read('cmdline').startsWith('/opt/standin/bin/node');
+    const group = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+    return group.includes(sandboxId) && commandLine(pid).startsWith('/opt/standin/bin/node');
   } catch {
     return false;
   }
-}
-
-/** VmHWM of proc_pid_status(5), in MiB. */
-function mostResident(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
 againInGvisor(import.meta.filename);

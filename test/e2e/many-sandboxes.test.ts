@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { endSandboxesOf } from '../support/end-sandboxes.ts';
-import { processIds, skipWithout, waitUntil } from '../support/processes.ts';
+import { commandLine, processIds, skipWithout, waitUntil } from '../support/processes.ts';
 import { sized } from '../support/replies.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
@@ -115,7 +115,7 @@ describe('two hundred sandboxes at once', { skip: skipWithout('bwrap', 'curl') }
 
   it('leave nothing behind when they are deleted', async () => {
     await each(many, (index) => server.client.sandboxes.remove(boxes[index]?.id ?? ''));
-    const left = () => processIds().filter((pid) => /^sleep 100\d{3} $/.test(commandOf(pid)));
+    const left = () => processIds().filter((pid) => /^sleep 100\d{3} $/.test(commandLine(pid).replaceAll('\0', ' ')));
     await waitUntil(() => left().length === 0, { what: 'their processes to be gone' });
     assert.deepEqual(
       (await server.client.sandboxes.list()).map(({ name }) => name),
@@ -142,12 +142,4 @@ async function each<Result>(count: number, call: (index: number) => Promise<Resu
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
   return results;
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
 }

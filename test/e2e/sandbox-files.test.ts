@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
-import { skipWithout } from '../support/processes.ts';
+import { dataPlane } from '../support/file-api.ts';
+import { memoryOf, skipWithout } from '../support/processes.ts';
 import { againInGvisor } from '../unit/sandbox/harness.ts';
 import { driverName, inGvisor, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
@@ -31,7 +32,7 @@ describe('files of a sandbox over HTTP', { skip: skipWithoutDriver || skipWithou
     directory.remove();
   });
 
-  const headers = (box = sandbox) => ({ 'x-access-token': box.access_token, 'x-superserve-sandbox-id': box.id });
+  const headers = (box = sandbox) => dataPlane(box);
   const urlOf = (path: string, more = '') => `${server.url}/files?path=${encodeURIComponent(path)}${more}`;
   const put = (path: string, body: string | Buffer<ArrayBuffer>, box = sandbox) =>
     fetch(urlOf(path), {
@@ -56,8 +57,7 @@ describe('files of a sandbox over HTTP', { skip: skipWithoutDriver || skipWithou
       yield Buffer.from(block);
     }
   }
-  const peakMib = () =>
-    Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.program.child.pid}/status`, 'latin1'))?.[1]) / 1024;
+  const peakMib = () => memoryOf(server.program.pid, 'VmHWM') / 2 ** 20;
 
   it('go up and down whole, of any type and name, with what a browser is to make of them', async () => {
     const name = '/home/user/a b/ü"%.txt';

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
-import { waitUntil } from '../support/processes.ts';
+import { dataPlane } from '../support/file-api.ts';
+import { memoryOf, standstill, waitUntil } from '../support/processes.ts';
 import { driverName, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
@@ -33,36 +32,20 @@ describe('a reader that reads nothing for a while', { skip: skipWithoutDriver },
   after(() => server.stop());
 
   const said = async (command: string) => (await server.client.exec(sandbox, { command })).stdout.trim();
-  const residentMib = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.program.pid}/status`, 'latin1'))?.[1]) / 1024;
+  const residentMib = () => memoryOf(server.program.pid) / mib;
 
   /** An answer of which nothing is read before somebody does. */
   async function asked(method: 'GET' | 'POST', path: string, body = ''): Promise<IncomingMessage> {
     const sent = request(server.url + path, {
       method,
       agent: false,
-      headers: {
-        'x-superserve-sandbox-id': sandbox.id,
-        'x-access-token': sandbox.access_token,
-        ...(body === '' ? {} : { 'content-type': 'application/json' }),
-      },
+      headers: { ...dataPlane(sandbox), ...(body === '' ? {} : { 'content-type': 'application/json' }) },
     });
     sent.end(body);
     const [answer]: IncomingMessage[] = await once(sent, 'response');
     assert.ok(answer);
     assert.equal(answer.statusCode, 200);
     return answer;
-  }
-
-  /** Resolves with a figure once it has stood still for a second. */
-  async function standstill(figure: () => Promise<number>): Promise<number> {
-    let [last, since] = [-1, performance.now()];
-    for (;;) {
-      const now = await figure();
-      if (now !== last) [last, since] = [now, performance.now()];
-      else if (performance.now() - since > 1000) return now;
-      await delay(50);
-    }
   }
 
   describe('holds a command back that streams its output', () => {
@@ -82,7 +65,7 @@ for made in range(1, ${totalMib} + 1):
     it('and gets all of it later; meanwhile the server keeps little, and others are served', async (t) => {
       const held = residentMib();
       const answer = await begin();
-      const waiting = await standstill(made);
+      const waiting = await standstill(made, { forMs: 1000, withinMs: 60_000 });
       t.diagnostic(
         `${waiting} of ${totalMib} MiB were made, and the server has ${(residentMib() - held).toFixed(0)} MiB more`,
       );
@@ -105,7 +88,7 @@ for made in range(1, ${totalMib} + 1):
 
     it('and where it leaves instead, the command is ended', async () => {
       const answer = await begin();
-      await standstill(made);
+      await standstill(made, { forMs: 1000, withinMs: 60_000 });
       answer.destroy();
       await waitUntil(async () => (await said('pgrep -f /tmp/program.p[y] || echo none')) === 'none', {
         what: 'the command to end',

@@ -3,7 +3,6 @@ import { createGzip, gunzipSync, constants } from 'node:zlib';
 import type { Gzip } from 'node:zlib';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startEgressRig } from '../support/egress-rig.ts';
 import type { EgressRig, RigSandbox } from '../support/egress-rig.ts';
 import { openHttp2Session } from '../support/http2-client.ts';
@@ -73,7 +72,7 @@ async function flushed(gzip: Gzip, text: string): Promise<Buffer> {
 
 /** A client of one answer: what has come of its content. */
 interface Listener {
-  heard(): string;
+  heard: () => string;
   close(): void;
 }
 
@@ -97,26 +96,44 @@ function unframed(raw: Buffer): string {
   return text;
 }
 
+/** The upstream answers in chunks, each of them what `speech` says. */
+function answerInChunks(
+  { path }: Scene,
+  speech: Speech,
+  options: { more?: string; encode?: (text: string) => Promise<Buffer>; trailers?: string } = {},
+): void {
+  const { more = '', encode = (text) => Promise.resolve(Buffer.from(text)), trailers = '' } = options;
+  rig.answer(path, () => ({
+    bytes: (async function* bytes() {
+      yield `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n${more}\r\n`;
+      yield* speech.pieces(async (text) => chunk(await encode(text)));
+      yield `0\r\n${trailers}\r\n`;
+    })(),
+  }));
+}
+
+/** Has a value said until the stand-in is heard in its place; how long that took, in milliseconds. */
+async function untilHidden(
+  { speech, heard }: { speech: Speech; heard: () => string },
+  { value, standIn, mark = '' }: { value: string; standIn: string; mark?: string },
+): Promise<number> {
+  const begun = performance.now();
+  for (let number = 0; ; number++) {
+    speech.say(`<${mark}${number}=${value}>`);
+    const said = new RegExp(`<${mark}${number}=[^>]*>`);
+    await waitUntil(() => said.test(heard()), { what: 'what was said' });
+    if (heard().includes(`<${mark}${number}=${standIn}>`)) return performance.now() - begun;
+  }
+}
+
 const ways: Record<string, (here: Scene, speech: Speech) => Promise<Listener>> = {
   chunks: async (here, speech) => {
-    rig.answer(here.path, () => ({
-      bytes: (async function* bytes() {
-        yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
-        yield* speech.pieces(chunk);
-        yield '0\r\n\r\n';
-      })(),
-    }));
+    answerInChunks(here, speech);
     return await overHttp1(here, { decode: (raw) => withoutSizes(raw).toString() });
   },
   'chunks of gzip': async (here, speech) => {
     const gzip = createGzip();
-    rig.answer(here.path, () => ({
-      bytes: (async function* bytes() {
-        yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n';
-        yield* speech.pieces(async (text) => chunk(await flushed(gzip, text)));
-        yield '0\r\n\r\n';
-      })(),
-    }));
+    answerInChunks(here, speech, { more: 'Content-Encoding: gzip\r\n', encode: (text) => flushed(gzip, text) });
     const decode = (raw: Buffer) => {
       const coded = withoutSizes(raw);
       return coded.length === 0 ? '' : gunzipSync(coded, { finishFlush: constants.Z_SYNC_FLUSH }).toString();
@@ -133,13 +150,7 @@ const ways: Record<string, (here: Scene, speech: Speech) => Promise<Listener>> =
     return await overHttp1(here, { more: 'Connection: Upgrade\r\nUpgrade: websocket\r\n', decode: unframed });
   },
   'DATA of HTTP/2': async (here, speech) => {
-    rig.answer(here.path, () => ({
-      bytes: (async function* bytes() {
-        yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
-        yield* speech.pieces(chunk);
-        yield '0\r\n\r\n';
-      })(),
-    }));
+    answerInChunks(here, speech);
     const session = await openHttp2Session(here.sandbox, host);
     const stream = session.request({ ':path': here.path, authorization: `Bearer ${here.sandbox.standIn('KEY')}` });
     let text = '';
@@ -168,24 +179,17 @@ describe('an answer that is under way while its secret is rotated, twice', () =>
       const speech = new Speech();
       const listener = await listen(here, speech);
       const standIn = here.sandbox.standIn('KEY');
-      /** Says it until the stand-in is heard in its place; how long that took, in milliseconds. */
-      const untilHidden = async (value: string, mark: string) => {
-        const begun = performance.now();
-        for (let number = 0; ; number++) {
-          speech.say(`<${mark}${number}=${value}>`);
-          while (!new RegExp(`<${mark}${number}=[^>]*>`).test(listener.heard())) await delay(1);
-          if (listener.heard().includes(`<${mark}${number}=${standIn}>`)) return performance.now() - begun;
-        }
-      };
-      assert.ok((await untilHidden(here.old, 'a')) < withinMs);
+      const hidden = async (value: string, mark: string) =>
+        await untilHidden({ speech, heard: listener.heard }, { value, standIn, mark });
+      assert.ok((await hidden(here.old, 'a')) < withinMs);
       assert.ok(!listener.heard().includes(here.old));
       for (const mark of ['b', 'c']) {
         const next = `real-value-${mark}-${count}-0123456789`;
         await rig.server.client.secrets.rotate(here.name, next);
-        assert.ok((await untilHidden(next, mark)) < withinMs, `${next} was told for longer than a second`);
+        assert.ok((await hidden(next, mark)) < withinMs, `${next} was told for longer than a second`);
         const seen = listener.heard().length;
-        for (let again = 0; again < 5; again++) await untilHidden(next, `${mark}x${again}y`);
-        await untilHidden(here.old, `${mark}z`);
+        for (let again = 0; again < 5; again++) await hidden(next, `${mark}x${again}y`);
+        await hidden(here.old, `${mark}z`);
         const rest = listener.heard().slice(seen);
         assert.ok(!rest.includes(next) && !rest.includes(here.old), rest);
       }
@@ -198,13 +202,7 @@ describe('an answer that is under way while its secret is rotated, twice', () =>
     const here = await scene();
     const speech = new Speech();
     const next = `real-value-in-trailers-${count}`;
-    rig.answer(here.path, () => ({
-      bytes: (async function* bytes() {
-        yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Echo\r\n\r\n';
-        yield* speech.pieces(chunk);
-        yield `0\r\nX-Echo: ${next} ${here.old}\r\n\r\n`;
-      })(),
-    }));
+    answerInChunks(here, speech, { more: 'Trailer: X-Echo\r\n', trailers: `X-Echo: ${next} ${here.old}\r\n` });
     const connection = await here.sandbox.connect(host);
     const standIn = here.sandbox.standIn('KEY');
     connection.send(
@@ -212,12 +210,10 @@ describe('an answer that is under way while its secret is rotated, twice', () =>
     );
     await connection.reader.until('\r\n\r\n');
     await rig.server.client.secrets.rotate(here.name, next);
-    for (let number = 0; !connection.reader.rest().includes(`<${number - 1}=${standIn}>`); number++) {
-      speech.say(`<${number}=${next}>`);
-      await waitUntil(() => connection.reader.rest().includes(`<${number}=`), { what: 'what was said' });
-    }
-    await connection.reader.until(`=${standIn}>`);
+    const heard = () => withoutSizes(connection.reader.rest()).toString();
+    await untilHidden({ speech, heard }, { value: next, standIn });
     speech.say(null);
+    await connection.reader.until('\r\n0\r\n');
     const end = (await connection.reader.until('\r\n\r\n')).toString();
     assert.match(end, new RegExp(`X-Echo: ${standIn} ${standIn}\r\n`));
     connection.close();
@@ -236,14 +232,7 @@ describe('an answer that is under way while a secret of its host is attached', (
     await rig.server.client.sandboxes.attach(here.sandbox.id, { env_key: 'OTHER', secret_name: name });
     const standIn = (await rig.server.client.sandboxes.activate(here.sandbox.id)).egress.env['OTHER'];
     assert.ok(standIn);
-    const begun = performance.now();
-    for (let number = 0; !listener.heard().includes(`<${number - 1}=${standIn}>`); number++) {
-      speech.say(`<${number}=${value}>`);
-      await waitUntil(() => listener.heard().includes(`<${number}=`) && listener.heard().endsWith('>'), {
-        what: 'what was said',
-      });
-    }
-    assert.ok(performance.now() - begun < withinMs);
+    assert.ok((await untilHidden({ speech, heard: listener.heard }, { value, standIn })) < withinMs);
     listener.close();
   });
 });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
+import { commandLine, processIds } from '../support/processes.ts';
 import type { RunningSandbox } from '../../src/sandbox/driver.ts';
 import { drivers, eventually, isRoot, makeDirectory, openRig, python, run } from '../unit/sandbox/harness.ts';
 import type { Rig } from '../unit/sandbox/harness.ts';
@@ -93,10 +94,9 @@ except OSError as e: print(type(e).__name__, e.errno)`,
     });
 
     it('processes on the host have nothing of the server’s environment', () => {
-      const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && groupOf(name).includes('/attacker'));
+      const all = processesOf('attacker');
       assert.ok(all.length >= 3, String(all.length));
-      for (const pid of all)
-        assert.equal(readText(`/proc/${pid}/environ`).includes(marker), false, readText(`/proc/${pid}/cmdline`));
+      for (const pid of all) assert.equal(readText(`/proc/${pid}/environ`).includes(marker), false, commandLine(pid));
     });
 
     it('way to a directory that is lent does not lead to the sockets of the host in it', async () => {
@@ -117,14 +117,14 @@ except OSError as e: print(type(e).__name__)`;
 
     it('kernel runs on the host as nobody, confined to control groups of this sandbox and namespaces of its own', () => {
       const { pid } = record('attacker').first;
-      const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && groupOf(name).includes('/attacker'));
-      const sentries = all.filter((name) => commandOf(name).startsWith('runsc-sandbox'));
+      const all = processesOf('attacker');
+      const sentries = all.filter((each) => commandLine(each).startsWith('runsc-sandbox'));
       assert.equal(sentries.length, 1);
       const status = readFileSync(`/proc/${sentries[0]}/status`, 'utf8');
       assert.match(status, /^Uid:\s65534\s65534\s65534\s65534$/m);
       assert.match(status, /^NoNewPrivs:\s1$/m);
       assert.match(status, /^Seccomp:\s2$/m);
-      assert.ok(all.includes(String(pid)));
+      assert.ok(all.includes(pid));
     });
   });
 
@@ -204,9 +204,10 @@ function memoryIn(file: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
-const groupOf = (pid: string) => readText(`/proc/${pid}/cgroup`);
-const commandOf = (pid: string) => readText(`/proc/${pid}/cmdline`);
+/** Those of the host that are in a control group of this sandbox. */
+const processesOf = (id: string) => processIds().filter((pid) => readText(`/proc/${pid}/cgroup`).includes(`/${id}`));
 
+/** Empty where the process has ended. */
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
@@ -10,7 +9,7 @@ import { ClientHelloReader } from '../../src/egress/wire/client-hello.ts';
 import { startEgressRig } from '../support/egress-rig.ts';
 import { connectPlain } from '../support/proxy-client.ts';
 import { listenOnLoopback } from '../support/ports.ts';
-import { waitUntil, workerPids } from '../support/processes.ts';
+import { memoryOf, waitUntil, workerPids } from '../support/processes.ts';
 
 /** A ClientHello that never gets whole, each byte in a record of its own. */
 function splitHello(bytes: number): Buffer {
@@ -110,7 +109,7 @@ test('heads of 60 KB that wait to be recorded do not fill the memory of their wo
   try {
     const { access } = await rig.sandbox();
     const [worker = 0] = workerPids(rig.server.program.pid);
-    const before = residentMiB(worker);
+    const before = memoryOf(worker) / 2 ** 20;
     const path = `/${'p'.repeat(60_000)}`;
     const request = `GET http://127.0.0.1${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nProxy-Authorization: ${access.authorization}\r\n\r\n`;
     await Promise.all(
@@ -123,14 +122,9 @@ test('heads of 60 KB that wait to be recorded do not fill the memory of their wo
         connection.close();
       }),
     );
-    const grown = residentMiB(worker) - before;
+    const grown = memoryOf(worker) / 2 ** 20 - before;
     assert.ok(grown < 300, `${grown} MiB more for 4,800 requests`);
   } finally {
     await rig.stop();
   }
 });
-
-function residentMiB(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) / 1024;
-}

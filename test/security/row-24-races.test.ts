@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { SandboxWithAccess } from '../../src/client/client.ts';
 import { fileApi } from '../support/file-api.ts';
 import type { FileApi } from '../support/file-api.ts';
-import { skipWithout, waitUntil } from '../support/processes.ts';
+import { memoryOf, skipWithout, waitUntil } from '../support/processes.ts';
 import { driverName, inGvisor, skipWithoutDriver } from '../support/sandbox-drivers.ts';
 import { startStandin } from '../support/standin-server.ts';
 import type { StandinServer } from '../support/standin-server.ts';
@@ -55,8 +55,7 @@ describe('files that change while they are used', { skip: skipWithoutDriver || s
       await said(`kill ${pid}`);
     }
   };
-  const memoryMib = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.program.pid}/status`, 'latin1'))?.[1]) / 1024;
+  const memoryMib = () => memoryOf(server.program.pid) / 2 ** 20;
 
   for (const [place, where] of Object.entries({
     'its own disk': '/tmp/race',

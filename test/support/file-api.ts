@@ -9,15 +9,16 @@ export interface FileApi {
   list(query: string): Promise<Response>;
 }
 
+/** What a call to a sandbox's data plane says of whose it is. */
+export function dataPlane(sandbox: Pick<SandboxWithAccess, 'id' | 'access_token'>): Record<string, string> {
+  return { 'x-superserve-sandbox-id': sandbox.id, 'x-access-token': sandbox.access_token };
+}
+
 /** What a call may take: nothing that is in a sandbox keeps one waiting for longer. */
 const withinMs = 60_000;
 
 export function fileApi({ url, apiKey }: StandinServer, sandbox: SandboxWithAccess): FileApi {
-  const headers = {
-    'x-access-token': sandbox.access_token,
-    'x-superserve-sandbox-id': sandbox.id,
-    'content-type': 'application/octet-stream',
-  };
+  const headers = { ...dataPlane(sandbox), 'content-type': 'application/octet-stream' };
   const signal = () => AbortSignal.timeout(withinMs);
   return {
     get: (query) => fetch(`${url}/files?path=${query}`, { headers, signal: signal() }),

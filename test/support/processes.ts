@@ -157,6 +157,31 @@ export async function waitUntil(
   }
 }
 
+/** What `figure` is once it has not moved for `forMs`. Throws after `withinMs` (20 s). */
+export async function standstill(
+  figure: () => number | Promise<number>,
+  { forMs, withinMs = 20_000 }: { forMs: number; withinMs?: number },
+): Promise<number> {
+  let [last, since] = [await figure(), performance.now()];
+  await waitUntil(
+    async () => {
+      const now = await figure();
+      if (now !== last) [last, since] = [now, performance.now()];
+      return performance.now() - since > forMs;
+    },
+    { what: 'nothing to move any more', withinMs },
+  );
+  return last;
+}
+
+/** Memory of proc_pid_status(5), in bytes: what it has resident, or with `VmHWM` the most that it had. Throws where it has ended. */
+export function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+  const [, kilobytes] =
+    new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  if (kilobytes === undefined) throw new Error(`process ${pid} has ended`);
+  return Number(kilobytes) * 1024;
+}
+
 /** Every process below `pid`, children's children included; none where it is gone. */
 export function descendantsOf(pid: number): number[] {
   const children = Map.groupBy(processIds(), (each) => parentOf(each));
@@ -222,8 +247,8 @@ export function workerPids(pid: number): number[] {
   return children.map(Number).filter((child) => /egress\/worker\.[jt]s/.test(commandLine(child)));
 }
 
-/** Empty where it has ended. */
-function commandLine(pid: number): string {
+/** The words of it, with a zero after each; empty where it has ended. */
+export function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { Operation } from '../../../src/contract/operation.ts';
 import { operationList } from '../../../src/contract/operations.ts';
 import { otherTeam } from '../vault/harness.ts';
-import { bearerSecret, dataPlane, dataplaneDomain, keyed, send, startServer } from './harness.ts';
+import { dataPlane } from '../../support/file-api.ts';
+import { bearerSecret, dataplaneDomain, keyed, send, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
 
 const pathOf = (operation: Operation) =>

@@ -10,7 +10,8 @@ import { ApiError, ConnectionError } from '../../../src/client/errors.ts';
 import { createClient } from '../../../src/client/client.ts';
 import type { SandboxWithAccess } from '../../../src/client/client.ts';
 import { execOutcome } from '../../../src/contract/schemas/exec.ts';
-import { dataPlane, dataplaneDomain, eventually, keyed, send, sendRaw, startServer } from './harness.ts';
+import { dataPlane } from '../../support/file-api.ts';
+import { dataplaneDomain, eventually, keyed, send, sendRaw, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
 import { groupAlive } from './process-driver.ts';
 

@@ -3,7 +3,8 @@ import { request as httpRequest } from 'node:http';
 import { test } from 'node:test';
 import { ApiError } from '../../../src/client/errors.ts';
 import type { SandboxWithAccess } from '../../../src/client/client.ts';
-import { bearerSecret, dataPlane, eventually, send, startServer } from './harness.ts';
+import { dataPlane } from '../../support/file-api.ts';
+import { bearerSecret, eventually, send, startServer } from './harness.ts';
 import type { Server } from './harness.ts';
 import { groupAlive } from './process-driver.ts';
 

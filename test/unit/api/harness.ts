@@ -10,7 +10,7 @@ import type { ApiOptions } from '../../../src/api/create-api.ts';
 import type { SiteOptions } from '../../../src/api/sites.ts';
 import { statusOf } from '../../../src/api/problems.ts';
 import { createClient } from '../../../src/client/client.ts';
-import type { Client, SandboxWithAccess } from '../../../src/client/client.ts';
+import type { Client } from '../../../src/client/client.ts';
 import { createOpenApi } from '../../../src/contract/openapi.ts';
 import { createExternalDriver } from '../../../src/sandbox/external.ts';
 import type { SandboxDriver } from '../../../src/sandbox/driver.ts';
@@ -162,10 +162,6 @@ export function sendRaw(server: Pick<Server, 'port'>, bytes: string): Promise<st
 
 export function keyed(server: Pick<Server, 'apiKey'>): Record<string, string> {
   return { 'x-api-key': server.apiKey };
-}
-
-export function dataPlane(sandbox: Pick<SandboxWithAccess, 'id' | 'access_token'>): Record<string, string> {
-  return { 'x-superserve-sandbox-id': sandbox.id, 'x-access-token': sandbox.access_token };
 }
 
 /** Resolves as soon as `holds` does; fails after five seconds. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../../src/crypto/secret.ts';
 import { StandinError } from '../../../src/errors.ts';
-import { bearerSecret, dataPlane, keyed, send, sendRaw, startServer } from './harness.ts';
+import { dataPlane } from '../../support/file-api.ts';
+import { bearerSecret, keyed, send, sendRaw, startServer } from './harness.ts';
 
 const marker = 'MARKER-4f1c9a7e-real-value';
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { SandboxWithAccess } from '../../../src/client/client.ts';
-import { dataPlane, dataplaneDomain, eventually, sendRaw, startServer } from './harness.ts';
+import { dataPlane } from '../../support/file-api.ts';
+import { dataplaneDomain, eventually, sendRaw, startServer } from './harness.ts';
 import { groupAlive } from './process-driver.ts';
 
 /** The head of a WebSocket's handshake, to be written by hand. */

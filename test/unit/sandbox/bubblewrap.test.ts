@@ -5,7 +5,6 @@ import {
   globSync,
   mkdirSync,
   readFileSync,
-  readdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +14,7 @@ import { after, before, describe, it } from 'node:test';
 import type { RunningSandbox } from '../../../src/sandbox/driver.ts';
 import { inGvisor } from '../../support/sandbox-drivers.ts';
 import { againAsOrdinaryUser, againInGvisor, eventually, isRoot, openRig, python, run } from './harness.ts';
+import { commandLine, processIds } from '../../support/processes.ts';
 import type { Rig } from './harness.ts';
 
 let rig: Rig;
@@ -328,16 +328,7 @@ function namesIn(place: string): string[] {
 }
 
 function processesWith(word: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(word);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+  return processIds().filter((pid) => commandLine(pid).split('\0').includes(word));
 }
 
 function groupOf(pid: number): string {

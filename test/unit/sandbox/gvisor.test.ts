@@ -38,6 +38,21 @@ function asRoot(): void {
     const before_ = await beats(sandbox);
     await eventually('it beats', async () => (await beats(sandbox)) > before_);
   }
+  /** Runs a program in Python, in the background; resolves once it has made `/tmp/up`. */
+  async function begin(sandbox: RunningSandbox, program: string): Promise<void> {
+    await run(sandbox, 'cat > /tmp/program', { input: program });
+    await run(sandbox, background('python3 /tmp/program 2> /tmp/error'));
+    await eventually('it is up', async () => (await run(sandbox, 'test -e /tmp/up')).code === 0);
+  }
+  /** What a program says in `/tmp/answer` once it sees `/tmp/go`, which it does after a pause, and what it says of errors. */
+  async function answerAfterPause(sandbox: RunningSandbox, program: string): Promise<string> {
+    await begin(sandbox, program);
+    await sandbox.pause();
+    await sandbox.resume();
+    await run(sandbox, 'touch /tmp/go');
+    await eventually('it has an answer', async () => (await run(sandbox, 'test -e /tmp/answer')).code === 0);
+    return (await run(sandbox, 'cat /tmp/answer /tmp/error')).stdout;
+  }
   /** Every process of the host that has this sandbox's folder for its directory, and what is below it. */
   // Without those that have ended and wait for the machine's process 1, which may take its time.
   const processesOf = (sandbox: RunningSandbox) =>
@@ -103,18 +118,8 @@ within.sendall(b'still'); answer = within.recv(99).decode()
 try: out.sendall(b'x'); out.sendall(b'x'); ended = 'open'
 except OSError as e: ended = type(e).__name__
 open('/tmp/answer.new', 'w').write(answer + ' ' + ended); os.rename('/tmp/answer.new', '/tmp/answer')`;
-      await run(sandbox, 'cat > /tmp/program', { input: program });
-      await run(sandbox, background('python3 /tmp/program 2> /tmp/error'));
-      await eventually('it is up', async () => (await run(sandbox, 'test -e /tmp/up')).code === 0);
-      await sandbox.pause();
       // With TIME-WAIT it is stopped, and still in memory; it goes on from there.
-      await sandbox.resume();
-      await run(sandbox, 'touch /tmp/go');
-      await eventually('it has an answer', async () => (await run(sandbox, 'test -e /tmp/answer')).code === 0);
-      assert.match(
-        (await run(sandbox, 'cat /tmp/answer /tmp/error')).stdout,
-        /^still (BrokenPipe|ConnectionReset)Error/,
-      );
+      assert.match(await answerAfterPause(sandbox, program), /^still (BrokenPipe|ConnectionReset)Error/);
       await sandbox.destroy();
     });
 
@@ -132,14 +137,7 @@ def is_open(s):
     try: s.sendall(b'x'); s.sendall(b'x'); return True
     except OSError: return False
 open('/tmp/answer.new', 'w').write(str(sum(map(is_open, out)))); os.rename('/tmp/answer.new', '/tmp/answer')`;
-      await run(sandbox, 'cat > /tmp/program', { input: program });
-      await run(sandbox, background('python3 /tmp/program 2> /tmp/error'));
-      await eventually('it is up', async () => (await run(sandbox, 'test -e /tmp/up')).code === 0);
-      await sandbox.pause();
-      await sandbox.resume();
-      await run(sandbox, 'touch /tmp/go');
-      await eventually('it has an answer', async () => (await run(sandbox, 'test -e /tmp/answer')).code === 0);
-      assert.equal((await run(sandbox, 'cat /tmp/answer /tmp/error')).stdout, '0');
+      assert.equal(await answerAfterPause(sandbox, program), '0');
       await sandbox.destroy();
     });
 
@@ -151,9 +149,7 @@ server = socket.create_server(('127.0.0.1', 3000)); poll = select.epoll(); poll.
 open('/tmp/up', 'w').close()
 while True:
     poll.poll(); c, a = server.accept(); c.sendall(b'served'); c.close()`;
-      await run(sandbox, 'cat > /tmp/program', { input: program });
-      await run(sandbox, background('python3 /tmp/program'));
-      await eventually('it is up', async () => (await run(sandbox, 'test -e /tmp/up')).code === 0);
+      await begin(sandbox, program);
       await run(sandbox, beating);
       await sandbox.pause();
       assert.equal(existsSync(imageOf(sandbox)), false);

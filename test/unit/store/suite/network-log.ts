@@ -3,6 +3,7 @@ import { after as afterAll, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { openStore } from '../../../../src/store/open.ts';
 import type { SandboxRecord, Store, TeamRecord } from '../../../../src/store/store.ts';
+import type { EventRecord } from '../../../../src/store/trail.ts';
 import { readNetworkLog } from '../../../../src/vault/network-log.ts';
 import type { NetworkLogQuery } from '../../../../src/vault/types.ts';
 import { after, appendEvents, connectionEvent, newSandbox, newTeam, requestEvent } from './fixtures.ts';
@@ -60,7 +61,8 @@ export function networkLogSuite({ kind, freshUrl }: StoreSetup): void {
         await appendEvents(store, events);
         return events;
       };
-      const written = (await inOrder(history, append)).flat();
+      const written: EventRecord[] = [];
+      for (const batch of history) written.push(...(await append(batch)));
       const wanted = written
         .filter((event) => event.sandboxId === box.id)
         .filter((event) => verdict === undefined || event.verdict === verdict)
@@ -91,10 +93,4 @@ export function networkLogSuite({ kind, freshUrl }: StoreSetup): void {
       assert.deepEqual(seen, wanted);
     }
   });
-}
-
-async function inOrder<Item, Result>(items: Item[], each: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await each(item));
-  return results;
 }
