@@ -140,10 +140,11 @@ export class Admission {
   }
 
   /**
-   * Why what is under way may not go on by the rules of now: a value that went out is not this sandbox's any more, or its host, at
-   * the address that was dialled, is not allowed. Null: it may, or nobody can tell.
+   * Judges what is under way by the rules of now; where it may go on, the rest of its answer is searched for the values of now
+   * too. Resolves with why it may not: a value that went out is not this sandbox's any more, or its host, at the address that
+   * was dialled, is not allowed. Null: it may, or nobody can tell.
    */
-  async stopped(address: string | null): Promise<{ refused: Refusal; blockedBy?: string | null } | null> {
+  async reconsider(address: string | null): Promise<{ refused: Refusal; blockedBy?: string | null } | null> {
     const { entry, swaps, target } = this;
     if (entry === null) return null;
     const fresh = await this.#registry.load(entry.snapshot.id).catch(() => entry);

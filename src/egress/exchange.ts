@@ -289,7 +289,7 @@ export class Exchange implements UpstreamHandler, AdmissionRequest, AdmissionOut
   reconsider(): void {
     // An address that the guard would not let through was given by the operator, and is not judged.
     const judged = this.#address !== null && this.#client.context.guard(this.#address) ? this.#address : null;
-    void this.#admission.stopped(judged).then((stop) => {
+    void this.#admission.reconsider(judged).then((stop) => {
       if (stop === null || this.#over) return;
       const { refused, blockedBy } = stop;
       if (blockedBy !== undefined) {

@@ -2,6 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { badField } from '../errors.ts';
 import type { Mount } from './driver.ts';
+import { ownLinks } from './host/inside.ts';
 
 /** Of the host: never given to a sandbox, nor anything in them. Sockets of the host's services are in /run. */
 const keptSources = ['/proc', '/sys', '/dev', '/run'];
@@ -86,11 +87,7 @@ function checkMount({ source, target, readOnly }: Mount, kept: KeptDirectories, 
       `${path} holds, or is in, the server's own program: mount it read-only, or a directory beside it`,
     );
   }
-  // In every sandbox /var/tmp is a link to /tmp.
-  const clean = posix
-    .normalize(target)
-    .replace(/(?<=.)\/$/, '')
-    .replace(/^\/var\/tmp(?=\/|$)/, '/tmp');
+  const clean = followed(posix.normalize(target).replace(/(?<=.)\/$/, ''));
   const home = clean !== '/home/user' && isWithin('/home/user', clean);
   if (home || systemTargets.some((system) => isWithin(clean, system) || isWithin(system, clean))) {
     throw badField(
@@ -103,6 +100,12 @@ function checkMount({ source, target, readOnly }: Mount, kept: KeptDirectories, 
 
 function isPlainPath(path: string): boolean {
   return path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0') && path.length < 4096;
+}
+
+/** Where a path leads by the links that every sandbox has. */
+function followed(path: string): string {
+  const link = ownLinks.find((each) => isWithin(path, each.path));
+  return link === undefined ? path : link.target + path.slice(link.path.length);
 }
 
 /** True where `path` is `dir` or in it. */

@@ -1,6 +1,6 @@
 import type { CheckedMount } from '../mounts.ts';
 import type { SystemTree } from '../host/host-system.ts';
-import { inside } from '../host/inside.ts';
+import { inside, ownLinks } from '../host/inside.ts';
 import { etcFiles } from '../host/skeleton.ts';
 
 /** One thing that the launcher puts at /tmp/<its place in the list>, for bwrap to take from there. */
@@ -24,7 +24,7 @@ export interface SandboxParts {
 const isolation =
   '--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try --disable-userns ' +
   '--uid 1000 --gid 1000 --hostname standin --cap-drop ALL --clearenv --new-session --as-pid-1';
-const kernelFiles = '--proc /proc --dev /dev --symlink /tmp /var/tmp --symlink /run /var/run';
+const kernelFiles = '--proc /proc --dev /dev';
 
 /** The launcher's writable scratch space: one file system of a limited size, a directory in it for each place. */
 export const scratch = '/tmp/scratch';
@@ -51,7 +51,7 @@ export function bubblewrapArguments(system: SystemTree, parts: SandboxParts): st
   const [shm, ...others] = scratchPlaces;
   return [
     isolation.split(' '),
-    system.links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    system.links.flatMap(link),
     system.shown.flatMap((path) => readOnly(`${root}${path}`, path)),
     etcFiles.flatMap((name) => readOnly(`${etc}/${name}`, `/etc/${name}`)),
     system.bundles.flatMap((path) => readOnly(`${trust}/bundle.pem`, path)),
@@ -60,6 +60,7 @@ export function bubblewrapArguments(system: SystemTree, parts: SandboxParts): st
     readOnly(agent, inside.agent),
     readOnly(trust, inside.trust),
     kernelFiles.split(' '),
+    ownLinks.flatMap(link),
     place(shm),
     ['--remount-ro', '/dev'],
     others.flatMap(place),
@@ -70,6 +71,10 @@ export function bubblewrapArguments(system: SystemTree, parts: SandboxParts): st
     ]),
     ['--remount-ro', '/', '--chdir', '/'],
   ].flat();
+}
+
+function link({ path, target }: { path: string; target: string }): string[] {
+  return ['--symlink', target, path];
 }
 
 function readOnly(source: string, target: string): string[] {

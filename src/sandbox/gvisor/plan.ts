@@ -3,7 +3,7 @@ import type { CheckedMount } from '../mounts.ts';
 import type { SandboxLimits } from '../driver.ts';
 import { firstProcess } from '../host/first-process.ts';
 import type { SystemTree } from '../host/host-system.ts';
-import { inside, resolverAddress } from '../host/inside.ts';
+import { inside, ownLinks, resolverAddress } from '../host/inside.ts';
 import { agentPort } from '../host/listen-in-namespace.ts';
 import { etcFiles } from '../host/skeleton.ts';
 import { preloadName } from './stat-shim.ts';
@@ -64,7 +64,7 @@ export function makePlan(parts: PlanParts): Plan {
     readOnly: true,
   });
   return {
-    links: [...system.links, { path: '/var/tmp', target: '/tmp' }, { path: '/var/run', target: '/run' }],
+    links: [...system.links, ...ownLinks],
     directories: [
       '/proc',
       '/dev',

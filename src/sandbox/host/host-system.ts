@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { resolveWithin } from '../templates/within.ts';
-import { inside } from './inside.ts';
+import { inside, ownLinks } from './inside.ts';
 import { etcFiles } from './skeleton.ts';
 import { toolEnvironment } from './tools.ts';
 
@@ -72,8 +72,7 @@ const notShown = [
   '/run',
   '/sys',
   '/tmp',
-  '/var/run',
-  '/var/tmp',
+  ...ownLinks.map(({ path }) => path),
 ];
 /** Where something of ours goes: what is above it cannot be shown as a whole unless the place is there already. */
 const ownPlaces = [...etcFiles.map((name) => `/etc/${name}`), inside.bundle, '/opt/standin', ...notShown];

@@ -19,6 +19,12 @@ export const inside = {
   bundle: '/etc/ssl/certs/ca-certificates.crt',
 } as const;
 
+/** Links that every sandbox has, whatever its tree. */
+export const ownLinks = [
+  { path: '/var/tmp', target: '/tmp' },
+  { path: '/var/run', target: '/run' },
+] as const;
+
 /**
  * The sandbox's own address, the source of its connections, and its name server: a UDP answer leaves from here, so
  * that a client that connected its socket takes it. The name server must never give this address to a name.
